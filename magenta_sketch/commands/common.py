@@ -1,0 +1,111 @@
+"""What the command-line programs share: flags in, one clear line out when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from absl import flags
+
+from magenta_sketch.hparams import HParams
+
+MAGENTA_DATA_URL = "https://github.com/hardmaru/sketch-rnn-datasets/raw/master/aaron_sheep/"
+
+
+class UsageError(Exception):
+    """The command line asks for something that can't be done; the message is one line."""
+
+
+class HParamsParser(flags.ArgumentParser):
+    """absl's parser of one --hparams string: the values it assigns, by name."""
+
+    syntactic_help = "a comma-separated list of name=value"
+
+    def parse(self, argument: Any) -> dict[str, Any]:
+        return argument if isinstance(argument, dict) else HParams.parse_assignments(argument)
+
+    def flag_type(self) -> str:
+        return "hyperparameters"
+
+
+def new_flags() -> flags.FlagValues:
+    """An empty set of flags with those that every program has."""
+    values = flags.FlagValues()
+    flags.DEFINE_boolean("help", False, "Show this help.", short_name="h", flag_values=values)
+    flags.DEFINE_boolean(
+        "verbose_tensorflow", False, "Show TensorFlow's own start-up messages.", flag_values=values
+    )
+    return values
+
+
+def run_program(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int]) -> int:
+    """Parse ``sys.argv`` into ``values`` and call ``main``; the program's exit status.
+
+    A user's mistake (a flag, a file, a hyperparameter) ends in one line on standard error and
+    status 2; something that broke the work off in status 1.
+    """
+    try:
+        rest = values(sys.argv)[1:]
+    except flags.Error as error:
+        return _fail(name, " ".join(str(error).split()), 2)
+    if values.help:
+        print(f"{doc.strip()}\n\n{_flag_help(values)}")
+        return 0
+    if rest:
+        return _fail(name, f"what is {rest[0]!r}? All settings are flags: --name=value.", 2)
+    if values.verbose_tensorflow:
+        os.environ["MAGENTA_SKETCH_VERBOSE"] = "1"
+    try:
+        return main()
+    except KeyboardInterrupt:
+        return _fail(name, "interrupted.", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        status = _status(error)
+        if status is None:
+            raise
+        return _fail(name, str(error), status)
+
+
+def _status(error: Exception) -> int | None:
+    """Exit status of an error that is a user's or the machine's; None for one of ours."""
+    # By name, so that asking does not import TensorFlow.
+    statuses = {"UsageError": 2, "HParamsError": 2, "DataError": 2, "BackendError": 2}
+    statuses |= {"RunError": 1}
+    for kind in type(error).__mro__:
+        if kind.__module__.startswith("magenta_sketch") and kind.__name__ in statuses:
+            return statuses[kind.__name__]
+    return 1 if isinstance(error, OSError) else None
+
+
+def _fail(name: str, message: str, status: int) -> int:
+    print(f"{name}: error: {message}", file=sys.stderr, flush=True)
+    return status
+
+
+def _flag_help(values: flags.FlagValues) -> str:
+    lines = ["Flags:"]
+    for flag_name in sorted(values):
+        flag = values[flag_name]
+        if flag_name != flag.name:  # a short name, listed with its long one
+            continue
+        default = "" if flag.default in (None, False, []) else f" [default: {flag.default}]"
+        lines.append(f"  --{flag_name}: {flag.help}{default}")
+    lines.append("  --flagfile: a file with one --flag=value a line, # comments (see configs/).")
+    return "\n".join(lines)
+
+
+def checked_seed(seed: int | None) -> int:
+    """The seed of a flag; None means 0."""
+    return 0 if seed is None else seed
+
+
+def data_folder(text: str) -> str:
+    """--data_dir as kept with a run: a URL as it is, a folder as an absolute path."""
+    return text if "://" in text else str(pathlib.Path(text).resolve())

@@ -1,0 +1,166 @@
+"""Magenta's TensorFlow 1 variables: their names and layout, and how ours correspond.
+
+The original keeps the decoder's state concatenated in an order that differs by cell, and the hyper
+cell's embeddings in one small matrix each; that knowledge lives here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from magenta_sketch.cells import HYPER_UNITS
+from magenta_sketch.model import SketchRNN
+
+PREFIX = "vector_rnn/"
+_CELL_NAMES = {"lstm": "LSTMCell", "layer_norm": "LayerNormLSTMCell", "hyper": "HyperLSTMCell"}
+_PARTS = ("ix", "jx", "fx", "ox", "ih", "jh", "fh", "oh")
+_LAYER_NORM = (
+    ("gates_gamma", "ln_all/ln_gamma"),
+    ("gates_beta", "ln_all/ln_beta"),
+    ("cell_gamma", "ln_c/ln_gamma"),
+    ("cell_beta", "ln_c/ln_beta"),
+)
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def state_order(cell: str, units: int) -> np.ndarray:
+    """Columns of the original's concatenated state in our order (h, c[, hyper h, hyper c]).
+
+    ``original[..., state_order(cell, units)]`` is our concatenated state. The original lays out
+    lstm as [c, h], layer_norm as [h, c] and hyper as [h, hyper h, c, hyper c].
+    """
+    if cell == "lstm":
+        starts = [(units, units), (0, units)]
+    elif cell == "layer_norm":
+        starts = [(0, units), (units, units)]
+    else:
+        hyper = HYPER_UNITS
+        starts = [(0, units), (units + hyper, units), (units, hyper), (2 * units + hyper, hyper)]
+    return np.concatenate([np.arange(start, start + size) for start, size in starts])
+
+
+class _Entry:
+    """How one of our variables is made of the original's, and the reverse."""
+
+    def __init__(self, variable, names: Sequence[str], join: Callable, split: Callable):
+        self.variable, self.names, self.join, self.split = variable, names, join, split
+
+
+def _same(variable, name: str) -> _Entry:
+    return _Entry(variable, [name], lambda arrays: arrays[0], lambda array: [array])
+
+
+def _blocks(variable, names: Sequence[str], axis: int) -> _Entry:
+    """Several matrices side by side along ``axis``."""
+    return _Entry(
+        variable,
+        names,
+        lambda arrays: np.concatenate(arrays, axis=axis),
+        lambda array: np.split(array, len(names), axis=axis),
+    )
+
+
+def _stack(variable, names: Sequence[str]) -> _Entry:
+    return _Entry(variable, names, np.stack, list)
+
+
+def _permuted(variable, name: str, order: np.ndarray) -> _Entry:
+    inverse = np.argsort(order)
+    return _Entry(
+        variable, [name], lambda arrays: arrays[0][..., order], lambda a: [a[..., inverse]]
+    )
+
+
+def _cell_entries(cell, kind: str, prefix: str) -> list[_Entry]:
+    prefix = f"{prefix}{_CELL_NAMES[kind]}/"
+    entries = [
+        _same(cell.kernel, prefix + "W_xh"),
+        _same(cell.recurrent_kernel, prefix + "W_hh"),
+    ]
+    if kind in ("lstm", "hyper"):
+        entries.append(_same(cell.bias, prefix + "bias"))
+    if kind in ("layer_norm", "hyper"):
+        entries += [_same(getattr(cell, ours), prefix + theirs) for ours, theirs in _LAYER_NORM]
+    if kind == "hyper":
+        entries += _cell_entries(cell.hyper_cell, "layer_norm", prefix)
+
+        def names(parts, layer, letter):
+            return [f"{prefix}hyper_{part}/{layer}/super_linear_{letter}" for part in parts]
+
+        recurrent_parts = _PARTS[4:]
+        entries += [
+            _blocks(cell.scale_embedding, names(_PARTS, "zw", "w"), axis=1),
+            _blocks(cell.scale_embedding_bias, names(_PARTS, "zw", "b"), axis=0),
+            _stack(cell.scale_kernel, names(_PARTS, "alpha", "w")),
+            _blocks(cell.shift_embedding, names(recurrent_parts, "zb", "w"), axis=1),
+            _stack(cell.shift_kernel, names(recurrent_parts, "beta", "w")),
+        ]
+    return entries
+
+
+def _dense_entries(dense, prefix: str) -> list[_Entry]:
+    return [
+        _same(dense.kernel, prefix + "super_linear_w"),
+        _same(dense.bias, prefix + "super_linear_b"),
+    ]
+
+
+def _entries(model: SketchRNN) -> list[_Entry]:
+    hps, decoder, encoder = model.hparams, model.decoder, model.encoder
+    entries = []
+    if encoder is not None:
+        for cell, direction in ((encoder.forward_cell, "fw"), (encoder.backward_cell, "bw")):
+            entries += _cell_entries(cell, hps.enc_model, f"{PREFIX}ENC_RNN/{direction}/")
+        entries += _dense_entries(encoder.mu, f"{PREFIX}ENC_RNN_mu/")
+        entries += _dense_entries(encoder.presig, f"{PREFIX}ENC_RNN_sigma/")
+        order = state_order(hps.dec_model, hps.dec_rnn_size)
+        dense = decoder.state_dense
+        entries += [
+            _permuted(dense.kernel, f"{PREFIX}linear/super_linear_w", order),
+            _permuted(dense.bias, f"{PREFIX}linear/super_linear_b", order),
+        ]
+    entries += [
+        _same(decoder.output_kernel, f"{PREFIX}RNN/output_w"),
+        _same(decoder.output_bias, f"{PREFIX}RNN/output_b"),
+    ]
+    return entries + _cell_entries(decoder.rnn_cell, hps.dec_model, f"{PREFIX}RNN/")
+
+
+def load_variables(model: SketchRNN, arrays: Arrays) -> None:
+    """Set every variable of ``model`` from ``arrays``: original name -> array.
+
+    Raises:
+      ValueError: when a name is missing or a shape differs; nothing is set then.
+    """
+    new = []
+    for entry in _entries(model):
+        missing = [name for name in entry.names if name not in arrays]
+        if missing:
+            raise ValueError(f"the variable {missing[0]} is not among the {len(arrays)} given.")
+        value = entry.join([np.asarray(arrays[name]) for name in entry.names])
+        if tuple(value.shape) != tuple(entry.variable.shape):
+            raise ValueError(
+                f"{entry.names[0]}: the shape {tuple(value.shape)} does not fit the "
+                f"model's {entry.variable.path} {tuple(entry.variable.shape)}."
+            )
+        new.append((entry.variable, value))
+    for variable, value in new:
+        variable.assign(value)
+
+
+def to_original(model: SketchRNN, values: Mapping[int, np.ndarray] | None = None) -> dict:
+    """``{original name: array}`` of the model's variables.
+
+    ``values`` maps ``id(variable)`` to another array in that variable's layout (its gradient, say),
+    to have that in the original's layout instead.
+    """
+    original = {}
+    for entry in _entries(model):
+        array = entry.variable.numpy() if values is None else values[id(entry.variable)]
+        original.update(zip(entry.names, entry.split(np.asarray(array)), strict=True))
+    return original
+
+

@@ -1,0 +1,156 @@
+"""The mixture-density output of the decoder: its parameters, log-density and sampling.
+
+Everything stays in log space, so that neither a tiny sigma nor a correlation close to one makes
+the density infinite or its gradient NaN. Formulas: Ha & Eck 2017, eq. 3 to 6; the bivariate normal
+is that of Graves 2013 (arXiv:1308.0850, eq. 24 and 25).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from magenta_sketch._backend import tf
+
+# Standardised distances are cut off here: a density there is exp(-5e7), zero in any float, and
+# the cut keeps its square, and so every gradient, finite.
+_FARTHEST = 1e4
+
+
+class MixtureParams(NamedTuple):
+    """Parameters of the next point's distribution; M mixture components, offsets in model units.
+
+    pen_logits [..., 3] (down, up, end of sketch); all others [..., M]: log_pi (normalised),
+    mu1, mu2 (means of dx, dy), log_sigma1, log_sigma2, corr_logits (correlation = tanh of it).
+    """
+
+    pen_logits: tf.Tensor
+    log_pi: tf.Tensor
+    mu1: tf.Tensor
+    mu2: tf.Tensor
+    log_sigma1: tf.Tensor
+    log_sigma2: tf.Tensor
+    corr_logits: tf.Tensor
+
+
+def output_width(num_mixture: int) -> int:
+    """Width of the decoder's output vector: 3 pen logits and 6 numbers a mixture component."""
+    return 3 + 6 * num_mixture
+
+
+def split_output(output: tf.Tensor) -> MixtureParams:
+    """The decoder's output vector ``[..., 3 + 6·M]`` as `MixtureParams`."""
+    pen_logits, rest = output[..., :3], output[..., 3:]
+    pi, mu1, mu2, sigma1, sigma2, corr = tf.split(rest, 6, axis=-1)
+    return MixtureParams(pen_logits, tf.nn.log_softmax(pi), mu1, mu2, sigma1, sigma2, corr)
+
+
+def log_density(params: MixtureParams, offsets: tf.Tensor, reg_covar: float = 0.0) -> tf.Tensor:
+    """log Σ_m pi_m N(dx, dy; ...) of ``offsets`` [..., 2] (model units): ``[...]``.
+
+    ``reg_covar`` >= 0 is added to both variances first (the PyTorch port's regularisation). Finite,
+    with finite gradients, for offsets to ±1e3, log sigmas to ±30 and corr_logits to ±20.
+    """
+    log_s1, log_s2 = params.log_sigma1, params.log_sigma2
+    # log(1 - rho) and log(1 + rho) for rho = tanh(corr_logits).
+    log_minus = math.log(2.0) - tf.nn.softplus(2.0 * params.corr_logits)
+    log_plus = math.log(2.0) - tf.nn.softplus(-2.0 * params.corr_logits)
+    if reg_covar > 0.0:
+        log_s1, log_s2, log_minus, log_plus = _regularised(
+            log_s1, log_s2, log_minus, log_plus, math.log(reg_covar)
+        )
+    a = (offsets[..., 0:1] - params.mu1) * tf.exp(-log_s1)
+    b = (offsets[..., 1:2] - params.mu2) * tf.exp(-log_s2)
+    # (a² + b² - 2·rho·a·b) / (1 - rho²) is half the sum of these two squares, which neither
+    # cancel nor divide by a difference that may round to zero.
+    u = (a - b) * tf.exp(-0.5 * log_minus)
+    v = (a + b) * tf.exp(-0.5 * log_plus)
+    u, v = (tf.clip_by_value(x, -_FARTHEST, _FARTHEST) for x in (u, v))
+    log_normal = (
+        -0.25 * (tf.square(u) + tf.square(v))
+        - 0.5 * (log_minus + log_plus)
+        - log_s1
+        - log_s2
+        - math.log(2.0 * math.pi)
+    )
+    return tf.reduce_logsumexp(params.log_pi + log_normal, axis=-1)
+
+
+def _regularised(log_s1, log_s2, log_minus, log_plus, log_r):
+    """Log sigmas and log(1 ∓ rho) after adding exp(log_r) to both variances.
+
+    With s1' = sqrt(s1² + r), s2' likewise and rho' = rho·s1·s2 / (s1'·s2'):
+    1 ∓ rho' = ((s1'·s2' - s1·s2) + (1 ∓ rho)·s1·s2) / (s1'·s2'), and the first difference is
+    r·(s1² + s2² + r) / (s1'·s2' + s1·s2): sums of positive terms only.
+    """
+    new_1 = 0.5 * _log_add(2.0 * log_s1, log_r)
+    new_2 = 0.5 * _log_add(2.0 * log_s2, log_r)
+    old, new = log_s1 + log_s2, new_1 + new_2
+    grown = log_r + _log_add(_log_add(2.0 * log_s1, 2.0 * log_s2), log_r) - _log_add(old, new)
+    return (
+        new_1,
+        new_2,
+        _log_add(grown, old + log_minus) - new,
+        _log_add(grown, old + log_plus) - new,
+    )
+
+
+def _log_add(x, y):
+    """log(exp(x) + exp(y)) without overflow."""
+    return y + tf.nn.softplus(x - y)
+
+
+def adjust_temperature(params: MixtureParams, temperature: tf.Tensor) -> MixtureParams:
+    """Lower the randomness (Ha & Eck 2017, eq. 8): pi and pen logits / τ, variances · τ.
+
+    τ in (0, 1]. Sigma is multiplied by √τ as in the paper and the JavaScript libraries; Magenta's
+    Python multiplies sigma itself by τ.
+    """
+    half_log = 0.5 * tf.math.log(temperature)
+    return params._replace(
+        pen_logits=params.pen_logits / temperature,
+        log_pi=tf.nn.log_softmax(params.log_pi / temperature),
+        log_sigma1=params.log_sigma1 + half_log,
+        log_sigma2=params.log_sigma2 + half_log,
+    )
+
+
+def draw_points(params: MixtureParams, uniforms: tf.Tensor, normals: tf.Tensor) -> tf.Tensor:
+    """Draw one stroke-5 point for each distribution: [batch, 5].
+
+    Args:
+      params: of shapes [batch, 3] and [batch, M].
+      uniforms: [batch, 2] in [0, 1): they choose the mixture component and the pen state.
+      normals: [batch, 2] standard normal.
+    """
+    component = _choose(tf.exp(params.log_pi), uniforms[:, 0])
+    pen = _choose(tf.nn.softmax(params.pen_logits), uniforms[:, 1])
+    mu1, mu2, log_s1, log_s2, corr_logits = (
+        tf.gather(x, component, batch_dims=1)
+        for x in (params.mu1, params.mu2, params.log_sigma1, params.log_sigma2, params.corr_logits)
+    )
+    rho = tf.tanh(corr_logits)
+    # sqrt(1 - tanh²) = 1/cosh; from exp(-|x|) it cannot overflow.
+    small = tf.exp(-tf.abs(corr_logits))
+    rest = 2.0 * small / (1.0 + tf.square(small))
+    dx = mu1 + tf.exp(log_s1) * normals[:, 0]
+    dy = mu2 + tf.exp(log_s2) * (rho * normals[:, 0] + rest * normals[:, 1])
+    return _point(dx, dy, pen)
+
+
+def greedy_points(params: MixtureParams) -> tf.Tensor:
+    """The mean of the likeliest component and the likeliest pen state: [batch, 5]."""
+    component = tf.argmax(params.log_pi, axis=-1)
+    dx, dy = (tf.gather(x, component, batch_dims=1) for x in (params.mu1, params.mu2))
+    return _point(dx, dy, tf.argmax(params.pen_logits, axis=-1))
+
+
+def _choose(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+    """Inverse-CDF draw of an index from [batch, n] with uniforms [batch]."""
+    below = tf.cumsum(probabilities, axis=-1) <= uniform[:, None]
+    index = tf.reduce_sum(tf.cast(below, tf.int32), axis=-1)
+    return tf.minimum(index, probabilities.shape[-1] - 1)  # rounding: the sum may end below 1
+
+
+def _point(dx, dy, pen) -> tf.Tensor:
+    return tf.concat([dx[:, None], dy[:, None], tf.one_hot(pen, 3, dtype=dx.dtype)], axis=-1)

@@ -1,0 +1,296 @@
+"""Encoder, decoder and the whole Sketch-RNN: composition of cells, recurrence, mixture and loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch import losses, mixture, recurrence
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.cells import CELLS, keep_mask
+from magenta_sketch.hparams import HParams
+
+STROKE_WIDTH = 5  # dx, dy and the one-hot pen state
+
+# Rows of a seed table: one for each independent use of randomness within a step.
+_ENCODER_FORWARD, _ENCODER_BACKWARD, _DECODER, _INPUT, _OUTPUT, _LATENT = range(6)
+SEED_ROWS = 6
+
+
+def seed_table(*key: int) -> tf.Tensor:
+    """Stateless seeds, int64 [SEED_ROWS, 2], that are a function of ``key`` alone.
+
+    ``key`` holds numbers >= 0: a run's seed, a step, what it is for. Equal keys give equal tables;
+    tables of different keys are independent.
+    """
+    words = _sequence(key).generate_state(2 * SEED_ROWS, np.uint64)
+    return tf.constant((words >> np.uint64(1)).astype(np.int64).reshape(SEED_ROWS, 2))
+
+
+def _sequence(key: tuple[int, ...]) -> np.random.SeedSequence:
+    # Two 32-bit words a number: left to itself NumPy takes as many as each needs, so that two
+    # different keys could make the same sequence of words.
+    return np.random.SeedSequence([word for n in key for word in divmod(n, 2**32)])
+
+
+def _initializer_seed(seed: int, number: int) -> int:
+    # Keras wants seeds below 2**32; cells add small numbers of their own.
+    return int(_sequence((seed, number)).generate_state(1)[0] >> 1)
+
+
+def _small_dense(width: int, seed: int, dtype: Any, name: str) -> keras.layers.Dense:
+    normal = keras.initializers.RandomNormal(stddev=0.001, seed=seed)
+    return keras.layers.Dense(width, kernel_initializer=normal, dtype=dtype, name=name)
+
+
+class Encoder(keras.layers.Layer):
+    """Bidirectional recurrent encoder (Ha & Eck 2017, eq. 1 and 2): sketches -> mu, presig.
+
+    The final outputs of a forward and of a backward cell, [h_forward, h_backward], go through two
+    dense layers (normal initial weights, stddev 0.001).
+    """
+
+    def __init__(
+        self, cell: str, units: int, z_size: int, keep_prob: float = 1.0, seed: int = 0, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.cell, self.units, self.z_size = cell, units, z_size
+        self.keep_prob, self.seed = keep_prob, seed
+
+        def make_cell(number, name):
+            return CELLS[cell](
+                units, keep_prob, _initializer_seed(seed, number), dtype=self.dtype_policy, name=name
+            )
+
+        self.forward_cell, self.backward_cell = make_cell(0, "forward"), make_cell(1, "backward")
+        self.mu = _small_dense(z_size, _initializer_seed(seed, 2), self.dtype_policy, "mu")
+        self.presig = _small_dense(z_size, _initializer_seed(seed, 3), self.dtype_policy, "presig")
+
+    def build(self, input_shape):
+        self.forward_cell.build((None, input_shape[-1]))
+        self.backward_cell.build((None, input_shape[-1]))
+        self.mu.build((None, 2 * self.units))
+        self.presig.build((None, 2 * self.units))
+
+    def call(self, strokes, lengths, training=False, seeds=None):
+        """(mu, presig), both [batch, Z].
+
+        Args:
+          strokes: stroke-5 in model units, [batch, time, 5], without the start token.
+          lengths: int [batch], points of each sketch.
+          training: whether to drop (recurrent dropout).
+          seeds: `seed_table` of the masks; needed when something is dropped.
+        """
+        batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
+        state = self.forward_cell.get_initial_state(batch)
+        masks = [None, None]
+        if training and self.keep_prob < 1.0:
+            masks = [
+                cell.keep_mask([time, batch], seeds[number])
+                for cell, number in (
+                    (self.forward_cell, _ENCODER_FORWARD),
+                    (self.backward_cell, _ENCODER_BACKWARD),
+                )
+            ]
+        _, forward = recurrence.run(
+            self.forward_cell, strokes, state, lengths=lengths, keep_mask=masks[0]
+        )
+        backward = recurrence.run_backwards(
+            self.backward_cell, strokes, state, lengths=lengths, keep_mask=masks[1]
+        )
+        last = tf.concat([forward[0], backward[0]], axis=-1)
+        return self.mu(last), self.presig(last)
+
+    def get_config(self):
+        names = ("cell", "units", "z_size", "keep_prob", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class Decoder(keras.layers.Layer):
+    """Autoregressive decoder (Ha & Eck 2017, section 3.2): previous points and z -> output vectors.
+
+    Args:
+      cell: lstm, layer_norm or hyper.
+      units: size of the cell.
+      num_mixture: mixture components M.
+      z_size: size of z; 0 makes an unconditional decoder, which starts from zeros.
+      keep_prob, input_keep_prob, output_keep_prob: keep probabilities of the recurrent dropout,
+        of that on the concatenated input [stroke-5, z], and of that on the cell's output.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        units: int,
+        num_mixture: int,
+        z_size: int,
+        keep_prob: float = 1.0,
+        input_keep_prob: float = 1.0,
+        output_keep_prob: float = 1.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.cell, self.units, self.num_mixture, self.z_size = cell, units, num_mixture, z_size
+        self.keep_prob, self.seed = keep_prob, seed
+        self.input_keep_prob, self.output_keep_prob = input_keep_prob, output_keep_prob
+        self.rnn_cell = CELLS[cell](
+            units, keep_prob, _initializer_seed(seed, 0), dtype=self.dtype_policy, name="cell"
+        )
+        self.state_dense = None
+        if z_size:
+            width = sum(self.rnn_cell.state_size)
+            self.state_dense = _small_dense(
+                width, _initializer_seed(seed, 1), self.dtype_policy, "state_dense"
+            )
+
+    def build(self, input_shape=None):
+        self.rnn_cell.build((None, STROKE_WIDTH + self.z_size))
+        if self.state_dense is not None:
+            self.state_dense.build((None, self.z_size))
+        width = mixture.output_width(self.num_mixture)
+        # The original's default initializer reaches the bias too.
+        for name, shape, number in (("kernel", (self.units, width), 2), ("bias", (width,), 3)):
+            initializer = keras.initializers.GlorotUniform(_initializer_seed(self.seed, number))
+            weight = self.add_weight(shape=shape, initializer=initializer, name=f"output_{name}")
+            setattr(self, f"output_{name}", weight)
+
+    def initial_state(self, z: tf.Tensor | None, batch: Any = None) -> list[tf.Tensor]:
+        """tanh(dense(z)) cut into the cell's state (h, c, ...); zeros [batch, ·] without z."""
+        if self.state_dense is None:
+            return self.rnn_cell.get_initial_state(batch)
+        return tf.split(tf.tanh(self.state_dense(z)), self.rnn_cell.state_size, axis=-1)
+
+    def call(self, strokes, z=None, training=False, seeds=None):
+        """Output vectors [batch, time, 3 + 6·M], each about the point after the one it was given.
+
+        Args:
+          strokes: previous points, stroke-5 in model units [batch, time, 5], start token first.
+          z: latent vectors [batch, Z], or None when unconditional.
+          training: whether to drop.
+          seeds: `seed_table` of the masks; needed when something is dropped.
+        """
+        batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
+        inputs = self._with_z(strokes, z)
+        mask = None
+        if training:
+            inputs = _drop(inputs, self.input_keep_prob, seeds, _INPUT)
+            if self.keep_prob < 1.0:
+                mask = self.rnn_cell.keep_mask([time, batch], seeds[_DECODER])
+        state = self.initial_state(z, batch)
+        outputs, _ = recurrence.run(self.rnn_cell, inputs, state, keep_mask=mask)
+        if training:
+            outputs = _drop(outputs, self.output_keep_prob, seeds, _OUTPUT)
+        return self._output(outputs)
+
+    def step(self, points, z, state):
+        """One point further, without dropout: ([batch, 5], z, state) -> (output vector, state)."""
+        projected = self.rnn_cell.project(self._with_z(points, z))
+        output, state = self.rnn_cell.step(projected, state)
+        return self._output(output), state
+
+    def _with_z(self, strokes, z):
+        if z is None:
+            return strokes
+        if len(strokes.shape) == 3:
+            z = tf.broadcast_to(z[:, None], [*tf.unstack(tf.shape(strokes)[:2]), self.z_size])
+        return tf.concat([strokes, z], axis=-1)
+
+    def _output(self, h):
+        return tf.matmul(h, self.output_kernel) + self.output_bias
+
+    def get_config(self):
+        names = ("cell", "units", "num_mixture", "z_size", "keep_prob", "input_keep_prob")
+        names += ("output_keep_prob", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _drop(x, keep_prob, seeds, row):
+    if keep_prob >= 1.0:
+        return x
+    return x * keep_mask(tf.shape(x), keep_prob, seeds[row], x.dtype)
+
+
+def draw_z(
+    mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None
+) -> tf.Tensor:
+    """z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
+
+    ``scale`` >= 0 is the standard deviation of the noise; 0 gives mu, and needs no seeds.
+    """
+    if scale == 0.0:
+        return mu
+    noise = tf.random.stateless_normal(
+        tf.shape(mu), seeds[_LATENT], dtype=mu.dtype, alg="philox"
+    )
+    return mu + tf.exp(0.5 * presig) * (scale * noise)
+
+
+class SketchRNN(keras.Model):
+    """The Sketch-RNN of ``hparams``: encoder (when conditional), decoder, and their loss.
+
+    Args:
+      hparams: sizes, cells, dropout, noise scale, loss constants.
+      seed: seed of the initial weights, 0 <= seed < 2**63.
+
+    The model works on stroke-5 in model units; it knows neither max_seq_len nor the normalizing
+    factor, which belong to the data.
+    """
+
+    def __init__(self, hparams: HParams, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.hparams = hparams
+        recurrent = hparams.recurrent_dropout_prob if hparams.use_recurrent_dropout else 1.0
+        self.encoder = None
+        if hparams.conditional:
+            self.encoder = Encoder(
+                hparams.enc_model,
+                hparams.enc_rnn_size,
+                hparams.z_size,
+                recurrent,
+                seed=_initializer_seed(seed, 0),
+                dtype=self.dtype_policy,
+                name="encoder",
+            )
+            self.encoder.build((None, None, STROKE_WIDTH))
+        self.decoder = Decoder(
+            hparams.dec_model,
+            hparams.dec_rnn_size,
+            hparams.num_mixture,
+            hparams.z_size if hparams.conditional else 0,
+            recurrent,
+            hparams.input_dropout_prob if hparams.use_input_dropout else 1.0,
+            hparams.output_dropout_prob if hparams.use_output_dropout else 1.0,
+            seed=_initializer_seed(seed, 1),
+            dtype=self.dtype_policy,
+            name="decoder",
+        )
+        self.decoder.build()
+        self.built = True
+
+    def call(self, strokes, lengths, training=False, seeds=None, scale=None):
+        """`losses.SketchLosses` of a padded batch.
+
+        Args:
+          strokes: stroke-5 in model units with the start token, float [batch, time + 1, 5].
+          lengths: int [batch].
+          training: whether dropout acts. The latent noise acts in evaluation too.
+          seeds: `seed_table` of all masks and noise.
+          scale: standard deviation of the latent noise; None takes that of the hyperparameters.
+        """
+        scale = self.hparams.scale if scale is None else scale
+        inputs, target = strokes[:, :-1], strokes[:, 1:]
+        mu = presig = z = None
+        if self.encoder is not None:
+            mu, presig = self.encoder(target, lengths, training=training, seeds=seeds)
+            z = draw_z(mu, presig, scale, seeds)
+        output = self.decoder(inputs, z, training=training, seeds=seeds)
+        return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar)
+
+    def cost(
+        self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(cost, KL cost) from mean losses; an unconditional model pays for no KL."""
+        tolerance = self.hparams.kl_tolerance if self.encoder is not None else 0.0
+        return losses.total_cost(reconstruction, kl, kl_weight, tolerance)

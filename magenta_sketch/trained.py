@@ -1,0 +1,187 @@
+"""A trained model to use from Python: strokes in data units in, strokes in data units out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from magenta_sketch import batches
+from magenta_sketch._backend import tf
+from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, restore_first_whole
+from magenta_sketch.model import SketchRNN, draw_z, seed_table
+from magenta_sketch.sampling import Sampler
+
+_ENCODING, _PRIOR = 4, 5  # what a `seed_table` is for, beside a seed
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+class TrainedModel:
+    """A Sketch-RNN with trained weights, and what is needed to speak stroke-3 with it.
+
+    Sketches are stroke-3 arrays [n, 3] in the data's own units (pixels); latent vectors are
+    float32 [batch, Z].
+
+    Args:
+      model: the network.
+      info: its hyperparameters (with max_seq_len) and normalizing factor.
+    """
+
+    def __init__(self, model: SketchRNN, info: RunInfo):
+        self.model, self.info = model, info
+        self._sampler = Sampler(model)
+        self._encode = tf.function(
+            lambda strokes, lengths: model.encoder(strokes, lengths), reduce_retracing=True
+        )
+
+    @property
+    def conditional(self) -> bool:
+        """Whether there is an encoder and a latent vector."""
+        return self.model.encoder is not None
+
+    @property
+    def z_size(self) -> int:
+        """Width Z of a latent vector; 0 for an unconditional model."""
+        return self.info.hparams.z_size if self.conditional else 0
+
+    @property
+    def max_seq_len(self) -> int:
+        """The most points a sketch can have."""
+        return self.info.max_seq_len
+
+    def encode_distribution(
+        self, sketches: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(mu, sigma), both [batch, Z], of the sketches' posteriors N(mu, sigma²).
+
+        Raises:
+          ValueError: an unconditional model, a sketch of the wrong shape or longer than
+            max_seq_len.
+        """
+        if not self.conditional:
+            raise ValueError("this model is unconditional: it has no encoder and no latent vector.")
+        mus, presigs = [], []
+        size = self.info.hparams.batch_size
+        for start in range(0, len(sketches), size):
+            batch = batches.pad(
+                list(sketches[start : start + size]),
+                max_seq_len=self.max_seq_len,
+                normalizing_factor=self.info.normalizing_factor,
+            )
+            mu, presig = self._encode(tf.constant(batch.strokes[:, 1:]), tf.constant(batch.lengths))
+            mus.append(mu.numpy())
+            presigs.append(presig.numpy())
+        empty = np.zeros((0, self.z_size), np.float32)
+        return np.concatenate([empty, *mus]), np.exp(0.5 * np.concatenate([empty, *presigs]))
+
+    def encode(
+        self, sketches: Sequence[np.ndarray], *, scale: float = 0.0, seed: int = 0
+    ) -> np.ndarray:
+        """Latent vectors [batch, Z] of stroke-3 sketches.
+
+        ``scale`` is the standard deviation of the noise added, in units of each posterior's sigma:
+        0 gives the mean, 1 a draw from the posterior. Raises as `encode_distribution`.
+        """
+        mu, sigma = self.encode_distribution(sketches)
+        presig = 2.0 * np.log(sigma)
+        z = draw_z(tf.constant(mu), tf.constant(presig), scale, seed_table(seed, 0, _ENCODING))
+        return z.numpy()
+
+    def prior(self, count: int, *, seed: int = 0) -> np.ndarray:
+        """``count`` latent vectors [count, Z] drawn from the prior N(0, 1)."""
+        noise = seed_table(seed, 0, _PRIOR)[0]
+        return tf.random.stateless_normal([count, self.z_size], noise, alg="philox").numpy()
+
+    def decode(
+        self,
+        z: np.ndarray,
+        *,
+        temperature: float = 1.0,
+        greedy: bool = False,
+        seed: int = 0,
+    ) -> list[np.ndarray]:
+        """Draw one stroke-3 sketch for each row of ``z`` [batch, Z].
+
+        Args:
+          temperature: in (0, 1]; lower is tidier (Ha & Eck 2017, eq. 8).
+          greedy: take the likeliest point each time; temperature and seed then do not matter.
+          seed: >= 0; equal seeds draw equal sketches.
+
+        Raises:
+          ValueError: z of the wrong shape, an unconditional model, temperature outside (0, 1].
+        """
+        if not self.conditional:
+            raise ValueError("this model is unconditional: it has no latent vector to decode.")
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or z.shape[1] != self.z_size:
+            raise ValueError(f"z must have the shape [batch, {self.z_size}], got {list(z.shape)}.")
+        return self._draw(z, None, temperature, greedy, seed)
+
+    def sample(
+        self, count: int, *, temperature: float = 1.0, greedy: bool = False, seed: int = 0
+    ) -> list[np.ndarray]:
+        """Draw ``count`` new stroke-3 sketches: from the prior, or unconditionally.
+
+        Arguments as for `decode`. A greedy unconditional model draws one sketch, ``count`` times.
+        """
+        z = self.prior(count, seed=seed) if self.conditional else None
+        return self._draw(z, count, temperature, greedy, seed)
+
+    def reconstruct(
+        self,
+        sketches: Sequence[np.ndarray],
+        *,
+        scale: float = 0.0,
+        temperature: float = 1.0,
+        greedy: bool = False,
+        seed: int = 0,
+    ) -> list[np.ndarray]:
+        """Encode and decode: one stroke-3 sketch for each one given. See `encode`, `decode`."""
+        z = self.encode(sketches, scale=scale, seed=seed)
+        return self.decode(z, temperature=temperature, greedy=greedy, seed=seed)
+
+    def _draw(self, z, count, temperature, greedy, seed):
+        drawn = self._sampler.decode(
+            z,
+            count=count,
+            max_seq_len=self.max_seq_len,
+            temperature=temperature,
+            greedy=greedy,
+            seed=seed,
+        )
+        factor = np.array([self.info.normalizing_factor] * 2 + [1.0], np.float32)
+        return [sketch * factor for sketch in drawn]
+
+
+def load(
+    model_dir: str | os.PathLike,
+    *,
+    checkpoint: str = "best",
+    warn: Callable[[str], None] = _warn,
+) -> TrainedModel:
+    """The trained model of a run's folder.
+
+    Args:
+      model_dir: the run's --log_root.
+      checkpoint: best (lowest validation cost; the newest if there is none yet) or newest.
+      warn: called with a line for each damaged checkpoint that is passed over.
+
+    Raises:
+      RunError: no run there, no checkpoint in it, or none that can be read.
+    """
+    if checkpoint not in ("best", "newest"):
+        raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
+    folder = RunFolder(model_dir)
+    info = folder.read()
+    model = SketchRNN(info.hparams, seed=info.seed)
+    restorer = tf.train.Checkpoint(model=model)
+    places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
+    for place in places:
+        if restore_first_whole(restorer, place, warn) is not None:
+            return TrainedModel(model, info)
+    raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")

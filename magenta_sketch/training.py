@@ -1,0 +1,352 @@
+"""The training step, evaluation, and the loop that makes a run of them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from magenta_sketch import losses
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.batches import evaluation_batches, training_batch
+from magenta_sketch.checkpoints import Checkpoints, RunError, RunFolder, RunInfo, last_good
+from magenta_sketch.datasets import DataSet, SketchSet
+from magenta_sketch.hparams import HParams
+from magenta_sketch.journal import Journal
+from magenta_sketch.model import SEED_ROWS, SketchRNN, seed_table
+
+ADAM_EPSILON = 1e-8
+LOG_EVERY = 20  # steps
+# What a `seed_table` is for, beside a run's seed and a step.
+_TRAINING, _VALIDATION, _TEST = 0, 1, 2
+
+
+class StepResult(NamedTuple):
+    """Of one training step, scalars: cost, reconstruction, KL cost (after the tolerance), finite."""
+
+    cost: tf.Tensor
+    reconstruction: tf.Tensor
+    kl: tf.Tensor
+    finite: tf.Tensor
+
+
+class TrainStep:
+    """A compiled Adam step: gradients clipped to ±grad_clip, applied only when all are finite."""
+
+    def __init__(self, model: SketchRNN):
+        self.model = model
+        self.optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
+        self.optimizer.build(model.trainable_variables)
+        self._compiled = tf.function(self._step)
+
+    def __call__(
+        self,
+        strokes: np.ndarray,
+        lengths: np.ndarray,
+        seeds: tf.Tensor,
+        learning_rate: float,
+        kl_weight: float,
+    ) -> StepResult:
+        """One update from a padded batch [batch, T+1, 5] of lengths [batch]; see `seed_table`."""
+        return self._compiled(
+            tf.constant(strokes, tf.float32),
+            tf.constant(lengths, tf.int32),
+            seeds,
+            tf.constant(learning_rate, tf.float32),
+            tf.constant(kl_weight, tf.float32),
+        )
+
+    def _step(self, strokes, lengths, seeds, learning_rate, kl_weight):
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            found = self.model(strokes, lengths, training=True, seeds=seeds)
+            reconstruction, kl = tf.reduce_mean(found.reconstruction), tf.reduce_mean(found.kl)
+            cost, kl_cost = self.model.cost(reconstruction, kl, kl_weight)
+        gradients = tape.gradient(cost, [v.value for v in variables])
+        finite = tf.math.is_finite(cost)
+        for gradient in gradients:
+            finite &= tf.reduce_all(tf.math.is_finite(gradient))
+        limit = self.model.hparams.grad_clip
+        clipped = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+
+        def apply():
+            self.optimizer.learning_rate.assign(learning_rate)
+            self.optimizer.apply(clipped, variables)
+            return tf.constant(True)
+
+        tf.cond(finite, apply, lambda: tf.constant(False))
+        return StepResult(cost, reconstruction, kl_cost, finite)
+
+
+class Evaluation(NamedTuple):
+    """Means over the sketches of a set: cost, reconstruction in the training form and in the
+    evaluation form (masked), KL cost after the tolerance."""
+
+    cost: float
+    recon: float
+    masked_recon: float
+    kl: float
+
+
+class Evaluator:
+    """Evaluates a model, without dropout, on a whole set: every sketch counts once."""
+
+    def __init__(self, model: SketchRNN):
+        self.model = model
+        batch = tf.TensorSpec([None, None, 5]), tf.TensorSpec([None], tf.int32)
+        signature = (*batch, tf.TensorSpec([SEED_ROWS, 2], tf.int64))
+        self._compiled = tf.function(self._sums, input_signature=signature)
+
+    def _sums(self, strokes, lengths, seeds):
+        return [tf.reduce_sum(x) for x in self.model(strokes, lengths, seeds=seeds)]
+
+    def __call__(
+        self,
+        sketches: SketchSet,
+        info: RunInfo,
+        key: tuple[int, ...],
+        between: Callable[[], None] = lambda: None,
+    ) -> Evaluation:
+        """Evaluate ``sketches`` (pixel units), with latent noise at the run's scale.
+
+        The KL weight is the run's kl_weight_start, as in the original: a constant, so that costs
+        compare over a run. ``key`` and a batch's number make its `seed_table`. ``between`` is called after each batch and may raise to stop.
+        """
+        hps = info.hparams
+        sums = np.zeros(3)
+        batches = evaluation_batches(
+            sketches,
+            batch_size=hps.batch_size,
+            max_seq_len=hps.max_seq_len,
+            normalizing_factor=info.normalizing_factor,
+        )
+        for number, batch in enumerate(batches):
+            seeds = seed_table(*key, number)
+            sums += [float(x) for x in self._compiled(batch.strokes, batch.lengths, seeds)]
+            between()
+        recon, masked, kl = sums / len(sketches)
+        cost, kl_cost = self.model.cost(recon, kl, hps.kl_weight_start)
+        return Evaluation(float(cost), float(recon), float(masked), float(kl_cost))
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its state is saved. ``signal_number`` says by what."""
+
+    def __init__(self, message: str, signal_number: int):
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
+class StopRequest:
+    """Turns SIGINT and SIGTERM into a request that the loop notices between two steps."""
+
+    def __init__(self):
+        self.signal_number: int | None = None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[StopRequest]:
+        """Install the handlers for the body of a with statement; a second signal ends at once."""
+
+        def handle(number, frame):
+            if self.signal_number is not None:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            self.signal_number = number
+            # Not print: a handler may interrupt a print in progress.
+            os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
+
+        old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+class _StopNow(Exception):
+    """Raised within the loop when a stop was requested."""
+
+
+@dataclasses.dataclass
+class _SinceLog:
+    """What has happened since the last log line."""
+
+    began: float = dataclasses.field(default_factory=time.monotonic)
+    points: int = 0
+
+
+def total_steps(hparams: HParams, num_epochs: float | None, sketches: int) -> int:
+    """Steps of a whole run: num_steps or num_epochs, whichever ends first.
+
+    An epoch is as many batches as hold the training set once, rounded up over the whole run.
+    """
+    if num_epochs is None:
+        return hparams.num_steps
+    batch = min(hparams.batch_size, sketches)
+    return min(hparams.num_steps, int(np.ceil(num_epochs * sketches / batch)))
+
+
+class Trainer:
+    """A run: restores what its folder holds and goes on to the end.
+
+    Args:
+      folder: an existing run's folder (`RunFolder.create`).
+      info: what the folder says.
+      data: the data set, whose fingerprint must be that of ``info``.
+      illustrate: called as illustrate(step) after each evaluation, for pictures.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        info: RunInfo,
+        data: DataSet,
+        illustrate: Callable[[int], None] | None = None,
+    ):
+        self.folder, self.info, self.data = folder, info, data
+        self.model = SketchRNN(info.hparams, seed=info.seed)
+        self.train_step = TrainStep(self.model)
+        self.evaluate = Evaluator(self.model)
+        self.state = Checkpoints(folder, self.model, self.train_step.optimizer, info.seed)
+        self.illustrate = illustrate
+        self.last_cost: float | None = None
+        self._saved_step = -1
+
+    @property
+    def step(self) -> int:
+        """Updates made so far."""
+        return int(self.state.step)
+
+    def restore(self, warn: Callable[[str], None]) -> bool:
+        """Go back to the newest whole checkpoint; False when there is none."""
+        restored = self.state.restore_newest(warn)
+        if restored:
+            self._saved_step = self.step
+        return restored
+
+    def run(self, total: int, journal: Journal, stop: StopRequest) -> None:
+        """Train until ``total`` updates have been made.
+
+        Raises:
+          Interrupted: a stop was requested; a checkpoint has been written.
+          RunError: a non-finite cost or gradient, or a checkpoint that can't be written.
+        """
+        hps = self.info.hparams
+        since = _SinceLog()
+        step = self.step
+        journal.scalar(step, "Num_Trainable_Params", self.num_trainable())
+        try:
+            while True:
+                if step and (step % hps.save_every == 0 or step == total):
+                    self._milestone(step, journal, stop)
+                    since.began = time.monotonic()
+                if step >= total:
+                    return
+                self._check(stop)
+                row = self._update(step, since)
+                step += 1
+                self.state.step.assign(step)
+                journal.advance(row["cost"])
+                if step % LOG_EVERY == 0:
+                    journal.train(step, row, time.monotonic() - since.began, since.points)
+                    since = _SinceLog()
+        except _StopNow:
+            if self._saved_step != step:
+                self.state.save_newest()
+            raise Interrupted(
+                f"interrupted at step {step}; the checkpoint is in {self.folder.newest}, "
+                "go on with --resume_training",
+                stop.signal_number,
+            ) from None
+
+    def num_trainable(self) -> int:
+        """Number of trainable parameters."""
+        return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
+
+    def _update(self, step: int, since: _SinceLog) -> dict[str, float]:
+        hps, info = self.info.hparams, self.info
+        lr = losses.learning_rate(
+            step,
+            learning_rate=hps.learning_rate,
+            min_learning_rate=hps.min_learning_rate,
+            decay_rate=hps.decay_rate,
+        )
+        klw = losses.kl_weight(
+            step,
+            kl_weight=hps.kl_weight,
+            kl_weight_start=hps.kl_weight_start,
+            kl_decay_rate=hps.kl_decay_rate,
+        )
+        batch = training_batch(
+            self.data.train,
+            step,
+            seed=info.seed,
+            batch_size=hps.batch_size,
+            max_seq_len=hps.max_seq_len,
+            normalizing_factor=info.normalizing_factor,
+            random_scale_factor=hps.random_scale_factor,
+            augment_stroke_prob=hps.augment_stroke_prob,
+        )
+        seeds = seed_table(info.seed, step, _TRAINING)
+        result = self.train_step(batch.strokes, batch.lengths, seeds, lr, klw)
+        since.points += int(batch.lengths.sum())
+        # The one place where the loop waits for the device: no later step may see bad variables.
+        if not bool(result.finite):
+            self._stop_non_finite(step, float(result.cost))
+        self.last_cost = float(result.cost)
+        return {
+            "cost": self.last_cost,
+            "recon": float(result.reconstruction),
+            "kl": float(result.kl),
+            "lr": lr,
+            "klw": klw,
+        }
+
+    def _stop_non_finite(self, step: int, cost: float) -> None:
+        what = "a gradient" if np.isfinite(cost) else f"the cost ({cost})"
+        last = "there was none before" if self.last_cost is None else f"it was {self.last_cost:.4f}"
+        raise RunError(
+            f"{what} is not finite at step {step + 1} (the last finite cost: {last}); the "
+            "variables were left as they were. Try a lower learning_rate or grad_clip, or look for "
+            f"huge offsets in the data. {last_good(self.folder)}"
+        )
+
+    def _check(self, stop: StopRequest) -> None:
+        if stop.signal_number is not None:
+            raise _StopNow
+
+    def _milestone(self, step: int, journal: Journal, stop: StopRequest) -> None:
+        """Evaluate, keep the best, draw, save; in an order that a kill at any point can't break.
+
+        Nothing of the state changes before all of the evaluation is done, and the newest
+        checkpoint comes last: a run resumed from the one before does all of this again.
+        """
+        if int(self.state.evaluated_step) < step:
+            valid = self._evaluate("valid", self.data.valid, step, journal, stop)
+            best = valid.cost < float(self.state.best_cost)
+            if best:
+                self._evaluate("test", self.data.test, step, journal, stop)
+                self.state.best_cost.assign(valid.cost)
+                self.state.best_step.assign(step)
+            self.state.evaluated_step.assign(step)
+            journal.scalar(step, "Best_Valid_Cost", float(self.state.best_cost))
+            if best:
+                self.state.save_best()
+            if self.illustrate is not None:
+                self.illustrate(step)
+        if self._saved_step != step:
+            self.state.save_newest()
+            self._saved_step = step
+
+    def _evaluate(self, split, sketches, step, journal, stop) -> Evaluation:
+        began = time.monotonic()
+        key = (self.info.seed, step, _TEST if split == "test" else _VALIDATION)
+        found = self.evaluate(sketches, self.info, key, lambda: self._check(stop))
+        journal.evaluation(step, split, found._asdict(), time.monotonic() - began)
+        return found

@@ -1,0 +1,107 @@
+"""Train a Sketch-RNN: Magenta's command line, and a little more.
+
+    python sketch_rnn_train.py --flagfile=configs/quickstart.cfg
+    python sketch_rnn_train.py --log_root=models/cats --data_dir=datasets \\
+        --hparams="data_set=[cat.npz],scale=2.0,num_steps=10000"
+    python sketch_rnn_train.py --log_root=models/cats --resume_training
+"""
+
+import sys
+
+from absl import flags
+
+from magenta_sketch.commands import common
+from magenta_sketch.hparams import HParams
+
+FLAGS = common.new_flags()
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. Default: "
+    f"{common.MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "log_root",
+    "models/default",
+    "Folder for the run: checkpoints, configuration, TensorBoard events, pictures.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    "resume_training", False, "Go on with the run that log_root holds.", flag_values=FLAGS
+)
+flags.DEFINE_boolean(
+    "overwrite", False, "Delete the run that log_root holds and begin anew.", flag_values=FLAGS
+)
+flags.DEFINE_multi(
+    common.HParamsParser(),
+    flags.ArgumentSerializer(),
+    "hparams",
+    [],
+    "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "seed",
+    None,
+    "Seed of everything random: equal seeds give equal runs. Default: 0.",
+    lower_bound=0,
+    upper_bound=2**63 - 1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_float(
+    "num_epochs",
+    None,
+    "End after as many steps as hold the training set this often, if that comes before num_steps.",
+    lower_bound=1e-6,
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "save_image_dir",
+    None,
+    "Folder for an SVG grid of reconstructions and new sketches at each evaluation.",
+    flag_values=FLAGS,
+)
+
+DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams.describe()}"
+
+
+def main() -> int:
+    """Begin or resume the run that the flags describe, train it, and say what was written."""
+    given = {name: value for one in FLAGS.hparams for name, value in one.items()}
+    HParams(**given)  # together they must be consistent, before any work is done
+    if FLAGS.resume_training and FLAGS.overwrite:
+        raise common.UsageError("give one of --resume_training and --overwrite, not both.")
+    print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
+    # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
+    from magenta_sketch import runs
+    from magenta_sketch.checkpoints import RunFolder
+
+    folder = RunFolder(FLAGS.log_root)
+    if FLAGS.resume_training:
+        info, data = runs.resume(folder, given, data_dir=FLAGS.data_dir, seed=FLAGS.seed)
+    else:
+        info, data = runs.begin(
+            folder,
+            given,
+            data_dir=FLAGS.data_dir or common.MAGENTA_DATA_URL,
+            seed=FLAGS.seed or 0,
+            overwrite=FLAGS.overwrite,
+        )
+    return runs.train(
+        folder,
+        info,
+        data,
+        resumed=FLAGS.resume_training,
+        num_epochs=FLAGS.num_epochs,
+        image_dir=FLAGS.save_image_dir,
+    )
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(common.run_program("sketch_rnn_train", DOC, FLAGS, main))
+
+
+if __name__ == "__main__":
+    run()

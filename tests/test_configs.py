@@ -1,0 +1,95 @@
+"""Every flag file in configs/ is read as the training program reads it."""
+
+import pathlib
+
+import pytest
+from absl import flags
+
+from magenta_sketch.hparams import HParams
+
+CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
+FILES = sorted(CONFIGS.glob("*.cfg"))
+NAMED = ["aaron_sheep", "layer_norm", "hyper", "unconditional", "six_classes", "pytorch_port"]
+FORK_EXAMPLE = (
+    "data_set=[apple.npz, donut.npz, bus.npz, table.npz, calculator.npz, power_outlet.npz],"
+    "scale=1.0, num_steps=10000,save_every=100,use_recurrent_dropout=0,kl_decay_rate=0.9999,"
+    "min_learning_rate=0.0001"
+)
+
+
+def read(path, *later):
+    """The flags of the training program after --flagfile=path and then `later`."""
+    values = flags.FlagValues()
+    flags.DEFINE_string("data_dir", "the default", "", flag_values=values)
+    flags.DEFINE_string("log_root", None, "", flag_values=values)
+    flags.DEFINE_bool("resume_training", False, "", flag_values=values)
+    flags.DEFINE_multi_string("hparams", [], "", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "", flag_values=values)
+    flags.DEFINE_integer("num_epochs", None, "", flag_values=values)
+    flags.DEFINE_string("save_image_dir", None, "", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "", flag_values=values)
+    rest = values(["program", f"--flagfile={path}", *later])
+    assert rest == ["program"]
+    return values
+
+
+def settings(name):
+    return HParams.parse(read(CONFIGS / f"{name}.cfg").hparams)
+
+
+def test_the_named_configurations_exist():
+    assert set(NAMED) <= {path.stem for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_is_read_and_has_its_own_log_root(path):
+    values = read(path)
+    assert values.log_root == f"models/{path.stem}"
+    assert not values.resume_training and not values.overwrite
+    assert values.hparams
+    HParams.parse(values.hparams)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_setting_stands_once_below_its_reason(path):
+    text = path.read_text(encoding="ascii")  # absl reads it in whatever encoding the system has
+    names = [n for t in read(path).hparams for n in HParams.parse_assignments(t)]
+    assert len(names) == len(set(names))
+    for block in text.split("\n\n"):
+        lines = block.strip().splitlines()
+        assert lines[0].startswith("#"), f"{path.name}: no reason above {lines[0]}"
+        assert all(line.startswith(("# ", "--")) for line in lines)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_flags_after_the_file_win(path):
+    values = read(path, "--log_root=elsewhere", "--hparams=num_steps=7,data_set=[a.npz, b.npz]")
+    changed = HParams.parse(values.hparams)
+    assert values.log_root == "elsewhere"
+    assert changed == HParams.parse(read(path).hparams).replace(
+        num_steps=7, data_set=["a.npz", "b.npz"]
+    )
+
+
+def test_aaron_sheep_is_all_defaults():
+    assert settings("aaron_sheep") == HParams()
+    assert read(CONFIGS / "aaron_sheep.cfg").data_dir == "the default"
+
+
+def test_six_classes_is_the_example_of_the_fork():
+    assert settings("six_classes") == HParams.parse(FORK_EXAMPLE)
+    assert read(CONFIGS / "six_classes.cfg").data_dir == "datasets"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("layer_norm", {"enc_model": "layer_norm", "dec_model": "layer_norm"}),
+        ("hyper", {"enc_model": "layer_norm", "dec_model": "hyper"}),
+        ("unconditional", {"dec_model": "layer_norm", "conditional": False}),
+        ("pytorch_port", {"dec_model": "layer_norm", "reg_covar": 1e-6}),
+    ],
+)
+def test_what_differs_from_the_defaults(name, changes):
+    differences = settings(name).differences(HParams())
+    assert {setting: value for setting, value, _ in differences} == changes
