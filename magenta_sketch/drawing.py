@@ -350,7 +350,7 @@ def _round(value: float, digits: int = 1) -> float:
 
 def _number(value: float) -> str:
     text = f"{_round(value):.1f}"
-    return text[:-2] if text.endswith(".0") else text
+    return text.removesuffix(".0")
 
 
 def _add_text(

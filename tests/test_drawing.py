@@ -235,7 +235,7 @@ def test_a_long_title_is_cut_and_kept_as_the_tooltip(tmp_path):
         tmp_path / "g.svg", [[CROSS, CROSS]], column_titles=[long, "short"], row_titles=[long * 9]
     )
     root = parse(tmp_path / "g.svg")
-    first, second, third = root.iter(f"{SVG}text")
+    first, second, _ = root.iter(f"{SVG}text")
     shown = next(t for t in first.itertext() if t != long)
     assert shown.endswith("…") and long.startswith(shown[:-1]) and 8 < len(shown) < len(long)
     assert first.find(f"{SVG}title").text == long

@@ -51,9 +51,7 @@ def test_polylines_round_trip(seed):
     points[starts[1:] - 1, 2] = 1  # every line ends with a lift, so the last one has to as well
     for start, end in zip(starts[:-1], starts[1:], strict=True):
         sketch = points[start:end]
-        np.testing.assert_array_equal(
-            strokes.from_polylines(strokes.to_polylines(sketch)), sketch
-        )
+        np.testing.assert_array_equal(strokes.from_polylines(strokes.to_polylines(sketch)), sketch)
 
 
 def test_a_first_dot_stays_apart_from_what_follows():

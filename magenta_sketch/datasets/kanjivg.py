@@ -182,14 +182,14 @@ def flatten(path: str) -> list[NDArray[np.float64]]:
     Raises:
       ValueError: the path is damaged or holds a number that is not finite.
     """
-    from svg.path import CubicBezier, Line, Move, parse_path  # here: few runs build the data set
+    from svg.path import Close, CubicBezier, Line, Move, parse_path  # here: few runs build
 
     try:
         segments = list(parse_path(path))
-    except (
-        Exception
-    ) as error:  # besides its own error the parser raises AssertionError, IndexError, ...
+    except Exception as error:  # besides its own the parser raises AssertionError, IndexError, ...
         raise ValueError(f"damaged path {path[:40]!r}: {error}") from error
+    if segments and not isinstance(segments[0], Move):
+        raise ValueError(f"path {path[:40]!r} draws without a start")
     lines: list[list[NDArray[np.float64]]] = []
     for segment in segments:
         if isinstance(segment, Move):
@@ -198,7 +198,7 @@ def flatten(path: str) -> list[NDArray[np.float64]]:
             controls = _corners([segment.start, segment.control1, segment.control2, segment.end])
             # Sums of products, not a matrix product: its rounding depends on the machine's BLAS.
             lines[-1].append((_bernstein()[:, :, None] * controls).sum(axis=1))
-        elif isinstance(segment, Line):  # closing a path is a Line too
+        elif isinstance(segment, Line | Close):
             lines[-1].append(_corners([segment.end]))
         else:
             lines[-1].append(_corners([segment.point(t) for t in _times()]))

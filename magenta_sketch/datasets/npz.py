@@ -127,7 +127,8 @@ def _open_archive(path: Path, label: str) -> zipfile.ZipFile:
 
 def _read_split(archive: zipfile.ZipFile, split: str, label: str) -> SketchSet:
     name = f"{label}, {split}"
-    file = io.BytesIO(_member_bytes(archive, f"{split}.npy", name))
+    member = _member_bytes(archive, f"{split}.npy", name)
+    file = io.BytesIO(member)
     try:
         with warnings.catch_warnings():
             # Headers by Python 2 may hold numbers like 7400L; NumPy reads them but warns.
@@ -139,10 +140,10 @@ def _read_split(archive: zipfile.ZipFile, split: str, label: str) -> SketchSet:
             shape, fortran_order, dtype = readers[npy.read_magic(file)](file)
     except Exception as error:  # a damaged header raises one of many
         raise DataError(f"{name}: not an array in .npy format ({_reason(error)})") from None
-    if dtype == object:
+    if dtype.hasobject and dtype.names is None:
         points, starts = _flatten_items(_unpickle_items(file, shape, name), name)
     else:
-        points, starts = _flatten_block(file, shape, fortran_order, dtype, name)
+        points, starts = _flatten_block(member, file.tell(), shape, fortran_order, dtype, name)
     check_values(points, starts, name)
     with np.errstate(over="ignore"):  # what overflows float32 is clamped next
         points = points.astype(np.float32)
@@ -167,15 +168,21 @@ def _member_bytes(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
 
 
 def _flatten_block(
-    file: io.BytesIO, shape: tuple[int, ...], fortran_order: bool, dtype: np.dtype, name: str
+    member: bytes,
+    offset: int,
+    shape: tuple[int, ...],
+    fortran_order: bool,
+    dtype: np.dtype,
+    name: str,
 ) -> tuple[NDArray, NDArray[np.int64]]:
     if dtype.kind not in "biuf":
         raise DataError(f"{name}: expected sketches of real numbers, got the type {dtype}")
     _check_block_shape(shape, name)
-    data = file.getbuffer()[file.tell() :]
-    if prod(shape) * dtype.itemsize != len(data):
-        raise DataError(f"{name}: {len(data)} bytes of data for an array {list(shape)} of {dtype}")
-    block = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
+    size = len(member) - offset
+    if prod(shape) * dtype.itemsize != size:
+        raise DataError(f"{name}: {size} bytes of data for an array {list(shape)} of {dtype}")
+    block = np.frombuffer(member, dtype, offset=offset)
+    block = block.reshape(shape, order="F" if fortran_order else "C")
     return block.reshape(-1, 3), np.arange(shape[0] + 1) * shape[1]
 
 
@@ -315,7 +322,8 @@ class _Array:
         if real is None:
             # Copied, because a pickle could go on to change its list after it has been checked.
             data = list(data) if type(data) is list else None
-            if data is None or len(data) != prod(shape) or (fortran_order and len(shape) > 1):
+            # Objects are in C order whatever fortran_order says; numbers are not.
+            if data is None or len(data) != prod(shape):
                 raise pickle.UnpicklingError("an object array whose data do not fit its shape")
         else:
             if type(data) is str:  # of Python 2, read as latin1

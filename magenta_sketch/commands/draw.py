@@ -1,0 +1,193 @@
+"""Draw with a trained Sketch-RNN: new sketches, or reconstructions of test sketches.
+
+    sketch_rnn_draw --model_dir=models/quickstart --count=20
+    sketch_rnn_draw --model_dir=models/quickstart --reconstruct=0,7,20-23 --temperature=0.2
+    sketch_rnn_draw --model_dir=models/quickstart --count=100 --out=drawings/
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import flags
+
+from magenta_sketch.commands import common
+
+FLAGS = common.new_flags()
+flags.DEFINE_string("model_dir", None, "The --log_root of a trained run.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "out",
+    "drawings.svg",
+    "Where to draw: a name ending in .svg for one grid, else a folder for one SVG a sketch.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "count",
+    None,
+    "New sketches to draw [default: 10], or reconstructions of each chosen sketch [default: 1].",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "reconstruct",
+    None,
+    "Numbers of the sketches to reconstruct, from 0, such as 0,7,20-23; each is drawn beside its "
+    "original.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "split", "test", ["train", "valid", "test"], "Where those are from.", flag_values=FLAGS
+)
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder or URL of the data for --reconstruct. Default: the one the model was trained on.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_float(
+    "scale",
+    0.0,
+    "Standard deviation of the noise added to z of a reconstruction, in units of its sigma; "
+    "0 for none, 1 for the posterior.",
+    lower_bound=0.0,
+    flag_values=FLAGS,
+)
+flags.DEFINE_float(
+    "temperature", 0.4, "In (0, 1]: lower is tidier, higher more varied.", flag_values=FLAGS
+)
+flags.DEFINE_boolean(
+    "greedy", False, "Draw the likeliest point each time; no randomness.", flag_values=FLAGS
+)
+flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed: equal seeds draw equal sketches.",
+    lower_bound=0,
+    upper_bound=2**63 - 1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "checkpoint",
+    "best",
+    ["best", "newest"],
+    "Lowest validation cost, or latest.",
+    flag_values=FLAGS,
+)
+
+
+def parse_numbers(text: str) -> list[int]:
+    """``"0,7,20-23"`` as [0, 7, 20, 21, 22, 23], in the order given.
+
+    Raises:
+      UsageError: the text is something else.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise common.UsageError(
+                f"--reconstruct={text}: {part.strip()!r} is not a number or a range; write "
+                "something like 0,7,20-23."
+            )
+        span = range(int(first), int(last if dash else first) + 1)
+        if not 0 < len(span) <= 10_000:
+            raise common.UsageError(f"--reconstruct={text}: the range {part.strip()} is not usable.")
+        numbers += span
+    return numbers
+
+
+def _check_flags() -> list[int] | None:
+    if not FLAGS.model_dir:
+        raise common.UsageError("--model_dir is missing: name the --log_root of a trained run.")
+    if not 0.0 < FLAGS.temperature <= 1.0:
+        raise common.UsageError(
+            f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
+            "give --greedy."
+        )
+    return None if FLAGS.reconstruct is None else parse_numbers(FLAGS.reconstruct)
+
+
+def main() -> int:
+    """Draw what the flags ask for and say what was written."""
+    numbers = _check_flags()
+    print(f"sketch_rnn_draw: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
+    from magenta_sketch.trained import load
+
+    trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
+    how = {"temperature": FLAGS.temperature, "greedy": FLAGS.greedy, "seed": FLAGS.seed}
+    if numbers is None:
+        _draw_new(trained, how)
+    else:
+        _draw_reconstructions(trained, numbers, how)
+    return 0
+
+
+def _draw_new(trained, how) -> None:
+    from magenta_sketch.drawing import save_svg
+
+    sketches = trained.sample(FLAGS.count or 10, **how)
+    if _one_file():
+        save_svg(FLAGS.out, sketches)
+        print(f"wrote {FLAGS.out}: {len(sketches)} new sketches")
+        return
+    for number, sketch in enumerate(sketches):
+        save_svg(_in_folder(f"sketch-{number:04d}.svg"), sketch)
+    print(f"wrote {len(sketches)} new sketches to {FLAGS.out}, one SVG each")
+
+
+def _draw_reconstructions(trained, numbers: list[int], how) -> None:
+    from magenta_sketch.datasets import load_data_set
+    from magenta_sketch.drawing import save_grid, save_svg
+
+    if not trained.conditional:
+        raise common.UsageError(
+            f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
+        )
+    info = trained.info
+    data = load_data_set(
+        list(info.hparams.data_set),
+        FLAGS.data_dir or info.data_dir,
+        max_seq_len=info.max_seq_len,
+        normalizing_factor=info.normalizing_factor,
+    )
+    sketches = getattr(data, FLAGS.split)
+    if max(numbers) >= len(sketches):
+        raise common.UsageError(
+            f"--reconstruct={FLAGS.reconstruct}: the {FLAGS.split} set has {len(sketches)} "
+            f"sketches, 0 to {len(sketches) - 1}."
+        )
+    originals = [sketches[number] for number in numbers]
+    count = FLAGS.count or 1
+    # All reconstructions in one batch; the first of every sketch, then the second, ...
+    drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)
+    rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
+    if _one_file():
+        titles = [f"{FLAGS.split} {number}" for number in numbers]
+        heads = ["original", "reconstruction"] + [""] * (count - 1)
+        save_grid(FLAGS.out, rows, row_titles=titles, column_titles=heads)
+        print(f"wrote {FLAGS.out}: {len(rows)} sketches beside their reconstructions")
+        return
+    for number, (original, *again) in zip(numbers, rows, strict=True):
+        stem = f"{FLAGS.split}-{number:05d}"
+        save_svg(_in_folder(f"{stem}-original.svg"), original)
+        for i, sketch in enumerate(again):
+            save_svg(_in_folder(f"{stem}-reconstruction-{i + 1}.svg"), sketch)
+    print(f"wrote {len(rows)} sketches and their reconstructions to {FLAGS.out}, one SVG each")
+
+
+def _one_file() -> bool:
+    return FLAGS.out.lower().endswith(".svg")
+
+
+def _in_folder(name: str) -> pathlib.Path:
+    return pathlib.Path(FLAGS.out) / name
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(common.run_program("sketch_rnn_draw", __doc__, FLAGS, main))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,42 @@
+"""Packaging; everything else is configured in pyproject.toml."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+INIT = (HERE / "magenta_sketch" / "__init__.py").read_text(encoding="utf-8")
+
+setup(
+    name="magenta-sketch",
+    version=re.search(r'^__version__ = "(.+)"$', INIT, re.MULTILINE).group(1),
+    description="Sketch-RNN in TensorFlow 2 and Keras 3, with Magenta's command line",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    packages=find_packages(include=["magenta_sketch", "magenta_sketch.*"]),
+    py_modules=["sketch_rnn_train"],
+    install_requires=[
+        "absl-py>=2.0",
+        "defusedxml>=0.7",
+        "kanjivg",  # the quick start's drawings (CC BY-SA 3.0)
+        "matplotlib>=3.7",
+        "numpy>=1.26",
+        "platformdirs>=4",
+        "requests>=2.31",
+        "simplification",
+        "svg.path>=6.3",
+        "svgwrite>=1.4",
+        "tensorboard>=2.18",  # newer TensorFlow no longer brings it, and tf.summary needs it
+        "tensorflow>=2.18",
+        "tqdm>=4.66",
+    ],
+    extras_require={"test": ["pytest>=8"]},
+    entry_points={
+        "console_scripts": [
+            "sketch_rnn_train = sketch_rnn_train:run",
+            "sketch_rnn_draw = magenta_sketch.commands.draw:run",
+        ]
+    },
+)
