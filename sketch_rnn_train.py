@@ -6,6 +6,7 @@
     python sketch_rnn_train.py --log_root=models/cats --resume_training
 """
 
+import math
 import sys
 
 from absl import flags
@@ -52,7 +53,8 @@ flags.DEFINE_integer(
 flags.DEFINE_float(
     "num_epochs",
     None,
-    "End after as many steps as hold the training set this often, if that comes before num_steps.",
+    "End after as many steps as hold the training set this often, if that comes before num_steps. "
+    "Kept with the run.",
     lower_bound=1e-6,
     flag_values=FLAGS,
 )
@@ -69,9 +71,14 @@ DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams
 def main() -> int:
     """Begin or resume the run that the flags describe, train it, and say what was written."""
     given = {name: value for one in FLAGS.hparams for name, value in one.items()}
-    HParams(**given)  # together they must be consistent, before any work is done
     if FLAGS.resume_training and FLAGS.overwrite:
         raise common.UsageError("give one of --resume_training and --overwrite, not both.")
+    if not FLAGS.log_root:
+        raise common.UsageError("--log_root is empty: name the run's folder.")
+    if FLAGS.num_epochs is not None and not math.isfinite(FLAGS.num_epochs):
+        raise common.UsageError(f"--num_epochs must be a finite number, got {FLAGS.num_epochs}.")
+    if not FLAGS.resume_training:
+        HParams(**given)  # together they must be consistent, before any work is done
     print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
     from magenta_sketch import runs
@@ -79,7 +86,13 @@ def main() -> int:
 
     folder = RunFolder(FLAGS.log_root)
     if FLAGS.resume_training:
-        info, data = runs.resume(folder, given, data_dir=FLAGS.data_dir, seed=FLAGS.seed)
+        info, data = runs.resume(
+            folder,
+            given,
+            data_dir=FLAGS.data_dir,
+            seed=FLAGS.seed,
+            num_epochs=FLAGS.num_epochs,
+        )
     else:
         info, data = runs.begin(
             folder,
@@ -87,14 +100,14 @@ def main() -> int:
             data_dir=FLAGS.data_dir or common.MAGENTA_DATA_URL,
             seed=FLAGS.seed or 0,
             overwrite=FLAGS.overwrite,
+            num_epochs=FLAGS.num_epochs,
         )
     return runs.train(
         folder,
         info,
         data,
         resumed=FLAGS.resume_training,
-        num_epochs=FLAGS.num_epochs,
-        image_dir=FLAGS.save_image_dir,
+        image_dir=FLAGS.save_image_dir or None,
     )
 
 

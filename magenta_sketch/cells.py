@@ -280,7 +280,9 @@ class HyperLSTMCell(LayerNormLSTMCell):
 
     def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs):
         super().__init__(units, keep_prob, seed, **kwargs)
-        self.hyper_cell = LayerNormLSTMCell(HYPER_UNITS, seed=seed + 10, dtype=self.dtype_policy)
+        self.hyper_cell = LayerNormLSTMCell(
+            HYPER_UNITS, seed=seed + 10, dtype=self.dtype_policy, name="hyper_cell"
+        )
 
     @property
     def state_size(self) -> list[int]:

@@ -5,32 +5,39 @@
       run.json             seed, normalizing factor and everything else a resumed run must agree on
       newest/step-N/       the last few checkpoints: model, optimizer, step, best cost, seed
       best/step-N/         the one of the lowest validation cost so far
+      history.jsonl, events.out.tfevents.*, training_curve.png, sketches.svg
 
 A checkpoint is a folder, written beside its place, flushed to disk and renamed into it, so that it
 is whole or absent whenever the program is stopped. (tf.train.CheckpointManager moves the data file
-and then writes the index in place, which a kill in between leaves half done.)
+and then writes the index in place, which a kill in between leaves half done.) A step that is saved
+a second time, as after an interrupted evaluation, goes to step-N.1/, and only then is the first one
+removed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.files import replacing
 from magenta_sketch.hparams import HParams, HParamsError
 from magenta_sketch.model import SketchRNN
 
 KEPT = 3  # newest checkpoints kept, so that a damaged one has a predecessor
 _PREFIX = "checkpoint"
-_STEP = "step-"
+_PLACE = re.compile(r"step-(\d+)(?:\.(\d+))?", re.ASCII)
 
 
 class RunError(RuntimeError):
@@ -42,7 +49,8 @@ class RunInfo:
     """What a run is besides its weights.
 
     normalizing_factor: data units (pixels) in one model unit. max_seq_len is that of
-    ``hparams``, taken from the data. fingerprint: `datasets.DataSet.fingerprint`.
+    ``hparams``, taken from the data. fingerprint: `datasets.DataSet.fingerprint`. num_epochs: see
+    `training.total_steps`.
     """
 
     hparams: HParams
@@ -50,6 +58,7 @@ class RunInfo:
     normalizing_factor: float
     fingerprint: str = ""
     data_dir: str = ""
+    num_epochs: float | None = None
 
     @property
     def max_seq_len(self) -> int:
@@ -58,18 +67,13 @@ class RunInfo:
 
 def write_atomically(path: pathlib.Path, text: str) -> None:
     """Write ``text`` to ``path`` so that it holds the old or the new text, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(beside, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def _fsync(path: pathlib.Path) -> None:
+    if os.name == "nt" and path.is_dir():  # can't be opened there, and needs no fsync
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -103,8 +107,22 @@ class RunFolder:
     def history(self) -> pathlib.Path:
         return self.root / "history.jsonl"
 
+    @property
+    def curve(self) -> pathlib.Path:
+        return self.root / "training_curve.png"
+
+    @property
+    def sketches(self) -> pathlib.Path:
+        return self.root / "sketches.svg"
+
+    def _files(self) -> list[pathlib.Path]:
+        # In the order of `clear`: run.json last, so that what is left of a run is known as one.
+        return [self.history, self.curve, self.sketches, self.config, self.run]
+
     def holds_run(self) -> bool:
-        return self.run.exists() or self.config.exists() or bool(saved_steps(self.newest))
+        """Whether there is a run, or what is left of one."""
+        files = self.run.exists() or self.config.exists()
+        return files or bool(saved_steps(self.newest) or saved_steps(self.best))
 
     def create(self, info: RunInfo) -> None:
         """Make the folder and write both files; run.json last, it marks the run as begun."""
@@ -115,6 +133,7 @@ class RunFolder:
             "normalizing_factor": info.normalizing_factor,
             "fingerprint": info.fingerprint,
             "data_dir": info.data_dir,
+            "num_epochs": info.num_epochs,
             "versions": {
                 "python": ".".join(map(str, sys.version_info[:3])),
                 "tensorflow": tf.__version__,
@@ -125,14 +144,29 @@ class RunFolder:
         write_atomically(self.run, json.dumps(rest, indent=1) + "\n")
 
     def clear(self) -> None:
-        """Remove what a run wrote here, run.json first, and nothing else that is in the folder."""
-        self.run.unlink(missing_ok=True)
-        self.config.unlink(missing_ok=True)
-        self.history.unlink(missing_ok=True)
+        """Remove what a run wrote here and nothing else that is in the folder.
+
+        Raises:
+          OSError: something can't be removed.
+        """
+        self.tidy()
         for folder in (self.newest, self.best):
-            shutil.rmtree(folder, ignore_errors=True)
+            for place in _places(folder):
+                _remove(folder / place.name, folder)
+            with contextlib.suppress(OSError):  # not there, or not empty
+                folder.rmdir()
         for events in self.root.glob("events.out.tfevents.*"):
             events.unlink()
+        for file in self._files():
+            file.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what a killed program left half written."""
+        for file in self._files():
+            for beside in self.root.glob(f".{file.name}.*.tmp"):
+                beside.unlink(missing_ok=True)
+        for folder in (self.newest, self.best):
+            _remove_hidden(folder)
 
     def read(self) -> RunInfo:
         """What `create` wrote.
@@ -144,11 +178,15 @@ class RunFolder:
             if not path.exists():
                 there = sorted(p.name for p in self.root.glob("*")) if self.root.is_dir() else None
                 found = "there is no such folder" if there is None else f"it holds {there[:8]}"
-                raise RunError(f"{self.root} is not a trained model: {path.name} is missing ({found}).")
+                raise RunError(
+                    f"{self.root} is not a trained model: {path.name} is missing ({found})."
+                )
         try:
             hparams = HParams.from_json(self.config.read_text(encoding="utf-8"))
         except (HParamsError, UnicodeDecodeError) as error:
             raise RunError(f"{self.config}: {error}") from error
+        except OSError as error:
+            raise RunError(f"{self.config} can't be read: {reason(error)}.") from error
         try:
             rest = json.loads(self.run.read_text(encoding="utf-8"))
             return RunInfo(
@@ -157,15 +195,49 @@ class RunFolder:
                 float(rest["normalizing_factor"]),
                 str(rest["fingerprint"]),
                 str(rest["data_dir"]),
+                None if rest.get("num_epochs") is None else float(rest["num_epochs"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.run} is damaged ({error!r}).") from error
+        except OSError as error:
+            raise RunError(f"{self.run} can't be read: {reason(error)}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{self.run} is damaged ({error!r}): restore it from a copy.") from error
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class _Place:
+    """A checkpoint's place: step-N, or step-N.2 when N was saved anew. Ordered from old to new."""
+
+    step: int
+    number: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"step-{self.step}" + (f".{self.number}" if self.number else "")
+
+
+def _places(folder: pathlib.Path) -> list[_Place]:
+    """The checkpoints in ``folder``, from old to new."""
+    matches = (_PLACE.fullmatch(path.name) for path in folder.glob("step-*"))
+    places = {_Place(int(match[1]), int(match[2] or 0)) for match in matches if match}
+    return sorted(place for place in places if (folder / place.name).is_dir())
 
 
 def saved_steps(folder: pathlib.Path) -> list[int]:
     """Steps of the checkpoints in ``folder``, ascending."""
-    names = (path.name[len(_STEP) :] for path in folder.glob(f"{_STEP}*"))
-    return sorted(int(name) for name in names if name.isdigit())
+    return sorted({place.step for place in _places(folder)})
+
+
+def _remove(place: pathlib.Path, folder: pathlib.Path) -> None:
+    """Remove a checkpoint; out of sight first, so that it is never seen half removed."""
+    hidden = folder / f".{place.name}.old"
+    shutil.rmtree(hidden, ignore_errors=True)
+    os.rename(place, hidden)
+    shutil.rmtree(hidden)
+
+
+def _remove_hidden(folder: pathlib.Path) -> None:
+    for hidden in folder.glob(".step-*"):
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 class Checkpoints:
@@ -198,33 +270,30 @@ class Checkpoints:
 
     def _save(self, folder: pathlib.Path, kept: int) -> None:
         step = int(self.step)
-        place = folder / f"{_STEP}{step}"
-        beside = folder / f".{place.name}.tmp"
+        numbers = [place.number for place in _places(folder) if place.step == step]
+        new = _Place(step, max(numbers) + 1 if numbers else 0)
+        beside = folder / f".{new.name}.new"
         try:
+            with writing(self.folder, f"the checkpoint of step {step} in {folder}"):
+                shutil.rmtree(beside, ignore_errors=True)
+                beside.mkdir(parents=True)
+                self._checkpoint.write(str(beside / _PREFIX))
+                for file in beside.iterdir():
+                    _fsync(file)
+                _fsync(beside)
+                os.rename(beside, folder / new.name)
+                _fsync(folder)
+        except RunError:
             shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(parents=True)
-            self._checkpoint.write(str(beside / _PREFIX))
-            for file in beside.iterdir():
-                _fsync(file)
-            if place.exists():  # written before a crash and now again, with the same bits
-                old = folder / f".{place.name}.old"
-                os.rename(place, old)
-            os.rename(beside, place)
-            _fsync(folder)
-        except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise RunError(self._unwritten(step, error)) from error
-        for other in folder.iterdir():
-            if other.name.startswith("."):
-                shutil.rmtree(other, ignore_errors=True)
-        for old in saved_steps(folder)[:-kept]:
-            shutil.rmtree(folder / f"{_STEP}{old}", ignore_errors=True)
-
-    def _unwritten(self, step: int, error: Exception) -> str:
-        return (
-            f"the checkpoint of step {step} could not be written to {self.folder.root}: "
-            f"{reason(error)}. {last_good(self.folder)} Make room and go on with --resume_training."
-        )
+            raise
+        # Steps beyond this one could not be restored (`restore_newest`) or, of the best, belong to
+        # a course of the run that has not come to pass again; the same step is the one replaced.
+        past = [place for place in _places(folder) if place.step < step]
+        keep = {new, *past[max(len(past) - kept + 1, 0) :]}
+        for place in set(_places(folder)) - keep:
+            with contextlib.suppress(OSError):  # no harm but to the room on the disk
+                _remove(folder / place.name, folder)
+        _remove_hidden(folder)
 
     def restore_newest(self, warn: Callable[[str], None]) -> bool:
         """Restore the newest checkpoint that is whole; False when there is none at all.
@@ -232,29 +301,62 @@ class Checkpoints:
         A damaged one is passed over with a line to ``warn``.
 
         Raises:
-          RunError: when there are checkpoints and all are damaged.
+          RunError: there are checkpoints and all are damaged, or it is one of another run.
         """
-        steps = saved_steps(self.folder.newest)
-        restore_first_whole(self._checkpoint, self.folder.newest, warn)
-        return bool(steps)
+        seed = int(self.seed)
+        step = restore_first_whole(self._checkpoint, self.folder.newest, warn)
+        if int(self.seed) != seed:
+            raise RunError(
+                f"the checkpoint of step {step} in {self.folder.newest} is of a run with seed "
+                f"{int(self.seed)}, but this run has {seed}: it does not belong here."
+            )
+        return step is not None
 
 
 def restore_first_whole(
     checkpoint: tf.train.Checkpoint, folder: pathlib.Path, warn: Callable[[str], None]
 ) -> int | None:
-    """Restore the highest step in ``folder`` that can be read; its step, or None if empty."""
-    steps = saved_steps(folder)
-    for step in reversed(steps):
-        place = folder / f"{_STEP}{step}"
+    """Restore the newest checkpoint in ``folder`` that can be read; its step, or None if empty.
+
+    Raises:
+      RunError: there are checkpoints, and none can be read.
+    """
+    places = _places(folder)
+    for place in reversed(places):
         try:
-            status = checkpoint.read(str(place / _PREFIX))
+            status = checkpoint.read(str(folder / place.name / _PREFIX))
             status.assert_existing_objects_matched()
-            return step
-        except (tf.errors.OpError, OSError, ValueError, AssertionError) as error:
-            warn(f"warning: the checkpoint {place} is damaged ({reason(error)}).")
-    if steps:
-        raise RunError(f"none of the {len(steps)} checkpoints in {folder} can be read.")
+            return place.step
+        except Exception as error:  # TensorFlow raises IndexError, RuntimeError and many more
+            warn(
+                f"warning: the checkpoint {folder / place.name} is damaged ({reason(error)}); "
+                "trying the one before"
+            )
+    if places:
+        raise RunError(
+            f"none of the {len(places)} checkpoints in {folder} can be read: restore the folder "
+            "from a copy, or train anew."
+        )
     return None
+
+
+@contextlib.contextmanager
+def writing(folder: RunFolder, what: str) -> Iterator[None]:
+    """Make a failure of the body, which writes ``what``, a `RunError` that says what to do.
+
+    But not BrokenPipeError: that the reader has gone is no fault of the place.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, tf.errors.OpError) as error:
+        # By the text, which is all that TensorFlow's errors have of the system's.
+        full = reason(error) in map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+        raise RunError(
+            f"{what} can't be written: {reason(error)}. {last_good(folder)} "
+            f"{'Make room' if full else 'Mend that'} and go on with --resume_training."
+        ) from error
 
 
 def reason(error: Exception) -> str:
@@ -262,7 +364,10 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = getattr(error, "message", None) or str(error) or type(error).__name__
-    return text.strip().splitlines()[0].rstrip(".")[:200]
+    line = text.strip().splitlines()[0]
+    # TensorFlow adds where in its machinery it was; a file's name is said by our own message.
+    line = re.sub(r"^\{\{.*?\}\} ?|\s*\[Op:\w+\].*$", "", line)
+    return line.rpartition("; ")[2].rstrip(". ")[:200]
 
 
 def last_good(folder: RunFolder) -> str:

@@ -16,13 +16,13 @@ import math
 import os
 import pathlib
 import unicodedata
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import svgwrite
 
+from magenta_sketch.files import replacing
 from magenta_sketch.strokes import to_polylines
 
 if TYPE_CHECKING:
@@ -520,12 +520,5 @@ def _write_svg(path: str | os.PathLike[str], text: str) -> None:
 
 def _write_atomically(path: pathlib.Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(data)

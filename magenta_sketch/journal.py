@@ -1,14 +1,14 @@
 """What a run tells while it goes on: lines, a progress bar, TensorBoard events and a history file.
 
 The history (history.jsonl, one JSON object a line) is what the training-curve picture is drawn
-from; a resumed run drops the rows after the step it resumes from and goes on writing.
+from; a resumed run drops the rows of what it does again and goes on writing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
-import os
 import pathlib
 import sys
 import time
@@ -17,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from magenta_sketch._backend import tf
+from magenta_sketch.checkpoints import RunFolder, write_atomically, writing
 
 # TensorBoard's names for an evaluated split, as in the original ("Eval" is the test set).
 _SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
@@ -28,20 +29,46 @@ def format_duration(seconds: float) -> str:
 
 
 class Journal:
-    """Reports on a run in ``root``.
+    """Reports on a run.
 
     Lines go to standard output; the bar goes to standard error, and only if that is a terminal.
-    A context manager: leaving it closes the bar and the files.
+    A context manager: leaving it closes the bar and the files. All methods raise `RunError` when
+    something can't be written, but BrokenPipeError when the reader of the lines has gone.
+
+    Args:
+      folder: the run's folder, which gets the history and TensorBoard's events.
+      start_step: updates made so far; later rows of an old history are dropped.
+      total_steps: of the whole run.
+      evaluated_step: the last step whose evaluation is part of the state that goes on; evaluations
+        of later steps in an old history are dropped. None: that is start_step.
     """
 
-    def __init__(self, root: pathlib.Path, start_step: int, total_steps: int):
+    def __init__(
+        self,
+        folder: RunFolder,
+        start_step: int,
+        total_steps: int,
+        evaluated_step: int | None = None,
+    ):
+        self.folder = folder
         self.start_step, self.total_steps = start_step, total_steps
-        self.history = read_history(root / "history.jsonl", up_to=start_step)
-        self._rewrite_history(root / "history.jsonl")
-        self._history_file = open(root / "history.jsonl", "a", encoding="utf-8")
-        self._events = tf.summary.create_file_writer(str(root))
+        last = {"train": start_step}
+        if evaluated_step is not None:
+            last |= {"valid": evaluated_step, "test": evaluated_step}
+        with writing(folder, str(folder.history)):
+            self.history = [
+                row
+                for row in read_history(folder.history, up_to=start_step)
+                if row["step"] <= last.get(row["split"], start_step)
+            ]
+            rows = "".join(json.dumps(row) + "\n" for row in self.history)
+            write_atomically(folder.history, rows)
+            self._history_file = open(folder.history, "a", encoding="utf-8")
+        with writing(folder, f"TensorBoard's events in {folder.root}"):
+            self._events = tf.summary.create_file_writer(str(folder.root))
+            self._events.flush()
         self._bar = None
-        if sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty():
             self._bar = tqdm(
                 initial=start_step,
                 total=total_steps,
@@ -58,19 +85,20 @@ class Journal:
     def __exit__(self, *_: Any) -> None:
         if self._bar is not None:
             self._bar.close()
-        self._history_file.close()
-        try:
+        # A full disk has been reported by the write that failed, and fails here again.
+        with contextlib.suppress(OSError):
+            self._history_file.close()
+        with contextlib.suppress(tf.errors.OpError):
             self._events.close()
-        except tf.errors.OpError:
-            pass  # a full disk; the run has already said so, and events are no one's only copy
 
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
-        if self._bar is None:
-            print(text, flush=True)
-        else:
-            self._bar.write(text, file=sys.stdout)
-            sys.stdout.flush()
+        with writing(self.folder, "standard output"):  # it may be a log file, on a full disk
+            if self._bar is None or sys.stdout is None:
+                print(text, flush=True)
+            else:
+                self._bar.write(text, file=sys.stdout)
+                sys.stdout.flush()
 
     def advance(self, cost: float) -> None:
         """One training step is done."""
@@ -131,32 +159,28 @@ class Journal:
     def _record(self, step: int, split: str, row: dict[str, float]) -> None:
         entry = {"step": step, "split": split, **row}
         self.history.append(entry)
-        self._history_file.write(json.dumps(entry) + "\n")
-        self._history_file.flush()
-
-    def _rewrite_history(self, path: pathlib.Path) -> None:
-        text = "".join(json.dumps(entry) + "\n" for entry in self.history)
-        beside = path.with_name(f".{path.name}.tmp")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        with writing(self.folder, str(self.folder.history)):
+            self._history_file.write(json.dumps(entry) + "\n")
+            self._history_file.flush()
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
-        with self._events.as_default(step=step):
-            for tag, value in values.items():
-                tf.summary.scalar(tag, value)
-        self._events.flush()
+        with writing(self.folder, f"TensorBoard's events in {self.folder.root}"):
+            with self._events.as_default(step=step):
+                for tag, value in values.items():
+                    tf.summary.scalar(tag, value)
+            self._events.flush()
 
 
 def read_history(path: pathlib.Path, up_to: int | None = None) -> list[dict[str, Any]]:
-    """Rows of a history file, of steps <= ``up_to``; a last line cut short is left out."""
+    """Rows of a history file, of steps <= ``up_to``; a line that was cut short is left out."""
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
-        except ValueError:
+            if up_to is None or row["step"] <= up_to:
+                rows.append({**row, "split": str(row["split"])})
+        except (ValueError, KeyError, TypeError):
             continue
-        if up_to is None or row["step"] <= up_to:
-            rows.append(row)
     return rows

@@ -60,7 +60,11 @@ class Encoder(keras.layers.Layer):
 
         def make_cell(number, name):
             return CELLS[cell](
-                units, keep_prob, _initializer_seed(seed, number), dtype=self.dtype_policy, name=name
+                units,
+                keep_prob,
+                _initializer_seed(seed, number),
+                dtype=self.dtype_policy,
+                name=name,
             )
 
         self.forward_cell, self.backward_cell = make_cell(0, "forward"), make_cell(1, "backward")
@@ -212,18 +216,14 @@ def _drop(x, keep_prob, seeds, row):
     return x * keep_mask(tf.shape(x), keep_prob, seeds[row], x.dtype)
 
 
-def draw_z(
-    mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None
-) -> tf.Tensor:
+def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None) -> tf.Tensor:
     """z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
 
     ``scale`` >= 0 is the standard deviation of the noise; 0 gives mu, and needs no seeds.
     """
     if scale == 0.0:
         return mu
-    noise = tf.random.stateless_normal(
-        tf.shape(mu), seeds[_LATENT], dtype=mu.dtype, alg="philox"
-    )
+    noise = tf.random.stateless_normal(tf.shape(mu), seeds[_LATENT], dtype=mu.dtype, alg="philox")
     return mu + tf.exp(0.5 * presig) * (scale * noise)
 
 

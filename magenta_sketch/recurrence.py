@@ -18,7 +18,8 @@ def run(
     """Run ``cell`` over ``inputs`` [batch, time, width].
 
     Args:
-      cell: an object with ``project`` and ``step`` as in `magenta_sketch.cells.SketchCell`.
+      cell: an object with ``project``, ``step`` and ``units`` as in
+        `magenta_sketch.cells.SketchCell`.
       inputs: [batch, time, width].
       initial_state: list of [batch, size] tensors.
       lengths: int [batch]; a sketch's state is frozen after its length. None: all points count.
@@ -37,6 +38,8 @@ def run(
     masks = None
     if keep_mask is not None:
         masks = tf.TensorArray(keep_mask.dtype, steps).unstack(keep_mask)
+    if lengths is not None:
+        lengths = tf.cast(lengths, tf.int32)  # NumPy's integers are int64 unless told otherwise
     outputs = tf.TensorArray(inputs.dtype, steps)
 
     def body(t, state, outputs):

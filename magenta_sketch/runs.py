@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import pathlib
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, last_good, reason
+from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, reason, writing
 from magenta_sketch.datasets import DataSet, load_data_set
 from magenta_sketch.drawing import save_training_curve
 from magenta_sketch.gallery import save_gallery
@@ -20,7 +23,7 @@ from magenta_sketch.training import Interrupted, StopRequest, Trainer, total_ste
 
 Report = Callable[[str], None]
 
-# What a resumed run may change, and what is of the data or of the call rather than of the user.
+# What a resumed run may change, and what the data or the call decide whatever the user says.
 MAY_CHANGE = ("num_steps", "save_every")
 NOT_THE_USERS = ("max_seq_len", "is_training")
 
@@ -32,6 +35,7 @@ def begin(
     data_dir: str,
     seed: int,
     overwrite: bool = False,
+    num_epochs: float | None = None,
     report: Report = print,
 ) -> tuple[RunInfo, DataSet]:
     """Load the data and make the folder of a new run.
@@ -40,15 +44,17 @@ def begin(
       assignments: the hyperparameters that were given; the others take their defaults.
       data_dir: a folder or an http(s) URL.
       overwrite: remove a run that the folder already holds.
+      num_epochs: see `training.total_steps`; kept with the run.
 
     Raises:
+      HParamsError: the hyperparameters don't go together.
       RunError: the folder holds a run and ``overwrite`` is false, or can't be written.
       DataError: the data can't be read.
     """
     if folder.holds_run() and not overwrite:
         raise RunError(
-            f"{folder.root} already holds a run: go on with it with --resume_training, name another "
-            "--log_root, or give --overwrite to delete it."
+            f"{folder.root} already holds a run: go on with it with --resume_training, name "
+            "another --log_root, or give --overwrite to delete it."
         )
     hparams = HParams(**assignments)
     data = load_data_set(list(hparams.data_set), data_dir, report=report)
@@ -57,7 +63,8 @@ def begin(
         seed,
         data.normalizing_factor,
         data.fingerprint,
-        data_dir if "://" in data_dir else str(pathlib.Path(data_dir).resolve()),
+        _lasting(data_dir),
+        num_epochs,
     )
     # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
     try:
@@ -65,7 +72,9 @@ def begin(
             folder.clear()
         folder.create(info)
     except OSError as error:
-        raise RunError(f"{folder.root} can't be written: {error.strerror}.") from error
+        with contextlib.suppress(OSError):
+            folder.clear()  # half a run is in the way of the next attempt
+        raise RunError(f"{folder.root} can't be written: {reason(error)}.") from error
     return info, data
 
 
@@ -75,16 +84,23 @@ def resume(
     *,
     data_dir: str | None,
     seed: int | None,
+    num_epochs: float | None = None,
     report: Report = print,
 ) -> tuple[RunInfo, DataSet]:
     """Read what the folder's run is, and load its data again.
 
-    What is not given is the run's own; what is given must agree with it, but for `MAY_CHANGE`.
+    What is not given is the run's own; what is given must agree with it, but for `MAY_CHANGE`,
+    ``num_epochs``, and ``data_dir`` as long as the data in it are the same.
 
     Raises:
       RunError: no run in the folder, or something differs; the message lists all that does.
       DataError: the data can't be read.
     """
+    if not folder.holds_run():
+        raise RunError(
+            f"{folder.root} holds no run to go on with: check --log_root, or leave out "
+            "--resume_training to begin one there."
+        )
     info = folder.read()
     differences = [
         f"{name}: the run has {getattr(info.hparams, name)!r}, now {value!r}"
@@ -100,18 +116,28 @@ def resume(
         )
     changed = {name: assignments[name] for name in MAY_CHANGE if name in assignments}
     hparams = info.hparams.replace(**changed)
-    data = load_data_set(list(hparams.data_set), data_dir or info.data_dir, report=report)
+    place = data_dir or info.data_dir
+    data = load_data_set(list(hparams.data_set), place, report=report)
     if data.fingerprint != info.fingerprint:
         raise RunError(
-            f"the data in {data_dir or info.data_dir} are not those the run in {folder.root} was "
-            "begun with: give the --data_dir it had, or begin a new run in another --log_root."
+            f"the data in {place} are not those the run in {folder.root} was begun with: give the "
+            "--data_dir it had, or begin a new run in another --log_root."
         )
-    new = RunInfo(
-        hparams, info.seed, info.normalizing_factor, info.fingerprint, data_dir or info.data_dir
+    new = dataclasses.replace(
+        info,
+        hparams=hparams,
+        data_dir=_lasting(place),
+        num_epochs=info.num_epochs if num_epochs is None else num_epochs,
     )
-    if changed:
-        folder.create(new)
+    if new != info:
+        with writing(folder, str(folder.root)):
+            folder.create(new)
     return new, data
+
+
+def _lasting(data_dir: str) -> str:
+    """``data_dir`` as it is kept with a run: good in another working directory too."""
+    return data_dir if "://" in data_dir else str(pathlib.Path(data_dir).expanduser().resolve())
 
 
 def train(
@@ -120,7 +146,6 @@ def train(
     data: DataSet,
     *,
     resumed: bool,
-    num_epochs: float | None = None,
     image_dir: str | os.PathLike | None = None,
     report: Report = print,
 ) -> int:
@@ -130,7 +155,6 @@ def train(
 
     Args:
       resumed: restore the newest checkpoint first, if there is one.
-      num_epochs: see `training.total_steps`.
       image_dir: folder for a picture at each evaluation; None for the final one alone.
 
     Returns:
@@ -146,41 +170,46 @@ def train(
     title = f"{', '.join(info.hparams.data_set)}, step "
 
     def picture(path: pathlib.Path) -> None:
-        save_gallery(path, trained, data.test, title=f"{title}{trainer.step}", seed=info.seed)
+        with writing(folder, str(path)):
+            save_gallery(path, trained, data.test, title=f"{title}{trainer.step}", seed=info.seed)
 
-    if image_dir is not None:
-        images = pathlib.Path(image_dir)
-        trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
-    total = total_steps(info.hparams, num_epochs, len(data.train))
+    with writing(folder, str(folder.root if image_dir is None else image_dir)):
+        folder.tidy()
+        if image_dir is not None:
+            images = pathlib.Path(image_dir)
+            images.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+            trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
+    total = total_steps(info.hparams, info.num_epochs, len(data.train))
     for line in _describe(info, data, trainer, total):
         report(line)
     if resumed and not trainer.restore(report):
         report(f"{folder.root} has no checkpoint yet: beginning at step 0")
     elif resumed:
         report(f"resumed at step {trainer.step}")
+        if trainer.step >= total:
+            report(f"the run has its {total} steps already: a larger num_steps makes it go on")
     stop = StopRequest()
-    curve, sketches = folder.root / "training_curve.png", folder.root / "sketches.svg"
     try:
-        with stop.listening(), Journal(folder.root, trainer.step, total) as journal:
+        evaluated = int(trainer.state.evaluated_step)
+        with stop.listening(), Journal(folder, trainer.step, total, evaluated) as journal:
             trainer.run(total, journal, stop)
             if journal.history:
-                save_training_curve(curve, journal.history)
-            picture(sketches)
+                with writing(folder, str(folder.curve)):
+                    save_training_curve(folder.curve, journal.history)
+            picture(folder.sketches)
     except Interrupted as interruption:
-        report(str(interruption))
+        try:
+            report(str(interruption))
+        except OSError:  # Ctrl-C also ends the `tee` that we may write to
+            print(interruption, file=sys.stderr)
         return 128 + interruption.signal_number
-    except (OSError, tf.errors.OpError) as error:
-        raise RunError(
-            f"{folder.root} can't be written: {reason(error)}. {last_good(folder)} Make room and "
-            "go on with --resume_training."
-        ) from error
     report(f"done: {trainer.step} steps. Written to {folder.root}:")
     written = [
         ("newest/, best/", "checkpoints"),
         (folder.config.name, "hyperparameters"),
         ("events.out.tfevents.*", f"for tensorboard --logdir={folder.root}"),
-        (curve.name, "training curve"),
-        (sketches.name, "test sketches, reconstructions and new sketches: open it in a browser"),
+        (folder.curve.name, "training curve"),
+        (folder.sketches.name, "test sketches, reconstructions, new sketches: for a browser"),
     ]
     if image_dir is not None:
         written.append((str(image_dir), "the same picture at each evaluation"))
@@ -194,9 +223,6 @@ def _describe(info: RunInfo, data: DataSet, trainer: Trainer, total: int) -> lis
     hps = info.hparams
     encoder = f"encoder {hps.enc_model} {hps.enc_rnn_size}, z {hps.z_size}, "
     lines = [
-        f"data: {len(data.train)} training, {len(data.valid)} validation and {len(data.test)} test "
-        f"sketches of at most {hps.max_seq_len} points, normalizing factor "
-        f"{info.normalizing_factor:.4f}",
         f"model: {encoder if hps.conditional else 'unconditional, '}decoder {hps.dec_model} "
         f"{hps.dec_rnn_size}, {hps.num_mixture} mixture components, noise scale {hps.scale:g}; "
         f"{trainer.num_trainable():,} parameters",
@@ -215,7 +241,6 @@ def next_command(folder: RunFolder) -> str:
     program = "sketch_rnn_draw"
     beside = pathlib.Path(sys.executable).with_name(program)
     # Outside an activated virtual environment the bare name would not be found.
-    on_path = any(
-        (pathlib.Path(place) / program).exists() for place in os.get_exec_path() if place
-    )
-    return f"{program if on_path or not beside.exists() else beside} --model_dir={folder.root}"
+    on_path = any((pathlib.Path(place) / program).exists() for place in os.get_exec_path() if place)
+    command = program if on_path or not beside.exists() else str(beside)
+    return f"{shlex.quote(command)} --model_dir={shlex.quote(str(folder.root))}"

@@ -7,10 +7,10 @@ import numpy as np
 from magenta_sketch import mixture
 from magenta_sketch._backend import tf
 from magenta_sketch.model import SketchRNN, seed_table
+from magenta_sketch.strokes import START_TOKEN
 
 # What a `seed_table` is for, beside a seed: keeps drawing apart from training with equal seeds.
 _SAMPLING = 3
-START_TOKEN = (0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class Sampler:

@@ -54,10 +54,10 @@ class TrainedModel:
         """The most points a sketch can have."""
         return self.info.max_seq_len
 
-    def encode_distribution(
-        self, sketches: Sequence[np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def encode_distribution(self, sketches: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(mu, sigma), both [batch, Z], of the sketches' posteriors N(mu, sigma²).
+
+        ``sketches`` is a sequence of stroke-3 arrays or a `SketchSet`.
 
         Raises:
           ValueError: an unconditional model, a sketch of the wrong shape or longer than
@@ -68,8 +68,9 @@ class TrainedModel:
         mus, presigs = [], []
         size = self.info.hparams.batch_size
         for start in range(0, len(sketches), size):
+            chosen = range(start, min(start + size, len(sketches)))
             batch = batches.pad(
-                list(sketches[start : start + size]),
+                [sketches[i] for i in chosen],
                 max_seq_len=self.max_seq_len,
                 normalizing_factor=self.info.normalizing_factor,
             )

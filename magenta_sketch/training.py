@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import time
@@ -15,7 +16,14 @@ import numpy as np
 from magenta_sketch import losses
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.batches import evaluation_batches, training_batch
-from magenta_sketch.checkpoints import Checkpoints, RunError, RunFolder, RunInfo, last_good
+from magenta_sketch.checkpoints import (
+    Checkpoints,
+    RunError,
+    RunFolder,
+    RunInfo,
+    last_good,
+    reason,
+)
 from magenta_sketch.datasets import DataSet, SketchSet
 from magenta_sketch.hparams import HParams
 from magenta_sketch.journal import Journal
@@ -28,7 +36,7 @@ _TRAINING, _VALIDATION, _TEST = 0, 1, 2
 
 
 class StepResult(NamedTuple):
-    """Of one training step, scalars: cost, reconstruction, KL cost (after the tolerance), finite."""
+    """Scalars of one step: cost, reconstruction, KL cost (after the tolerance), all finite."""
 
     cost: tf.Tensor
     reconstruction: tf.Tensor
@@ -116,7 +124,8 @@ class Evaluator:
         """Evaluate ``sketches`` (pixel units), with latent noise at the run's scale.
 
         The KL weight is the run's kl_weight_start, as in the original: a constant, so that costs
-        compare over a run. ``key`` and a batch's number make its `seed_table`. ``between`` is called after each batch and may raise to stop.
+        compare over a run. ``key`` and a batch's number make its `seed_table`. ``between`` is
+        called after each batch and may raise to stop.
         """
         hps = info.hparams
         sums = np.zeros(3)
@@ -136,7 +145,7 @@ class Evaluator:
 
 
 class Interrupted(Exception):
-    """The run was asked to stop; its state is saved. ``signal_number`` says by what."""
+    """The run was asked to stop, and its state is saved; ``signal_number`` says what asked."""
 
     def __init__(self, message: str, signal_number: int):
         super().__init__(message)
@@ -144,7 +153,7 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """Turns SIGINT and SIGTERM into a request that the loop notices between two steps."""
+    """Turns SIGINT and SIGTERM into a request that the loop notices between two batches."""
 
     def __init__(self):
         self.signal_number: int | None = None
@@ -159,7 +168,8 @@ class StopRequest:
                 signal.raise_signal(number)
             self.signal_number = number
             # Not print: a handler may interrupt a print in progress.
-            os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
+            with contextlib.suppress(OSError):
+                os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
 
         old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -177,7 +187,7 @@ class _StopNow(Exception):
 class _SinceLog:
     """What has happened since the last log line."""
 
-    began: float = dataclasses.field(default_factory=time.monotonic)
+    began: float
     points: int = 0
 
 
@@ -188,8 +198,8 @@ def total_steps(hparams: HParams, num_epochs: float | None, sketches: int) -> in
     """
     if num_epochs is None:
         return hparams.num_steps
-    batch = min(hparams.batch_size, sketches)
-    return min(hparams.num_steps, int(np.ceil(num_epochs * sketches / batch)))
+    steps = num_epochs * sketches / min(hparams.batch_size, sketches)
+    return hparams.num_steps if steps >= hparams.num_steps else math.ceil(steps)
 
 
 class Trainer:
@@ -234,18 +244,21 @@ class Trainer:
         """Train until ``total`` updates have been made.
 
         Raises:
-          Interrupted: a stop was requested; a checkpoint has been written.
-          RunError: a non-finite cost or gradient, or a checkpoint that can't be written.
+          Interrupted: a stop was requested, or the reader of our output has gone (as SIGPIPE
+            says); a checkpoint has been written.
+          RunError: a cost or gradient is not finite, something can't be written, or the memory is
+            too small.
         """
         hps = self.info.hparams
-        since = _SinceLog()
         step = self.step
+        since = _SinceLog(time.monotonic())
         journal.scalar(step, "Num_Trainable_Params", self.num_trainable())
         try:
             while True:
                 if step and (step % hps.save_every == 0 or step == total):
+                    began = time.monotonic()
                     self._milestone(step, journal, stop)
-                    since.began = time.monotonic()
+                    since.began += time.monotonic() - began  # not a part of training's time
                 if step >= total:
                     return
                 self._check(stop)
@@ -255,15 +268,20 @@ class Trainer:
                 journal.advance(row["cost"])
                 if step % LOG_EVERY == 0:
                     journal.train(step, row, time.monotonic() - since.began, since.points)
-                    since = _SinceLog()
-        except _StopNow:
-            if self._saved_step != step:
-                self.state.save_newest()
+                    since = _SinceLog(time.monotonic())
+        except (_StopNow, BrokenPipeError):
+            self._save(step)
             raise Interrupted(
                 f"interrupted at step {step}; the checkpoint is in {self.folder.newest}, "
                 "go on with --resume_training",
-                stop.signal_number,
+                int(stop.signal_number or signal.SIGPIPE),
             ) from None
+        except tf.errors.ResourceExhaustedError as error:
+            raise RunError(
+                f"the memory is too small for this model and batch ({reason(error)}). "
+                f"{last_good(self.folder)} Begin a new run with a lower batch_size or smaller "
+                "cells."
+            ) from error
 
     def num_trainable(self) -> int:
         """Number of trainable parameters."""
@@ -309,12 +327,17 @@ class Trainer:
         }
 
     def _stop_non_finite(self, step: int, cost: float) -> None:
-        what = "a gradient" if np.isfinite(cost) else f"the cost ({cost})"
-        last = "there was none before" if self.last_cost is None else f"it was {self.last_cost:.4f}"
-        raise RunError(
-            f"{what} is not finite at step {step + 1} (the last finite cost: {last}); the "
-            "variables were left as they were. Try a lower learning_rate or grad_clip, or look for "
-            f"huge offsets in the data. {last_good(self.folder)}"
+        what = "a gradient" if math.isfinite(cost) else f"the cost ({cost})"
+        raise self._non_finite(
+            f"{what} is not finite at step {step + 1}", "the variables were left as they were"
+        )
+
+    def _non_finite(self, what: str, so: str) -> RunError:
+        last = "none since the start" if self.last_cost is None else f"{self.last_cost:.4f}"
+        return RunError(
+            f"{what} (the last finite cost: {last}); {so}. Begin a new run with a lower "
+            "learning_rate or grad_clip, or look for huge offsets in the data. "
+            f"{last_good(self.folder)}"
         )
 
     def _check(self, stop: StopRequest) -> None:
@@ -329,17 +352,26 @@ class Trainer:
         """
         if int(self.state.evaluated_step) < step:
             valid = self._evaluate("valid", self.data.valid, step, journal, stop)
+            if not math.isfinite(valid.cost):
+                # Saved, such a state would be one that no later run gets out of.
+                raise self._non_finite(
+                    f"the validation cost is not finite at step {step}", "the step was not saved"
+                )
             best = valid.cost < float(self.state.best_cost)
             if best:
                 self._evaluate("test", self.data.test, step, journal, stop)
                 self.state.best_cost.assign(valid.cost)
                 self.state.best_step.assign(step)
             self.state.evaluated_step.assign(step)
+            self._saved_step = -1  # saved or not, it was without this evaluation
             journal.scalar(step, "Best_Valid_Cost", float(self.state.best_cost))
             if best:
                 self.state.save_best()
             if self.illustrate is not None:
                 self.illustrate(step)
+        self._save(step)
+
+    def _save(self, step: int) -> None:
         if self._saved_step != step:
             self.state.save_newest()
             self._saved_step = step

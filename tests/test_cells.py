@@ -37,7 +37,9 @@ def normals(*shape, seed=1, dtype="float32"):
 
 
 def states_of(cell, batch=BATCH, dtype="float32"):
-    return [0.5 * normals(batch, n, seed=10 + k, dtype=dtype) for k, n in enumerate(cell.state_size)]
+    return [
+        0.5 * normals(batch, n, seed=10 + k, dtype=dtype) for k, n in enumerate(cell.state_size)
+    ]
 
 
 # The oracle: REFERENCE.md section 2 in NumPy, one gate at a time.
@@ -121,10 +123,13 @@ def test_step_is_that_of_the_reference(name, dropped, dtype, tolerance):
     x, state = normals(BATCH, WIDTH, dtype=dtype), states_of(cell, dtype=dtype)
     mask = None
     if dropped:
-        mask = (np.random.default_rng(5).random((BATCH, UNITS)) < KEEP).astype(dtype) / KEEP
-        mask = mask.astype(dtype)
+        kept = np.random.default_rng(5).random((BATCH, UNITS)) < KEEP
+        mask = (kept / KEEP).astype(dtype)
     expected = ORACLES[name](
-        weights_of(cell), *(np.float64(x), [np.float64(s) for s in state]), 1.0 if mask is None else mask
+        weights_of(cell),
+        x.astype("float64"),
+        [s.astype("float64") for s in state],
+        1.0 if mask is None else mask,
     )
 
     def step(x, state):
@@ -225,7 +230,7 @@ def test_initial_weights_are_a_function_of_the_seed(name):
     def kernels(seed):
         cell = CELLS[name](UNITS, seed=seed)
         cell.build((None, WIDTH))
-        return [w.numpy() for w in cell.weights if w.numpy().std() > 0]
+        return [w.numpy() for w in cell.weights if w.numpy().std() > 1e-3]  # those not constant
 
     first, again, other = kernels(1), kernels(1), kernels(200)
     for a, b, c in zip(first, again, other, strict=True):
@@ -244,7 +249,9 @@ def test_forget_bias_is_one_inside_the_sigmoid():
 
 
 def test_block_orthogonal_needs_whole_blocks():
-    with pytest.raises(ValueError, match=r"BlockOrthogonal needs a shape \[n, k·n\], got \(4, 10\)"):
+    with pytest.raises(
+        ValueError, match=r"BlockOrthogonal needs a shape \[n, k·n\], got \(4, 10\)"
+    ):
         BlockOrthogonal(0)((4, 10))
 
 
@@ -397,7 +404,7 @@ def test_stock_rnn_equals_our_own_loop(name):
     unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, WIDTH])])
     for found in (layer(x), unknown(x), layer(x, training=False)):
         for ours, theirs in zip([outputs, *state], found, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
 @every_cell
@@ -420,17 +427,17 @@ def test_in_a_keras_model_that_learns_and_is_saved(name, tmp_path):
     cell = CELLS[name](UNITS, keep_prob=0.8)
     h = keras.layers.RNN(cell, return_sequences=True)(inputs)
     model = keras.Model(inputs, keras.layers.Dense(2)(h))
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse")
     assert model.output_shape == (None, None, 2)
-    before = [w.numpy() for w in cell.trainable_weights]
+    before = {w.path: w.numpy() for w in cell.trainable_weights}
     data = normals(8, TIME, WIDTH), normals(8, TIME, 2, seed=2)
     history = model.fit(*data, batch_size=8, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    moved = [np.abs(a - b.numpy()).max() > 0 for a, b in zip(before, cell.weights, strict=True)]
-    still = {w.name for w, m in zip(cell.trainable_weights, moved, strict=True) if not m}
-    # One step cannot reach a hyper cell whose embeddings start at zero, nor what is behind them.
-    assert not still or name == "hyper"
-    assert "kernel" not in {w.name for w, m in zip(cell.weights[:2], moved, strict=False) if not m}
+    moved = {w.path for w in cell.trainable_weights if (w.numpy() != before[w.path]).any()}
+    if name == "hyper":  # one step cannot reach what is behind embeddings that start at zero
+        assert {cell.kernel.path, cell.scale_embedding.path, cell.shift_kernel.path} <= moved
+    else:
+        assert moved == set(before)
 
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -474,6 +481,8 @@ def test_other_precisions(name, policy):
     variable = keras.dtype_policies.get(policy).variable_dtype
     assert {w.dtype for w in layer.trainable_weights} == {variable}
     single = keras.layers.RNN(CELLS[name](UNITS), return_sequences=True)
-    np.testing.assert_allclose(
-        tf.cast(layer(x), "float64"), single(x), rtol=0, atol=1e-5 if policy == "float64" else 0.05
-    )
+    single.build(x.shape)
+    for ours, theirs in zip(single.trainable_weights, layer.trainable_weights, strict=True):
+        ours.assign(tf.cast(theirs.value, "float32"))
+    tolerance = 1e-6 if policy == "float64" else 0.02
+    np.testing.assert_allclose(tf.cast(layer(x), "float64"), single(x), rtol=0, atol=tolerance)

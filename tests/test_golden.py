@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from magenta_sketch import losses, mixture
+from magenta_sketch import mixture
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.cells import CELLS
 from magenta_sketch.hparams import HParams

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -47,30 +48,43 @@ def run_program(name: str, doc: str, values: flags.FlagValues, main: Callable[[]
     A user's mistake (a flag, a file, a hyperparameter) ends in one line on standard error and
     status 2; something that broke the work off in status 1.
     """
+    _mend_standard_streams()
+    try:
+        return _run(name, doc, values, main)
+    finally:
+        _flush_output()
+
+
+def _run(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int]) -> int:
     try:
         rest = values(sys.argv)[1:]
-    except flags.Error as error:
-        return _fail(name, " ".join(str(error).split()), 2)
-    if values.help:
-        print(f"{doc.strip()}\n\n{_flag_help(values)}")
-        return 0
-    if rest:
+    except (flags.Error, UnicodeError) as error:
+        return _fail(name, str(error), 2)
+    if rest and not values.help:
         return _fail(name, f"what is {rest[0]!r}? All settings are flags: --name=value.", 2)
     if values.verbose_tensorflow:
         os.environ["MAGENTA_SKETCH_VERBOSE"] = "1"
     try:
+        if values.help:
+            print(f"{doc.strip()}\n\n{_flag_help(values)}")
+            return 0
         return main()
     except KeyboardInterrupt:
         return _fail(name, "interrupted.", 130)
     except BrokenPipeError:
-        # The reader of our output has gone; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1  # the reader of our output has gone; nothing more can be said to it
     except Exception as error:
         status = _status(error)
         if status is None:
             raise
-        return _fail(name, str(error), status)
+        return _fail(name, _message(error), status)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        # An open file's name is not in its errors; prints are what is written without more ado.
+        return f"{error.filename or 'standard output'}: {error.strerror}."
+    return str(error)
 
 
 def _status(error: Exception) -> int | None:
@@ -85,8 +99,38 @@ def _status(error: Exception) -> int | None:
 
 
 def _fail(name: str, message: str, status: int) -> int:
-    print(f"{name}: error: {message}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        line = " ".join(message.split())
+        print(f"{name}: error: {line}", file=sys.stderr, flush=True)
     return status
+
+
+def _mend_standard_streams() -> None:
+    """Make printing safe whatever the streams are: closed (``>&-``), a file, of few letters."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Else the next file to be opened, a checkpoint say, would get this number, and with it
+            # all that native code prints. open gives the lowest free number: this one.
+            os.open(os.devnull, os.O_RDWR)
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w"))
+        reconfigure = getattr(getattr(sys, stream), "reconfigure", None)
+        if reconfigure is not None:
+            # Lines reach a log file when they are printed.
+            reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _flush_output() -> None:
+    """Write what is left; give it up when it can't be, so that Python does not try it again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _flag_help(values: flags.FlagValues) -> str:

@@ -3,6 +3,8 @@
     sketch_rnn_draw --model_dir=models/quickstart --count=20
     sketch_rnn_draw --model_dir=models/quickstart --reconstruct=0,7,20-23 --temperature=0.2
     sketch_rnn_draw --model_dir=models/quickstart --count=100 --out=drawings/
+
+The model is read from the run's folder; the drawings go to --out.
 """
 
 from __future__ import annotations
@@ -92,7 +94,9 @@ def parse_numbers(text: str) -> list[int]:
             )
         span = range(int(first), int(last if dash else first) + 1)
         if not 0 < len(span) <= 10_000:
-            raise common.UsageError(f"--reconstruct={text}: the range {part.strip()} is not usable.")
+            raise common.UsageError(
+                f"--reconstruct={text}: the range {part.strip()} is not usable."
+            )
         numbers += span
     return numbers
 

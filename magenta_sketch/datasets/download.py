@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from magenta_sketch.datasets.files import replacing
 from magenta_sketch.datasets.npz import read_npz
 from magenta_sketch.datasets.sketch_set import DataError
+from magenta_sketch.files import replacing
 
 CACHE_VARIABLE = "MAGENTA_SKETCH_CACHE"
 

@@ -25,9 +25,9 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.datasets.files import replacing
 from magenta_sketch.datasets.npz import write_npz
 from magenta_sketch.datasets.sketch_set import DataError
+from magenta_sketch.files import replacing
 from magenta_sketch.strokes import from_polylines
 
 __all__ = ["CREDIT", "build", "flatten", "read_character", "simplify", "split_of"]

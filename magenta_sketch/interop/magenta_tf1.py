@@ -162,5 +162,3 @@ def to_original(model: SketchRNN, values: Mapping[int, np.ndarray] | None = None
         array = entry.variable.numpy() if values is None else values[id(entry.variable)]
         original.update(zip(entry.names, entry.split(np.asarray(array)), strict=True))
     return original
-
-

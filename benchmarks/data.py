@@ -1,0 +1,106 @@
+"""What the data path costs: a batch beside a training step, and loading 420,000 sketches.
+
+    python benchmarks/data.py                     both tables
+    python benchmarks/data.py --steps=5           more training steps to compare with
+
+Made-up sketches, so that nothing has to be downloaded: 45 points on average for loading, the size
+of QuickDraw's, and 125 of at most 250 for the batch, that of aaron_sheep.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+CLASSES, SKETCHES = 6, 70_000
+
+
+def sketches(count: int, points: int, seed: int) -> list[np.ndarray]:
+    """``count`` random stroke-3 sketches of ``points`` points on average."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(points // 2, points + points // 2 + 1, count)
+    flat = random.integers(-60, 60, (lengths.sum(), 3)).astype(np.int16)
+    flat[:, 2] = random.random(len(flat)) < 0.15
+    return np.split(flat, np.cumsum(lengths)[:-1])
+
+
+def batch_beside_step(steps: int) -> None:
+    """Print the time of making a batch as a share of a default training step."""
+    from magenta_sketch.batches import training_batch
+    from magenta_sketch.datasets import SketchSet
+    from magenta_sketch.hparams import HParams
+    from magenta_sketch.model import SketchRNN, seed_table
+    from magenta_sketch.training import TrainStep
+
+    hparams = HParams()
+    data = SketchSet.from_sketches(sketches(7_400, 125, 0))
+    step = TrainStep(SketchRNN(hparams))
+    making, training = [], []
+    for number in range(steps + 1):
+        began = time.perf_counter()
+        batch = training_batch(
+            data,
+            number,
+            seed=0,
+            batch_size=hparams.batch_size,
+            max_seq_len=250,
+            normalizing_factor=35.0,
+            random_scale_factor=hparams.random_scale_factor,
+            augment_stroke_prob=hparams.augment_stroke_prob,
+        )
+        made = time.perf_counter()
+        float(step(batch.strokes, batch.lengths, seed_table(0, number), 1e-3, 0.5).cost)
+        if number:  # the first compiles
+            making.append(made - began)
+            training.append(time.perf_counter() - made)
+    ratio = np.median(making) / np.median(training)
+    print(f"a batch of 100, augmented, T = 250: {1e3 * np.median(making):.1f} ms (median)")
+    print(f"a default training step:            {1e3 * np.median(training):.0f} ms (median)")
+    print(f"ratio:                              {100 * ratio:.2f} %")
+
+
+def load_many() -> None:
+    """Print time and peak memory of loading 420,000 sketches in a process of its own."""
+    from magenta_sketch.datasets import write_npz
+
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"class_{i}.npz" for i in range(CLASSES)]
+        for i, name in enumerate(names):
+            few = sketches(2_500, 45, 100 + i)
+            write_npz(Path(folder) / name, train=sketches(SKETCHES, 45, i), valid=few, test=few)
+        subprocess.run([sys.executable, __file__, "--load", folder, *names], check=True)
+
+
+def load(folder: str, names: list[str]) -> None:
+    """Load as the training program does, with TensorFlow there too, and print what it took."""
+    import magenta_sketch.training  # noqa: F401  (for its memory)
+    from magenta_sketch.datasets import load_data_set
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.perf_counter()
+    data = load_data_set(names, folder, report=lambda line: None)
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"loading {len(data.train):,} training sketches: {seconds:.1f} s")
+    print(f"peak memory: {peak:.0f} MiB, {before:.0f} MiB of it before, TensorFlow imported")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--load", nargs="+", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.load:
+        load(arguments.load[0], arguments.load[1:])
+        return
+    batch_beside_step(arguments.steps)
+    load_many()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Pickles of object arrays, read without running anything in them, and written for every NumPy.
+
+Loading a pickle can run any program. `load` knows only the names that pickles of arrays contain,
+and gives inert stand-ins for these, which hold what the file says. NumPy's real classes would not
+be safe: a pickle that lies about the flags of a dtype makes `ndarray.__setstate__` take bytes for
+pointers.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+import struct
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def load(file: io.BytesIO) -> Any:
+    """Returns the object pickled in file, the arrays in it as `Array`s.
+
+    Raises:
+      Exception: nearly any, when the pickle is damaged or holds anything else than arrays,
+        containers, numbers and text.
+    """
+    return _Unpickler(file).load()
+
+
+# What stands in for NumPy while unpickling. Each is a class with __setstate__, so that a pickle
+# that "builds" the class itself, to change it for the rest of the program, fails. All checks of
+# the form "exactly this type" keep out subclasses, which a pickle cannot make anyway.
+
+
+class _DType:
+    """numpy.dtype('i2', False, True), then __setstate__((3, '<', None, None, None, -1, -1, 0))."""
+
+    __slots__ = ("code", "real")
+    code: str
+    real: np.dtype | None  # the type it stands for, None for objects
+
+    def __new__(cls, code: Any = None, align: Any = False, copy: Any = True) -> _DType:
+        code = code.decode("latin1") if type(code) is bytes else code
+        if type(code) is not str or not re.fullmatch(r"O[48]?|b1|[iu][1248]|f[248]", code):
+            raise pickle.UnpicklingError(f"numbers of the type {printable(code)}")
+        self = super().__new__(cls)
+        self.code = code
+        self.__setstate__((3, "="))
+        return self
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1].decode("latin1") if type(state[1]) is bytes else state[1]
+        if order not in ("<", ">", "|", "="):
+            raise pickle.UnpicklingError("a dtype of unknown byte order")
+        self.real = None if self.code[0] == "O" else np.dtype(order + self.code)
+
+
+_NATIVE_FLOAT64 = np.dtype(np.float64)
+
+
+class Array:
+    """_reconstruct(ndarray, (0,), b'b'), then __setstate__((1, shape, dtype, fortran, data)).
+
+    It stands for numpy.ndarray and for _reconstruct. In the end `data` is a list when the array
+    holds objects (dtype None), else bytes in C order whose number agrees with shape and dtype.
+    """
+
+    __slots__ = ("data", "dtype", "shape")
+    shape: tuple[int, ...]
+    dtype: np.dtype | None
+    data: bytes | list[Any]
+
+    def __new__(cls, subtype: Any, shape: Any, typecode: Any) -> Array:
+        if subtype is not Array:
+            raise pickle.UnpicklingError("an array of an unsupported class")
+        return cls.of((0,), b"", _NATIVE_FLOAT64)
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, ...], data: bytes | list[Any], dtype: np.dtype | None = None
+    ) -> Array:
+        self = object.__new__(cls)
+        self.shape, self.data, self.dtype = shape, data, dtype
+        return self
+
+    def __setstate__(self, state: Any) -> None:
+        shape, dtype, fortran_order, data = state[-4:]
+        if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
+            raise pickle.UnpicklingError("an array without a shape")
+        if type(dtype) is not _DType:
+            raise pickle.UnpicklingError("an array without a dtype")
+        real = dtype.real
+        if real is None:
+            # Copied, because a pickle could go on to change its list after it has been checked.
+            data = list(data) if type(data) is list else None
+            # Objects are in C order whatever fortran_order says; numbers are not.
+            if data is None or len(data) != prod(shape):
+                raise pickle.UnpicklingError("an object array whose data do not fit its shape")
+        else:
+            if type(data) is str:  # of Python 2, read as latin1
+                data = data.encode("latin1")
+            elif type(data) is bytearray:
+                data = bytes(data)
+            if type(data) is not bytes or len(data) != prod(shape) * real.itemsize:
+                raise pickle.UnpicklingError("an array whose data do not fit its shape")
+            if fortran_order and len(shape) > 1:
+                data = np.frombuffer(data, real).reshape(shape, order="F").tobytes()
+        self.shape, self.dtype, self.data = shape, real, data
+
+
+class _FromBuffer:
+    """numpy.core.numeric._frombuffer(buffer, dtype, shape, order), of protocol 5."""
+
+    __slots__ = ()
+
+    def __new__(cls, buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Array:
+        if axes is not None or order not in ("C", "F"):
+            raise pickle.UnpicklingError("an array in an unknown order")
+        array = Array(Array, (0,), b"b")
+        array.__setstate__((1, shape, dtype, order == "F", buffer))
+        return array
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a buffer with a state")
+
+
+class _Encode:
+    """_codecs.encode(text, 'latin1'): bytes, as Python 3 writes them for Python 2."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: Any, encoding: Any) -> bytes:
+        if type(text) is not str or encoding not in ("latin1", "latin-1"):
+            raise pickle.UnpicklingError("text in an unknown encoding")
+        return text.encode("latin1")
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("bytes with a state")
+
+
+class _EmptyBytes:
+    """bytes(), without arguments: how Python 3 writes b'' for Python 2."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> bytes:
+        return b""
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("bytes with a state")
+
+
+_STAND_INS: dict[tuple[str, str], type] = {
+    ("numpy", "ndarray"): Array,
+    ("numpy", "dtype"): _DType,
+    ("_codecs", "encode"): _Encode,
+    ("builtins", "bytes"): _EmptyBytes,
+    ("__builtin__", "bytes"): _EmptyBytes,
+}
+for _core in ("numpy.core", "numpy._core"):
+    _STAND_INS[f"{_core}.multiarray", "_reconstruct"] = Array
+    _STAND_INS[f"{_core}.numeric", "_frombuffer"] = _FromBuffer
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads pickles of arrays as stand-ins; any name that arrays do not need is an error."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        # latin1 maps every byte of Python 2's strings to one character and back.
+        super().__init__(file, encoding="latin1")
+
+    def find_class(self, module_name: str, global_name: str) -> type:
+        # A whole-name look-up: no module is imported, no attribute followed, dots mean nothing.
+        stand_in = _STAND_INS.get((module_name, global_name))
+        if stand_in is None:
+            raise pickle.UnpicklingError(
+                f"it asks for {printable(f'{module_name}.{global_name}')}, "
+                "which arrays do not need; do not trust this file"
+            )
+        return stand_in
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise pickle.UnpicklingError("it refers to data elsewhere")
+
+
+def printable(text: Any) -> str:
+    """One short line, whatever a file put into it."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+def dumps(points: NDArray, starts: NDArray[np.int64]) -> bytes:
+    """Returns the pickle of an object array of arrays, item i being points[starts[i]:starts[i+1]].
+
+    np.save would name `numpy._core`, which NumPy 1 does not have, and use a protocol that Python 2
+    does not have. This is what Python 3 with NumPy 1 writes in protocol 2, which all of them read.
+
+    Args:
+      points: [N, 3] and starts: [n + 1], sketches as flat arrays.
+    """
+    reconstruct, arguments, item_dtype, encode, latin1 = (b"h" + bytes([i]) for i in range(5))
+    put = [b"q" + bytes([i]) for i in range(5)]
+    new_array = reconstruct + arguments + b"R"
+    parts = [
+        b"\x80\x02",  # protocol 2
+        b"cnumpy.core.multiarray\n_reconstruct\n" + put[0] + b"0",
+        b"cnumpy\nndarray\nK\x00\x85" + _text("b") + b"\x87" + put[1] + b"0",
+        _dtype_pickle(points.dtype.str[1:], points.dtype.str[0], 0) + put[2] + b"0",
+        b"c_codecs\nencode\n" + put[3] + b"0",
+        _text("latin1") + put[4] + b"0",
+        # The outer array's state: (1, (n,), dtype('O'), False, [items]).
+        new_array + b"(K\x01" + _int(len(starts) - 1) + b"\x85" + _dtype_pickle("O8", "|", 63),
+        b"\x89](",
+    ]
+    for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        data = encode + _text(points[start:end].tobytes().decode("latin1")) + latin1 + b"\x86R"
+        shape = _int(end - start) + b"K\x03\x86"
+        parts.append(new_array + b"(K\x01" + shape + item_dtype + b"\x89" + data + b"tb")
+    parts.append(b"etb.")
+    return b"".join(parts)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8")
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def _int(number: int) -> bytes:
+    return b"J" + struct.pack("<i", number)
+
+
+def _dtype_pickle(code: str, order: str, flags: int) -> bytes:
+    head = b"cnumpy\ndtype\n" + _text(code) + b"\x89\x88\x87R"
+    return head + b"(K\x03" + _text(order) + b"NNN" + _int(-1) + _int(-1) + _int(flags) + b"tb"

@@ -1,0 +1,264 @@
+"""Beginning a run and taking it up again: what may differ, what is refused, what is kept."""
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from magenta_sketch import runs
+from magenta_sketch.checkpoints import RunError, RunFolder
+from magenta_sketch.datasets import DataError, read_npz, write_npz
+from magenta_sketch.hparams import HParams, HParamsError
+
+DATA = pathlib.Path(__file__).parent / "data"
+GIVEN = HParams.parse_assignments(
+    "data_set=[tiny.npz], z_size=3, num_steps=50, save_every=10, learning_rate=1e-6,"
+    "min_learning_rate=1e-7, dec_model=layer_norm"
+)
+
+
+def quiet(line):
+    pass
+
+
+def begin(folder, given=None, **kwargs):
+    arguments = {"data_dir": str(DATA), "seed": 5, "report": quiet} | kwargs
+    return runs.begin(folder, GIVEN if given is None else given, **arguments)
+
+
+def resume(folder, given=None, **kwargs):
+    arguments = {"data_dir": None, "seed": None, "report": quiet} | kwargs
+    return runs.resume(folder, {} if given is None else given, **arguments)
+
+
+def contents(root):
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "models" / "run")
+
+
+# ------------------------------------------------------------------------------------ beginning
+
+
+def test_a_new_run_knows_all_it_needs(folder):
+    info, data = begin(folder, num_epochs=2.5)
+    assert folder.read() == info
+    assert info.hparams == HParams(**GIVEN, max_seq_len=20)
+    assert info.max_seq_len == data.max_seq_len == 20
+    assert info.normalizing_factor == data.normalizing_factor
+    assert (info.seed, info.fingerprint) == (5, data.fingerprint)
+    assert (info.data_dir, info.num_epochs) == (str(DATA), 2.5)
+
+
+def test_a_relative_data_dir_is_kept_as_an_absolute_one(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(DATA.parent)
+    begin(folder, data_dir="data")
+    monkeypatch.chdir(tmp_path)
+    assert resume(folder)[0].data_dir == str(DATA)
+
+
+def test_a_home_in_data_dir_is_kept_as_what_it_stands_for(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(DATA.parent))
+    begin(folder, data_dir="~/data")
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert resume(folder)[0].data_dir == str(DATA)
+
+
+def test_a_run_is_not_overwritten_unasked(folder):
+    begin(folder)
+    before = contents(folder.root)
+    with pytest.raises(RunError, match="already holds a run: .*--resume_training.*--overwrite"):
+        begin(folder)
+    assert contents(folder.root) == before
+
+
+def test_a_model_of_magenta_is_not_overwritten_unasked(folder):
+    folder.root.mkdir(parents=True)
+    (folder.root / "model_config.json").write_text("{}")
+    (folder.root / "vector-100.index").write_text("x")
+    with pytest.raises(RunError, match="already holds a run"):
+        begin(folder)
+
+
+def test_overwriting_takes_the_run_and_leaves_other_files(folder):
+    begin(folder)
+    for name in ("newest/step-10/checkpoint.index", "notes.txt", "newest/mine.txt"):
+        (folder.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.root / name).write_text("x")
+    info, _ = begin(folder, {**GIVEN, "z_size": 4}, overwrite=True)
+    assert folder.read() == info and info.hparams.z_size == 4
+    assert set(contents(folder.root)) == {
+        "model_config.json",
+        "run.json",
+        "notes.txt",
+        "newest/mine.txt",
+    }
+
+
+def test_overwriting_nothing_is_fine(folder):
+    begin(folder, overwrite=True)
+    assert folder.holds_run()
+
+
+@pytest.mark.parametrize(
+    "change, error",
+    [
+        ({"given": {**GIVEN, "data_set": ("missing.npz",)}}, DataError),
+        ({"data_dir": "/no/such/folder"}, DataError),
+        ({"given": {"learning_rate": 1e-9}}, HParamsError),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_mistake_costs_and_makes_nothing(folder, change, error, overwrite):
+    if overwrite:
+        begin(folder)
+    before = contents(folder.root)
+    with pytest.raises(error):
+        begin(folder, overwrite=overwrite, **change)
+    assert contents(folder.root) == before
+    assert folder.root.exists() == overwrite
+
+
+def test_a_log_root_that_is_a_file(folder):
+    folder.root.parent.mkdir()
+    folder.root.write_text("mine")
+    with pytest.raises(RunError, match=f"{folder.root} can't be written: .*exists"):
+        begin(folder)
+    assert folder.root.read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_half_a_run(folder, monkeypatch):
+    original, calls = os.replace, []
+
+    def full(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        with pytest.raises(RunError, match="can't be written: No space left on device."):
+            begin(folder)
+    assert contents(folder.root) == {}
+    begin(folder)
+
+
+# ------------------------------------------------------------------------------------- resuming
+
+
+def test_what_is_not_given_is_the_runs_own(folder):
+    info, data = begin(folder, num_epochs=3.0)
+    again, data_again = resume(folder)
+    assert again == info
+    assert data_again.fingerprint == data.fingerprint
+
+
+def test_what_is_given_may_repeat_the_run(folder):
+    info, _ = begin(folder)
+    given = {**GIVEN, "max_seq_len": 250, "is_training": False}
+    assert resume(folder, given, seed=5, data_dir=str(DATA))[0] == info
+    # Checked against the run's, not against the defaults' min_learning_rate.
+    assert resume(folder, {"learning_rate": 1e-6})[0] == info
+
+
+def test_all_that_differs_is_listed(folder):
+    begin(folder)
+    before = contents(folder.root)
+    given = {"z_size": 4, "scale": 0.5, "dec_model": "layer_norm", "num_steps": 60}
+    with pytest.raises(RunError, match=str(folder.root)) as caught:
+        resume(folder, given, seed=6)
+    message = str(caught.value)
+    assert "z_size: the run has 3, now 4" in message
+    assert "scale: the run has 1.0, now 0.5" in message
+    assert "seed: the run has 5, now 6" in message
+    assert "dec_model" not in message and "num_steps" not in message
+    assert "another --log_root" in message and "\n" not in message
+    assert contents(folder.root) == before
+
+
+def test_the_name_of_the_data_set_may_not_change(folder):
+    begin(folder)
+    with pytest.raises(RunError, match=r"data_set: the run has \('tiny.npz',\), now"):
+        resume(folder, {"data_set": ("other.npz",)})
+
+
+def test_the_length_of_the_run_may_change_and_is_kept(folder):
+    begin(folder, num_epochs=1.0)
+    changed, _ = resume(folder, {"num_steps": 90, "save_every": 7}, num_epochs=4.0)
+    assert (changed.hparams.num_steps, changed.hparams.save_every) == (90, 7)
+    assert changed.num_epochs == 4.0
+    assert resume(folder)[0] == changed
+    assert json.loads(folder.config.read_text())["num_steps"] == 90
+
+
+def test_the_run_may_be_moved(folder, tmp_path):
+    info, _ = begin(folder)
+    shutil.move(folder.root, tmp_path / "moved")
+    assert resume(RunFolder(tmp_path / "moved"))[0] == info
+    with pytest.raises(RunError, match="holds no run"):
+        resume(folder)
+
+
+def test_the_data_may_be_moved(folder, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(DATA / "tiny.npz", data)
+    begin(folder, data_dir=str(data))
+    data.rename(tmp_path / "there")
+    with pytest.raises(DataError, match="no such file"):
+        resume(folder)
+    resume(folder, data_dir=str(tmp_path / "there"))
+    assert resume(folder)[0].data_dir == str(tmp_path / "there")
+
+
+def test_other_data_of_the_same_name_are_refused(folder, tmp_path):
+    begin(folder)
+    before = contents(folder.root)
+    splits = read_npz(DATA / "tiny.npz")
+    write_npz(tmp_path / "tiny.npz", **{**splits, "test": splits["valid"]})
+    with pytest.raises(RunError, match=f"the data in {tmp_path} are not those"):
+        resume(folder, data_dir=str(tmp_path))
+    assert contents(folder.root) == before
+
+
+@pytest.mark.parametrize("make", [False, True], ids=["no folder", "empty folder"])
+def test_nothing_to_resume(folder, make):
+    if make:
+        folder.root.mkdir(parents=True)
+    with pytest.raises(RunError, match=f"{folder.root} holds no run to go on with: .*--log_root"):
+        resume(folder)
+    assert folder.root.exists() == make
+
+
+def test_a_magenta_model_is_no_run_to_resume(folder):
+    folder.root.mkdir(parents=True)
+    (folder.root / "model_config.json").write_text("{}")
+    with pytest.raises(RunError, match="run.json is missing"):
+        resume(folder)
+
+
+def test_a_full_disk_when_resuming_leaves_the_run_as_it_was(folder, monkeypatch):
+    begin(folder)
+    before = contents(folder.root)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched, contextlib.ExitStack() as stack:
+        patched.setattr(os, "fsync", full)
+        stack.enter_context(pytest.raises(RunError, match="can't be written: No space left"))
+        resume(folder, {"num_steps": 99})
+    assert contents(folder.root) == before
+
+
+def test_the_next_command_can_be_pasted(tmp_path):
+    command = runs.next_command(RunFolder("my models/it's"))
+    assert command.endswith("""--model_dir='my models/it'"'"'s'""")

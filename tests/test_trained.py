@@ -1,0 +1,135 @@
+"""The Python interface: load a trained folder, encode, decode, sample, draw."""
+
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import magenta_sketch
+from magenta_sketch.checkpoints import RunFolder, saved_steps
+
+
+@pytest.fixture(scope="module")
+def model(trained_run):
+    return magenta_sketch.load(trained_run)
+
+
+@pytest.fixture(scope="module")
+def test_set(tiny_folder):
+    return magenta_sketch.load_data_set(["tiny.npz"], tiny_folder, report=lambda line: None).test
+
+
+def test_five_lines_from_a_folder_to_a_drawing(trained_run, test_set, tmp_path):
+    model = magenta_sketch.load(trained_run)
+    z = model.encode([test_set[0], test_set[1]])
+    drawings = model.decode(z, temperature=0.5) + model.sample(2)
+    magenta_sketch.save_svg(tmp_path / "drawings.svg", drawings)
+    root = ET.parse(tmp_path / "drawings.svg").getroot()
+    assert len(root.findall(".//{*}g[@class='sketch']")) == 4
+
+
+def test_encode_gives_the_posterior_mean_and_noise_on_request(model, test_set):
+    mu, sigma = model.encode_distribution(test_set)
+    assert mu.shape == sigma.shape == (len(test_set), model.z_size)
+    assert (sigma > 0).all()
+    np.testing.assert_array_equal(model.encode(test_set), mu)
+    noisy = model.encode(test_set, scale=2.0, seed=1)
+    spread = ((noisy - mu) / sigma).std()
+    assert spread == pytest.approx(2.0, rel=0.5)
+    np.testing.assert_array_equal(model.encode(test_set, scale=2.0, seed=1), noisy)
+    assert (model.encode(test_set, scale=2.0, seed=2) != noisy).any()
+
+
+def test_a_sketch_is_encoded_alike_alone_and_among_others(model, test_set):
+    together = model.encode(test_set)
+    alone = model.encode([test_set[3]])
+    np.testing.assert_allclose(alone[0], together[3], atol=1e-6)
+
+
+def test_encode_is_in_data_units(model, test_set):
+    larger = [test_set[0] * np.array([2.0, 2.0, 1.0])]
+    assert np.abs(model.encode(larger) - model.encode([test_set[0]])).max() > 1e-6
+
+
+def test_decode_gives_stroke3_in_data_units(model):
+    sketches = model.decode(np.zeros((3, model.z_size)), seed=4)
+    assert len(sketches) == 3
+    factor = model.info.normalizing_factor
+    for sketch in sketches:
+        assert sketch.shape[1:] == (3,) and len(sketch) <= model.max_seq_len
+        assert set(np.unique(sketch[:, 2])) <= {0.0, 1.0}
+    # An untrained decoder's offsets are about one model unit, which is `factor` data units.
+    assert 0.05 * factor < np.abs(np.concatenate(sketches)[:, :2]).mean() < 10 * factor
+
+
+def test_seed_and_greedy(model):
+    z = model.prior(2, seed=3)
+    first, again = model.decode(z, seed=1), model.decode(z, seed=1)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    other = model.decode(z, seed=2)
+    assert any(a.shape != b.shape or (a != b).any() for a, b in zip(first, other, strict=True))
+    greedy = [model.decode(z, greedy=True, seed=s) for s in (1, 2)]
+    assert all(np.array_equal(a, b) for a, b in zip(*greedy, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda m: m.decode(np.zeros((2, 3))),
+            r"z must have the shape \[batch, \d+\], got \[2, 3\]",
+        ),
+        (lambda m: m.decode(np.zeros((2, m.z_size)), temperature=0.0), r"must be in \(0, 1\]"),
+        (lambda m: m.encode([np.zeros((10_000, 3))]), "10000"),
+    ],
+)
+def test_bad_arguments_are_explained(model, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(model)
+
+
+def test_load_takes_best_or_newest(trained_run):
+    folder = RunFolder(trained_run)
+    best, newest = saved_steps(folder.best)[-1], saved_steps(folder.newest)[-1]
+    weights = {}
+    for name in ("best", "newest"):
+        model = magenta_sketch.load(trained_run, checkpoint=name).model
+        weights[name] = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
+    assert (best == newest) == np.array_equal(weights["best"], weights["newest"])
+    with pytest.raises(ValueError, match="best or newest"):
+        magenta_sketch.load(trained_run, checkpoint="last")
+
+
+def test_load_says_what_is_missing(tmp_path):
+    with pytest.raises(magenta_sketch.RunError, match="no such folder"):
+        magenta_sketch.load(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(magenta_sketch.RunError, match=r"model_config.json is missing.*notes.txt"):
+        magenta_sketch.load(tmp_path)
+
+
+def test_unconditional_model_samples_and_refuses_the_rest(unconditional_run, test_set):
+    model = magenta_sketch.load(unconditional_run)
+    assert not model.conditional and model.z_size == 0
+    sketches = model.sample(3, seed=1)
+    assert len(sketches) == 3
+    with pytest.raises(ValueError, match="unconditional"):
+        model.encode(test_set)
+    with pytest.raises(ValueError, match="unconditional"):
+        model.decode(np.zeros((1, 1)))
+
+
+def test_the_readme_python_example_runs(trained_run, tiny_folder, tmp_path):
+    readme = pathlib.Path(__file__).resolve().parents[1] / "README.md"
+    code = readme.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    code = code.replace("models/quickstart", str(trained_run)).replace("kanjivg.npz", "tiny.npz")
+    code = code.replace('"datasets"', repr(str(tiny_folder)))
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    assert (tmp_path / "again.svg").exists() and (tmp_path / "new.svg").exists()
