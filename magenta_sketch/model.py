@@ -21,9 +21,14 @@ SEED_ROWS = 6
 def seed_table(*key: int) -> tf.Tensor:
     """Stateless seeds, int64 [SEED_ROWS, 2], that are a function of ``key`` alone.
 
-    ``key`` holds numbers >= 0: a run's seed, a step, what it is for. Equal keys give equal tables;
-    tables of different keys are independent.
+    ``key`` holds two or more numbers >= 0: a run's seed, a step, what it is for. Equal keys give
+    equal tables; tables of different keys are independent.
+
+    Raises:
+      ValueError: for a shorter key, which would be the same as one with zeros behind it.
     """
+    if len(key) < 2:
+        raise ValueError(f"a seed table's key has two numbers or more, got {key}.")
     words = _sequence(key).generate_state(2 * SEED_ROWS, np.uint64)
     return tf.constant((words >> np.uint64(1)).astype(np.int64).reshape(SEED_ROWS, 2))
 
@@ -221,7 +226,7 @@ def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | No
 
     ``scale`` >= 0 is the standard deviation of the noise; 0 gives mu, and needs no seeds.
     """
-    if scale == 0.0:
+    if isinstance(scale, (int, float)) and scale == 0.0:
         return mu
     noise = tf.random.stateless_normal(tf.shape(mu), seeds[_LATENT], dtype=mu.dtype, alg="philox")
     return mu + tf.exp(0.5 * presig) * (scale * noise)

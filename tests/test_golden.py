@@ -150,7 +150,7 @@ def make_train_step(golden):
 
 
 def run_step(train_step, golden):
-    seeds = seed_table(0)
+    seeds = seed_table(0, 0)
     return train_step(golden.strokes, golden.lengths, seeds, LEARNING_RATE, KL_WEIGHT)
 
 
