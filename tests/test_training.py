@@ -118,7 +118,9 @@ def events(folder):
     found.Reload()
     scalars = {}
     for tag in found.Tags()["tensors"]:
-        scalars[tag] = [(e.step, float(tf.make_ndarray(e.tensor_proto))) for e in found.Tensors(tag)]
+        scalars[tag] = [
+            (e.step, float(tf.make_ndarray(e.tensor_proto))) for e in found.Tensors(tag)
+        ]
     return scalars
 
 
@@ -163,19 +165,20 @@ def untimed(folder):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize(
-    "where, when, step",
+    "where, when, step, total",
     [
-        ("step", 0, 1),
-        ("step", 2, 3),
-        ("valid", 0, 2),
-        ("test", 0, 2),
-        ("save", 0, 2),
+        ("step", 0, 1, 5),
+        ("step", 2, 3, 5),
+        ("valid", 0, 2, 5),
+        ("valid", 0, 2, 2),
+        ("test", 0, 2, 5),
+        ("test", 0, 2, 2),
+        ("save", 0, 2, 5),
     ],
 )
 def test_a_signal_saves_says_so_and_the_run_goes_on_exactly(
-    bench, tmp_path, monkeypatch, capfd, number, where, when, step
+    bench, tmp_path, monkeypatch, capfd, number, where, when, step, total
 ):
-    total = 5
     straight = RunFolder(tmp_path / "straight")
     straight.root.mkdir()
     whole = everything(go(bench.start(straight), total))
@@ -202,8 +205,11 @@ def test_a_signal_saves_says_so_and_the_run_goes_on_exactly(
     assert str(folder.newest) in message
     assert "to write a checkpoint" in capfd.readouterr().err
     assert saved_steps(folder.newest)[-1] == step
+    # It did not wait for the end of an evaluation.
+    assert [row["split"] for row in untimed(folder)].count(where) == 0
 
     assert_same(everything(go(bench.start(folder), total)), whole)
+    assert_same(everything(restored(bench.start(folder))), whole)
     rows = [(row["step"], row["split"]) for row in untimed(folder)]
     assert len(rows) == len(set(rows))
     assert untimed(folder) == untimed(straight)
@@ -216,24 +222,17 @@ def test_signal_handlers_are_put_back():
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_a_second_signal_is_not_held_back(capfd):
-    stop = StopRequest()
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        with stop.listening():
-            signal.raise_signal(signal.SIGINT)
-            monkeypatched = []
-            original = signal.raise_signal
-            signal.raise_signal = monkeypatched.append  # else it would end pytest
-            try:
-                os.kill(os.getpid(), signal.SIGINT)
-            finally:
-                signal.raise_signal = original
-            assert monkeypatched == [signal.SIGINT]
-            assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert "again: at once" in capfd.readouterr().err
+def test_a_second_signal_is_not_held_back(monkeypatch, capfd):
+    stop, raised, raise_signal = StopRequest(), [], signal.raise_signal
+    before = signal.getsignal(signal.SIGTERM)
+    with stop.listening():
+        raise_signal(signal.SIGTERM)
+        assert "again: at once" in capfd.readouterr().err
+        monkeypatch.setattr(signal, "raise_signal", raised.append)  # else it would end pytest
+        raise_signal(signal.SIGTERM)
+        assert raised == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_lost_reader_stops_the_run_with_a_checkpoint(bench, tmp_path, monkeypatch, log_often):
@@ -385,7 +384,8 @@ def test_the_run_ends_at_steps_or_epochs(num_epochs, sketches, batch_size, expec
 
 LINE = re.compile(
     r"step: \d+, lr: \d\.\d{6}, klw: \d\.\d{4}, cost: -?\d+\.\d{4}, recon: -?\d+\.\d{4}, "
-    r"kl: \d+\.\d{4}, train_time_taken: \d+\.\d{4}, points_per_second: \d+, time_left: \d+:\d\d:\d\d"
+    r"kl: \d+\.\d{4}, train_time_taken: \d+\.\d{4}, "
+    r"points_per_second: \d+, time_left: \d+:\d\d:\d\d"
 )
 TAGS = """Train_Cost Train_Reconstr_Cost Train_KL_Cost Learning_Rate KL_Weight Time_Taken_Train
     Points_Per_Second Valid_Cost Valid_Reconstr_Cost Valid_KL_Cost Valid_Masked_Reconstr_Cost
@@ -464,7 +464,9 @@ def test_a_history_is_taken_up_without_what_is_done_again(folder):
     folder.history.write_text("\n".join(lines) + '\n{"step": 40, "split": "tr')
     with Journal(folder, 40, 100, evaluated_step=20) as journal:
         assert journal.history == kept
-        journal.evaluation(40, "valid", dict.fromkeys(("cost", "recon", "kl", "masked_recon"), 1), 1)
+        journal.evaluation(
+            40, "valid", dict.fromkeys(("cost", "recon", "kl", "masked_recon"), 1), 1
+        )
     assert untimed(folder)[:-1] == kept
     assert untimed(folder)[-1]["split"] == "valid"
 

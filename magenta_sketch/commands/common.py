@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -143,13 +142,3 @@ def _flag_help(values: flags.FlagValues) -> str:
         lines.append(f"  --{flag_name}: {flag.help}{default}")
     lines.append("  --flagfile: a file with one --flag=value a line, # comments (see configs/).")
     return "\n".join(lines)
-
-
-def checked_seed(seed: int | None) -> int:
-    """The seed of a flag; None means 0."""
-    return 0 if seed is None else seed
-
-
-def data_folder(text: str) -> str:
-    """--data_dir as kept with a run: a URL as it is, a folder as an absolute path."""
-    return text if "://" in text else str(pathlib.Path(text).resolve())

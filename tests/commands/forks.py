@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import traceback
-from typing import Any
+from typing import Any, TextIO
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -79,12 +79,9 @@ class Forks:
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         status = int(self._server.stdout.readline())
-        texts = []
-        for name in (out, err):
-            path = cwd / name if name else None
-            with_text = path is not None and path.is_file()
-            texts.append(path.read_bytes().decode() if with_text else "")
-        return Result(status, *texts)
+        files = [cwd / name for name in (out, err) if name]
+        texts = {path.name: path.read_bytes().decode() for path in files if path.is_file()}
+        return Result(status, texts.get(out, ""), texts.get(err, ""))
 
 
 def _serve() -> None:
@@ -104,15 +101,7 @@ def _run(request: dict[str, Any]) -> None:
     status: Any = 1
     try:
         os.chdir(request["cwd"])
-        for number, name in enumerate(request["streams"], start=1):
-            if name is None:
-                os.close(number)
-            else:
-                target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY)
-                os.dup2(target, number)
-                os.close(target)
-        open_streams = (name and open(n + 1, "w", closefd=False) for n, name in _numbered(request))
-        sys.stdout, sys.stderr = open_streams
+        sys.stdout, sys.stderr = map(_stream, (1, 2), request["streams"])
         # A shell's background job, which the tests may be, ignores it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if request["file_size"] is not None:
@@ -135,8 +124,15 @@ def _run(request: dict[str, Any]) -> None:
     os._exit(status)
 
 
-def _numbered(request: dict[str, Any]):
-    return enumerate(request["streams"])
+def _stream(number: int, name: str | None) -> TextIO | None:
+    """Python's stream on the descriptor ``number``, which is opened on ``name`` or closed."""
+    if name is None:
+        os.close(number)
+        return None
+    target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY)
+    os.dup2(target, number)
+    os.close(target)
+    return open(number, "w", closefd=False)
 
 
 def _set_hook(target: str, count: int, number: int) -> None:
