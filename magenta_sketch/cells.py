@@ -113,6 +113,18 @@ class SketchCell(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], 4 * self.units),
+            initializer=keras.initializers.GlorotUniform(seed=self.seed + 100),
+            name="kernel",
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, 4 * self.units),
+            initializer=BlockOrthogonal(seed=self.seed),
+            name="recurrent_kernel",
+        )
+
     @property
     def state_size(self) -> list[int]:
         """Widths of the state's tensors, in the order of the state list."""
@@ -187,16 +199,7 @@ class LSTMCell(SketchCell):
     """
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], 4 * self.units),
-            initializer=keras.initializers.GlorotUniform(seed=self.seed + 100),
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, 4 * self.units),
-            initializer=BlockOrthogonal(seed=self.seed),
-            name="recurrent_kernel",
-        )
+        super().build(input_shape)
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
 
     def project(self, inputs):
@@ -223,19 +226,7 @@ class LayerNormLSTMCell(SketchCell):
     """
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], 4 * self.units),
-            initializer=keras.initializers.GlorotUniform(seed=self.seed + 100),
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, 4 * self.units),
-            initializer=BlockOrthogonal(seed=self.seed),
-            name="recurrent_kernel",
-        )
-        self._add_normalisations()
-
-    def _add_normalisations(self):
+        super().build(input_shape)
         gates, cell = (4 * self.units,), (self.units,)
         self.gates_gamma = self.add_weight(shape=gates, initializer="ones", name="gates_gamma")
         self.gates_beta = self.add_weight(shape=gates, initializer="zeros", name="gates_beta")

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.files import replacing
+from magenta_sketch.files import write_bytes
 from magenta_sketch.hparams import HParams, HParamsError
 from magenta_sketch.model import SketchRNN
 
@@ -63,12 +63,6 @@ class RunInfo:
     @property
     def max_seq_len(self) -> int:
         return self.hparams.max_seq_len
-
-
-def write_atomically(path: pathlib.Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that it holds the old or the new text, never a part."""
-    with replacing(path) as file:
-        file.write(text.encode("utf-8"))
 
 
 def _fsync(path: pathlib.Path) -> None:
@@ -127,7 +121,7 @@ class RunFolder:
     def create(self, info: RunInfo) -> None:
         """Make the folder and write both files; run.json last, it marks the run as begun."""
         self.root.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.config, info.hparams.to_json() + "\n")
+        write_bytes(self.config, (info.hparams.to_json() + "\n").encode())
         rest = {
             "seed": info.seed,
             "normalizing_factor": info.normalizing_factor,
@@ -141,7 +135,7 @@ class RunFolder:
                 "numpy": np.__version__,
             },
         }
-        write_atomically(self.run, json.dumps(rest, indent=1) + "\n")
+        write_bytes(self.run, (json.dumps(rest, indent=1) + "\n").encode())
 
     def clear(self) -> None:
         """Remove what a run wrote here and nothing else that is in the folder.

@@ -1,4 +1,4 @@
-"""Stroke-3 sketches as SVG drawings, grids of them, and the training curve as a picture.
+"""Stroke-3 sketches as SVG drawings, and grids of them.
 
 A sketch is drawn as `strokes.to_polylines` reads it: it starts at the origin with the pen down, x
 to the right and y down, and nothing is drawn while the pen is lifted. Every stroke becomes one
@@ -11,25 +11,20 @@ folders that do not exist are made; an OSError (disk full, no permission) passes
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import pathlib
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import svgwrite
 
-from magenta_sketch.files import replacing
+from magenta_sketch.files import write_bytes
 from magenta_sketch.strokes import to_polylines
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-__all__ = ["save_grid", "save_svg", "save_training_curve", "sketch_to_svg"]
+__all__ = ["save_grid", "save_svg", "sketch_to_svg"]
 
 _INK = "#1a1a1a"
 _RULE = "#e3e3e3"  # between cells: visible on paper and screen, never taken for a stroke
@@ -174,47 +169,6 @@ def save_grid(
         title=title,
     )
     _write_svg(path, text)
-
-
-def save_training_curve(
-    path: str | os.PathLike[str],
-    history: Sequence[Mapping[str, Any]],
-    *,
-    title: str | None = None,
-    kl_tolerance: float | None = None,
-) -> None:
-    """Draw a run's losses and schedules over its steps.
-
-    The top panel has the reconstruction loss (training as a line, validation and test as points),
-    the middle one the KL term with its tolerance, the bottom one the learning rate and the KL
-    weight. The KL panel and weight are left out when every KL is 0, as in an unconditional model.
-
-    Args:
-      path: a name ending in .png or .svg, which decides the form.
-      history: one mapping for each measurement: "step" (int), "split" ("train", "valid" or "test")
-        and any of "recon", "kl", "lr", "klw" (numbers; other keys are not looked at). Absent, None
-        and non-finite values are skipped. Rows may come in any order; no rows give an empty panel.
-      title: above the picture.
-      kl_tolerance: drawn as a dashed line in the KL panel when given and above 0.
-
-    Raises:
-      ValueError: another file type.
-      OSError: the file cannot be written.
-    """
-    path = pathlib.Path(path)
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in ("png", "svg"):
-        raise ValueError(f"{path}: a training curve is written as .png or .svg; choose such a name")
-    import matplotlib  # here, because drawing sketches should not pay for it
-
-    # A fixed salt and no date: the same history gives the same SVG.
-    with matplotlib.rc_context({"svg.hashsalt": "magenta_sketch", "font.size": 10}):
-        figure = _curve_figure(history, title, kl_tolerance)
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None
-        )
-    _write_atomically(path, buffer.getvalue())
 
 
 # Sketches
@@ -381,133 +335,6 @@ def _text_width(text: str) -> float:
     return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.58 for c in str(text))
 
 
-# Training curve
-
-_SPLITS = {  # colour and marker; Okabe and Ito's palette, told apart by colour-blind readers too
-    "train": ("#0072b2", None),
-    "valid": ("#d55e00", "o"),
-    "test": ("#009e73", "s"),
-}
-
-
-def _curve_figure(
-    history: Sequence[Mapping[str, Any]], title: str | None, kl_tolerance: float | None
-) -> Figure:
-    from matplotlib.figure import Figure
-
-    any_kl = any(np.any(_series(history, split, "kl")[1] != 0) for split in _SPLITS)
-    schedules = [("lr", "learning rate", "#555555")]
-    if any_kl:
-        schedules.append(("klw", "KL weight", "#cc79a7"))
-    schedules = [s for s in schedules if len(_series(history, None, s[0])[0])]
-
-    heights = [3.0] + ([1.6] if any_kl else []) + ([1.1] if schedules else [])
-    figure = Figure(figsize=(8, 0.8 + 1.1 * sum(heights)), layout="constrained")
-    panels = list(
-        figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    )
-    if title:
-        panels[0].set_title(title)
-    _draw_losses(panels[0], history, "recon", "reconstruction loss")
-    if any_kl:
-        _draw_losses(panels[1], history, "kl", "KL")
-        if kl_tolerance:
-            panels[1].axhline(kl_tolerance, color="#888888", linestyle="--", linewidth=1)
-            panels[1].annotate(
-                f"tolerance {kl_tolerance:g}",
-                (1, kl_tolerance),
-                xycoords=("axes fraction", "data"),
-                xytext=(-4, 3),
-                textcoords="offset points",
-                ha="right",
-                color="#666666",
-                fontsize=8,
-            )
-        panels[1].set_ylim(bottom=0)
-    if schedules:
-        _draw_schedules(panels[-1], history, schedules)
-    panels[-1].set_xlabel("step")
-    panels[-1].xaxis.get_major_locator().set_params(integer=True)
-    figure.align_ylabels(panels)
-    return figure
-
-
-def _series(
-    history: Sequence[Mapping[str, Any]], split: str | None, key: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and finite values of one key, in the order of the steps; split None takes every row."""
-    pairs = sorted(
-        (float(row["step"]), float(row[key]))
-        for row in history
-        if (split is None or row.get("split") == split) and row.get(key) is not None
-    )
-    array = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    array = array[np.isfinite(array).all(axis=1)]
-    return array[:, 0], array[:, 1]
-
-
-def _draw_losses(panel: Axes, history: Sequence[Mapping[str, Any]], key: str, label: str) -> None:
-    drawn = 0
-    for split, (color, marker) in _SPLITS.items():
-        steps, values = _series(history, split, key)
-        if len(steps) == 0:
-            continue
-        drawn += 1
-        if split == "train":
-            # A line through one point is invisible, so that one gets a marker.
-            panel.plot(
-                steps,
-                values,
-                color=color,
-                linewidth=1.3,
-                marker="." if len(steps) == 1 else None,
-                label=split,
-            )
-        else:
-            panel.plot(
-                steps,
-                values,
-                color=color,
-                marker=marker,
-                markersize=5,
-                linestyle="none",
-                label=split,
-                zorder=3,
-            )
-    panel.set_ylabel(label)
-    _plain(panel)
-    if drawn == 0:
-        panel.text(
-            0.5, 0.5, "no measurements yet", transform=panel.transAxes, ha="center", color="#888888"
-        )
-    elif key == "recon":
-        panel.legend(frameon=False, loc="upper right")
-
-
-def _draw_schedules(
-    panel: Axes, history: Sequence[Mapping[str, Any]], schedules: Sequence[tuple[str, str, str]]
-) -> None:
-    _plain(panel)
-    for n, (key, label, color) in enumerate(schedules):
-        axes = panel if n == 0 else panel.twinx()
-        steps, values = _series(history, None, key)
-        axes.plot(
-            steps, values, color=color, linewidth=1.3, marker="." if len(steps) == 1 else None
-        )
-        axes.set_ylabel(label, color=color)
-        axes.tick_params(axis="y", colors=color)
-        axes.set_ylim(0, 1.12 * max(float(values.max()), 1e-12))
-        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
-        axes.spines["top"].set_visible(False)
-
-
-def _plain(panel: Axes) -> None:
-    panel.grid(True, color="#ececec", linewidth=0.8)
-    panel.set_axisbelow(True)
-    for side in ("top", "right"):
-        panel.spines[side].set_visible(False)
-
-
 # Files
 
 
@@ -515,10 +342,4 @@ def _write_svg(path: str | os.PathLike[str], text: str) -> None:
     path = pathlib.Path(path)
     if path.suffix.lower() != ".svg":
         raise ValueError(f"{path}: drawings are written as SVG; choose a name ending in .svg")
-    _write_atomically(path, text.encode("utf-8"))
-
-
-def _write_atomically(path: pathlib.Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        file.write(data)
+    write_bytes(path, text.encode("utf-8"))

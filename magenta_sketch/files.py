@@ -34,6 +34,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes `data` to `path`, whole or not at all; makes the folder if need be.
+
+    Raises:
+      OSError: as `replacing` does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(data)
+
+
 def _sync_folder(folder: Path) -> None:
     # Makes the new name last through a power cut; not every system lets a folder be opened.
     with contextlib.suppress(OSError):

@@ -17,7 +17,8 @@ from typing import Any
 from tqdm import tqdm
 
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunFolder, write_atomically, writing
+from magenta_sketch.checkpoints import RunFolder, writing
+from magenta_sketch.files import write_bytes
 
 # TensorBoard's names for an evaluated split, as in the original ("Eval" is the test set).
 _SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
@@ -62,7 +63,7 @@ class Journal:
                 if row["step"] <= last.get(row["split"], start_step)
             ]
             rows = "".join(json.dumps(row) + "\n" for row in self.history)
-            write_atomically(folder.history, rows)
+            write_bytes(folder.history, rows.encode())
             self._history_file = open(folder.history, "a", encoding="utf-8")
         with writing(folder, f"TensorBoard's events in {folder.root}"):
             self._events = tf.summary.create_file_writer(str(folder.root))

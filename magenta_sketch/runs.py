@@ -13,8 +13,8 @@ from typing import Any
 
 from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, reason, writing
+from magenta_sketch.curves import save_training_curve
 from magenta_sketch.datasets import DataSet, load_data_set
-from magenta_sketch.drawing import save_training_curve
 from magenta_sketch.gallery import save_gallery
 from magenta_sketch.hparams import HParams
 from magenta_sketch.journal import Journal

@@ -452,17 +452,6 @@ def test_clear_killed_at_any_operation_leaves_a_run_or_nothing(tmp_path, network
     assert allowed >= 4
 
 
-def test_writing_atomically_keeps_the_old_text_when_it_fails(tmp_path, monkeypatch):
-    path = tmp_path / "file.json"
-    checkpoints.write_atomically(path, "old")
-    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    Tripwire(monkeypatch, 0, error)
-    with pytest.raises(OSError, match="No space"):
-        checkpoints.write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file.json"]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the message is that of Linux")
 def test_reason_is_the_gist_of_tensorflows_message(tmp_path):
     with pytest.raises(tf.errors.OpError) as caught:

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "datasets": {"files", "strokes"},
     "batches": {"datasets", "strokes"},
     "drawing": {"files", "strokes"},
+    "curves": {"files"},
     "cells": {"_backend"},
     "recurrence": {"_backend"},
     "mixture": {"_backend"},
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "model": {"_backend", "cells", "hparams", "losses", "mixture", "recurrence"},
     "sampling": {"_backend", "mixture", "model", "strokes"},
     "checkpoints": {"_backend", "files", "hparams", "model"},
-    "journal": {"_backend", "checkpoints"},
+    "journal": {"_backend", "checkpoints", "files"},
     "trained": {"_backend", "batches", "checkpoints", "datasets", "model", "sampling"},
     "training": {
         "_backend",
@@ -43,8 +44,8 @@ MAY_IMPORT = {
     "runs": {
         "_backend",
         "checkpoints",
+        "curves",
         "datasets",
-        "drawing",
         "gallery",
         "hparams",
         "journal",
