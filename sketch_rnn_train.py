@@ -83,7 +83,9 @@ def main() -> int:
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
     from magenta_sketch import runs
     from magenta_sketch.checkpoints import RunFolder
+    from magenta_sketch.training import make_deterministic
 
+    make_deterministic()
     folder = RunFolder(FLAGS.log_root)
     if FLAGS.resume_training:
         info, data = runs.resume(

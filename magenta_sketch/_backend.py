@@ -23,14 +23,14 @@ class BackendError(ImportError):
 def _check_keras_backend() -> None:
     loaded = sys.modules.get("keras")
     if loaded is not None:
-        wanted, where = loaded.backend.backend(), "Keras was already imported with"
+        wanted, where = loaded.backend.backend(), "Keras was already imported with "
     else:
         # Without this, Keras would read a user's ~/.keras/keras.json, which may name another one.
         wanted = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         where = "the environment says KERAS_BACKEND="
     if wanted != "tensorflow":
         raise BackendError(
-            f"magenta_sketch runs on Keras's TensorFlow backend, but {where} {wanted!r}: "
+            f"magenta_sketch runs on Keras's TensorFlow backend, but {where}{wanted}: "
             "unset KERAS_BACKEND or set it to tensorflow, and start Python anew."
         )
 

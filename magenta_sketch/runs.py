@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, reason, writing
 from magenta_sketch.curves import save_training_curve
 from magenta_sketch.datasets import DataSet, load_data_set
@@ -163,8 +162,6 @@ def train(
     Raises:
       RunError: see `training.Trainer.run`.
     """
-    # Bit-for-bit resuming needs sums in a fixed order.
-    tf.config.experimental.enable_op_determinism()
     trainer = Trainer(folder, info, data)
     trained = TrainedModel(trainer.model, info)
     title = f"{', '.join(info.hparams.data_set)}, step "

@@ -191,6 +191,14 @@ class _SinceLog:
     points: int = 0
 
 
+def make_deterministic() -> None:
+    """Have TensorFlow add in a fixed order, so that equal runs have equal bits on a GPU too.
+
+    For the whole process, and for good: a program's choice, not a library's.
+    """
+    tf.config.experimental.enable_op_determinism()
+
+
 def total_steps(hparams: HParams, num_epochs: float | None, sketches: int) -> int:
     """Steps of a whole run: num_steps or num_epochs, whichever ends first.
 

@@ -58,7 +58,7 @@ def _run(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int])
     try:
         rest = values(sys.argv)[1:]
     except (flags.Error, UnicodeError) as error:
-        return _fail(name, str(error), 2)
+        return _fail(name, str(error).removeprefix("ERROR:: "), 2)  # absl's, of a flag file
     if rest and not values.help:
         return _fail(name, f"what is {rest[0]!r}? All settings are flags: --name=value.", 2)
     if values.verbose_tensorflow:
