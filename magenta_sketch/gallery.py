@@ -24,7 +24,7 @@ def save_gallery(
     rows, titles = [], []
     if trained.conditional:
         # Spread over the set, which may be sorted by class: the same sketches at each evaluation.
-        chosen = np.linspace(0, len(test) - 1, COLUMNS).astype(int)
+        chosen = np.linspace(0, len(test) - 1, min(COLUMNS, len(test))).astype(int)
         originals = [test[int(i)] for i in chosen]
         again = trained.reconstruct(originals, temperature=TEMPERATURE, seed=seed)
         rows += [originals, again]

@@ -192,7 +192,9 @@ def train(
             trainer.run(total, journal, stop)
             if journal.history:
                 with writing(folder, str(folder.curve)):
-                    save_training_curve(folder.curve, journal.history)
+                    save_training_curve(
+                        folder.curve, journal.history, kl_tolerance=info.hparams.kl_tolerance
+                    )
             picture(folder.sketches)
     except Interrupted as interruption:
         try:
