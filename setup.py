@@ -14,13 +14,14 @@ setup(
     description="Sketch-RNN in TensorFlow 2 and Keras 3, with Magenta's command line",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    python_requires=">=3.10",
+    python_requires=">=3.10,<3.14",
     packages=find_packages(include=["magenta_sketch", "magenta_sketch.*"]),
     py_modules=["sketch_rnn_train"],
     install_requires=[
         "absl-py>=2.0",
         "defusedxml>=0.7",
-        "kanjivg",  # the quick start's drawings (CC BY-SA 3.0)
+        "kanjivg>=20260714",  # the quick start's drawings (CC BY-SA 3.0)
+        "keras>=3.5",
         "matplotlib>=3.7",
         "numpy>=1.26",
         "platformdirs>=4",

@@ -66,13 +66,10 @@ _check_keras_backend()
 if os.environ.get(VERBOSE_VARIABLE, "0") in ("", "0"):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _standard_error_held_back():
+        import keras
         import tensorflow as tf
-
-        tf.config.list_logical_devices()  # starts the runtime, which has messages of its own
-    tf.get_logger().setLevel("ERROR")
 else:
+    import keras
     import tensorflow as tf
-
-import keras  # noqa: E402  (after the check and after TensorFlow)
 
 __all__ = ["BackendError", "keras", "tf"]

@@ -121,7 +121,7 @@ class RunFolder:
     def create(self, info: RunInfo) -> None:
         """Make the folder and write both files; run.json last, it marks the run as begun."""
         self.root.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.config, (info.hparams.to_json() + "\n").encode())
+        write_bytes(self.config, info.hparams.to_json().encode())
         rest = {
             "seed": info.seed,
             "normalizing_factor": info.normalizing_factor,
@@ -154,6 +154,12 @@ class RunFolder:
         for file in self._files():
             file.unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """Undo `create` of a run that could not begin: it would be in the way of the next try."""
+        for file in (self.config, self.run):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+
     def tidy(self) -> None:
         """Remove what a killed program left half written."""
         for file in self._files():
@@ -183,7 +189,7 @@ class RunFolder:
             raise RunError(f"{self.config} can't be read: {reason(error)}.") from error
         try:
             rest = json.loads(self.run.read_text(encoding="utf-8"))
-            return RunInfo(
+            info = RunInfo(
                 hparams,
                 int(rest["seed"]),
                 float(rest["normalizing_factor"]),
@@ -191,9 +197,12 @@ class RunFolder:
                 str(rest["data_dir"]),
                 None if rest.get("num_epochs") is None else float(rest["num_epochs"]),
             )
+            if not (0 <= info.seed < 2**63 and 0 < info.normalizing_factor < np.inf):
+                raise ValueError("its seed or normalizing factor is out of range")
+            return info
         except OSError as error:
             raise RunError(f"{self.run} can't be read: {reason(error)}.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"{self.run} is damaged ({error!r}): restore it from a copy.") from error
 
 
@@ -320,6 +329,7 @@ def restore_first_whole(
         try:
             status = checkpoint.read(str(folder / place.name / _PREFIX))
             status.assert_existing_objects_matched()
+            status.expect_partial()  # a model is restored without the optimizer's variables
             return place.step
         except Exception as error:  # TensorFlow raises IndexError, RuntimeError and many more
             warn(

@@ -18,7 +18,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     it was. The folder must exist.
 
     Raises:
-      OSError: as open, write, fsync and replace do.
+      OSError: as open, write, fsync and replace do; its filename is `path`.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
@@ -27,11 +27,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and _is_about(error, temporary):
+            # The name that the user knows; OSError picks the subclass by the number.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(path.parent)
+
+
+def _is_about(error: OSError, temporary: Path) -> bool:
+    # Writing gives no name. The caller's block may fail with a file of its own, or with an error
+    # that only derives from OSError and has no number.
+    return error.errno is not None and error.filename in (None, str(temporary), temporary)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -67,7 +67,7 @@ _DECAY = _Interval(0, 1, open_low=True)
 _FRACTION_BELOW_1 = _Interval(0, 1, open_high=True)
 
 _LARGEST_COUNT = 2**63 - 1  # the step counter is a 64-bit integer
-_LARGEST_SIZE = 2**31 - 1  # a tensor's dimension
+_LARGEST_SIZE = 10**6  # beyond what any machine has the memory for
 _LARGEST_REAL = 3.4e38  # single precision, in which the model computes
 _TOO_LARGE = f"that is too large, the largest is {_LARGEST_REAL}"
 

@@ -107,6 +107,11 @@ class Journal:
             self._bar.set_postfix_str(f"cost {cost:.3f}", refresh=False)
             self._bar.update()
 
+    def evaluating(self, split: str, done: int, batches: int) -> None:
+        """A batch of an evaluation is done, of so many."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{split} {done}/{batches}")
+
     def train(self, step: int, row: dict[str, float], seconds: float, points: int) -> None:
         """The numbers of a training step; ``seconds`` and ``points`` since the last such row."""
         speed = points / max(seconds, 1e-9)

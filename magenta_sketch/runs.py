@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pathlib
@@ -11,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, reason, writing
 from magenta_sketch.curves import save_training_curve
 from magenta_sketch.datasets import DataSet, load_data_set
@@ -71,8 +71,7 @@ def begin(
             folder.clear()
         folder.create(info)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            folder.clear()  # half a run is in the way of the next attempt
+        folder.forget()
         raise RunError(f"{folder.root} can't be written: {reason(error)}.") from error
     return info, data
 
@@ -101,10 +100,10 @@ def resume(
             "--resume_training to begin one there."
         )
     info = folder.read()
+    now = info.hparams.replace(**assignments)
     differences = [
-        f"{name}: the run has {getattr(info.hparams, name)!r}, now {value!r}"
-        for name, value in assignments.items()
-        if name not in MAY_CHANGE + NOT_THE_USERS and value != getattr(info.hparams, name)
+        f"{name}: the run has {mine!r}, now {theirs!r}"
+        for name, mine, theirs in info.hparams.differences(now, MAY_CHANGE + NOT_THE_USERS)
     ]
     if seed is not None and seed != info.seed:
         differences.append(f"seed: the run has {info.seed}, now {seed}")
@@ -162,7 +161,15 @@ def train(
     Raises:
       RunError: see `training.Trainer.run`.
     """
-    trainer = Trainer(folder, info, data)
+    try:
+        trainer = Trainer(folder, info, data)
+    except (MemoryError, tf.errors.OpError) as error:
+        if not resumed:
+            folder.forget()
+        raise RunError(
+            f"the model is too large for this machine's memory ({reason(error)}): choose smaller "
+            "cells."
+        ) from error
     trained = TrainedModel(trainer.model, info)
     title = f"{', '.join(info.hparams.data_set)}, step "
 
@@ -170,12 +177,17 @@ def train(
         with writing(folder, str(path)):
             save_gallery(path, trained, data.test, title=f"{title}{trainer.step}", seed=info.seed)
 
-    with writing(folder, str(folder.root if image_dir is None else image_dir)):
+    with writing(folder, str(folder.root)):
         folder.tidy()
-        if image_dir is not None:
-            images = pathlib.Path(image_dir)
+    if image_dir is not None:
+        images = pathlib.Path(image_dir)
+        try:
             images.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
-            trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
+        except OSError as error:
+            if not resumed:
+                folder.forget()
+            raise RunError(f"the image folder {images} can't be made: {reason(error)}.") from error
+        trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
     total = total_steps(info.hparams, info.num_epochs, len(data.train))
     for line in _describe(info, data, trainer, total):
         report(line)

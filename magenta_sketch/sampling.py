@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 import numpy as np
 
 from magenta_sketch import mixture
@@ -13,12 +16,27 @@ from magenta_sketch.strokes import START_TOKEN
 _SAMPLING = 3
 
 
+def natural(name: str, value: Any) -> int:
+    """``value`` as an int, if it is a whole number from 0 to 2**63 - 1.
+
+    Raises:
+      ValueError: it is not; the message calls it ``name``.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise ValueError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}.")
+    return number
+
+
 class Sampler:
     """Decodes latent vectors with one model; compiled on first use."""
 
     def __init__(self, model: SketchRNN):
         self.model = model
-        self._compiled = tf.function(self._loop, reduce_retracing=True)
+        self._compiled = tf.function(self._loop, reduce_retracing=True, autograph=False)
 
     def decode(
         self,
@@ -29,6 +47,7 @@ class Sampler:
         temperature: float = 1.0,
         greedy: bool = False,
         seed: int = 0,
+        part: int = 0,
     ) -> list[np.ndarray]:
         """Draw one sketch for each row of ``z``: a list of stroke-3 arrays [n, 3], model units.
 
@@ -37,15 +56,17 @@ class Sampler:
           max_seq_len: a sketch that has not ended by then is cut there.
           temperature: τ in (0, 1], see `mixture.adjust_temperature`.
           greedy: take the likeliest component, its mean and the likeliest pen state instead.
-          seed: >= 0; equal seeds draw equal sketches.
+          seed: 0 <= seed < 2**63; equal seeds draw equal sketches.
+          part: 0 or more; parts of one seed have independent noise.
 
         Raises:
-          ValueError: for a temperature outside (0, 1].
+          ValueError: for a temperature outside (0, 1], or a count, seed or part out of range.
         """
         if not 0.0 < temperature <= 1.0:
             raise ValueError(f"the temperature must be in (0, 1], got {temperature:g}.")
+        seed, part = natural("seed", seed), natural("part", part)
         if z is None:
-            batch = int(count)
+            batch = natural("count", count)
         else:
             z = tf.constant(z, tf.float32)
             batch = len(z)
@@ -56,7 +77,7 @@ class Sampler:
             tf.constant(batch),
             tf.constant(max_seq_len),
             tf.constant(temperature, tf.float32),
-            seed_table(seed, 0, _SAMPLING),
+            seed_table(seed, part, _SAMPLING),
             greedy,
         )
         strokes, lengths = strokes.numpy(), lengths.numpy()

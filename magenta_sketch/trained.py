@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +13,10 @@ from magenta_sketch import batches
 from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, restore_first_whole
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
-from magenta_sketch.sampling import Sampler
+from magenta_sketch.sampling import Sampler, natural
 
 _ENCODING, _PRIOR = 4, 5  # what a `seed_table` is for, beside a seed
+_AT_ONCE = 1000  # sketches drawn together: more would not be faster, and need the memory
 
 
 def _warn(text: str) -> None:
@@ -36,7 +38,9 @@ class TrainedModel:
         self.model, self.info = model, info
         self._sampler = Sampler(model)
         self._encode = tf.function(
-            lambda strokes, lengths: model.encoder(strokes, lengths), reduce_retracing=True
+            lambda strokes, lengths: model.encoder(strokes, lengths),
+            reduce_retracing=True,
+            autograph=False,
         )
 
     @property
@@ -86,15 +90,25 @@ class TrainedModel:
         """Latent vectors [batch, Z] of stroke-3 sketches.
 
         ``scale`` is the standard deviation of the noise added, in units of each posterior's sigma:
-        0 gives the mean, 1 a draw from the posterior. Raises as `encode_distribution`.
+        0 gives the mean, 1 a draw from the posterior.
+
+        Raises:
+          ValueError: as `encode_distribution`; scale below 0 or not finite, or seed not in
+            0 <= seed < 2**63.
         """
+        seed, scale = natural("seed", seed), _noise_scale(scale)
         mu, sigma = self.encode_distribution(sketches)
         presig = 2.0 * np.log(sigma)
         z = draw_z(tf.constant(mu), tf.constant(presig), scale, seed_table(seed, 0, _ENCODING))
         return z.numpy()
 
     def prior(self, count: int, *, seed: int = 0) -> np.ndarray:
-        """``count`` latent vectors [count, Z] drawn from the prior N(0, 1)."""
+        """``count`` latent vectors [count, Z] drawn from the prior N(0, 1).
+
+        Raises:
+          ValueError: count below 0, seed not in 0 <= seed < 2**63, or either not an integer.
+        """
+        count, seed = natural("count", count), natural("seed", seed)
         noise = seed_table(seed, 0, _PRIOR)[0]
         return tf.random.stateless_normal([count, self.z_size], noise, alg="philox").numpy()
 
@@ -111,16 +125,22 @@ class TrainedModel:
         Args:
           temperature: in (0, 1]; lower is tidier (Ha & Eck 2017, eq. 8).
           greedy: take the likeliest point each time; temperature and seed then do not matter.
-          seed: >= 0; equal seeds draw equal sketches.
+          seed: 0 <= seed < 2**63; equal seeds draw equal sketches.
 
         Raises:
-          ValueError: z of the wrong shape, an unconditional model, temperature outside (0, 1].
+          ValueError: z of the wrong shape or not finite, an unconditional model, temperature
+            outside (0, 1], or a seed out of its range.
         """
         if not self.conditional:
             raise ValueError("this model is unconditional: it has no latent vector to decode.")
-        z = np.asarray(z, np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+            z = np.asarray(z, np.float32)
         if z.ndim != 2 or z.shape[1] != self.z_size:
             raise ValueError(f"z must have the shape [batch, {self.z_size}], got {list(z.shape)}.")
+        bad = np.argwhere(~np.isfinite(z))
+        if len(bad):
+            row, column = bad[0]
+            raise ValueError(f"z must be finite, got {z[row, column]} at z[{row}, {column}].")
         return self._draw(z, None, temperature, greedy, seed)
 
     def sample(
@@ -129,7 +149,11 @@ class TrainedModel:
         """Draw ``count`` new stroke-3 sketches: from the prior, or unconditionally.
 
         Arguments as for `decode`. A greedy unconditional model draws one sketch, ``count`` times.
+
+        Raises:
+          ValueError: count is not an integer of 0 or more; temperature or seed as for `decode`.
         """
+        count = natural("count", count)
         z = self.prior(count, seed=seed) if self.conditional else None
         return self._draw(z, count, temperature, greedy, seed)
 
@@ -147,16 +171,31 @@ class TrainedModel:
         return self.decode(z, temperature=temperature, greedy=greedy, seed=seed)
 
     def _draw(self, z, count, temperature, greedy, seed):
-        drawn = self._sampler.decode(
-            z,
-            count=count,
-            max_seq_len=self.max_seq_len,
-            temperature=temperature,
-            greedy=greedy,
-            seed=seed,
-        )
+        count = count if z is None else len(z)
+        drawn = []
+        # Once even for no sketches, so that the arguments are checked.
+        for part, start in enumerate(range(0, max(count, 1), _AT_ONCE)):
+            drawn += self._sampler.decode(
+                None if z is None else z[start : start + _AT_ONCE],
+                count=min(count - start, _AT_ONCE),
+                max_seq_len=self.max_seq_len,
+                temperature=temperature,
+                greedy=greedy,
+                seed=seed,
+                part=part,
+            )
         factor = np.array([self.info.normalizing_factor] * 2 + [1.0], np.float32)
         return [sketch * factor for sketch in drawn]
+
+
+def _noise_scale(scale: float) -> float:
+    try:
+        value = float(scale)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"scale must be finite and at least 0, got {scale!r}.")
+    return value
 
 
 def load(
@@ -169,7 +208,8 @@ def load(
 
     Args:
       model_dir: the run's --log_root.
-      checkpoint: best (lowest validation cost; the newest if there is none yet) or newest.
+      checkpoint: best (lowest validation cost; the newest if there is none yet, or it is damaged)
+        or newest.
       warn: called with a line for each damaged checkpoint that is passed over.
 
     Raises:
@@ -182,7 +222,15 @@ def load(
     model = SketchRNN(info.hparams, seed=info.seed)
     restorer = tf.train.Checkpoint(model=model)
     places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
+    damaged = None
     for place in places:
-        if restore_first_whole(restorer, place, warn) is not None:
-            return TrainedModel(model, info)
+        try:
+            if restore_first_whole(restorer, place, warn) is not None:
+                if damaged is not None:
+                    warn("warning: took the newest checkpoint in place of the best")
+                return TrainedModel(model, info)
+        except RunError as error:
+            damaged = error
+    if damaged is not None:
+        raise damaged
     raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")

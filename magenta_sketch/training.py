@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 import signal
@@ -51,7 +52,7 @@ class TrainStep:
         self.model = model
         self.optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
         self.optimizer.build(model.trainable_variables)
-        self._compiled = tf.function(self._step)
+        self._compiled = tf.function(self._step, autograph=False)
 
     def __call__(
         self,
@@ -109,7 +110,7 @@ class Evaluator:
         self.model = model
         batch = tf.TensorSpec([None, None, 5]), tf.TensorSpec([None], tf.int32)
         signature = (*batch, tf.TensorSpec([SEED_ROWS, 2], tf.int64))
-        self._compiled = tf.function(self._sums, input_signature=signature)
+        self._compiled = tf.function(self._sums, input_signature=signature, autograph=False)
 
     def _sums(self, strokes, lengths, seeds):
         return [tf.reduce_sum(x) for x in self.model(strokes, lengths, seeds=seeds)]
@@ -387,6 +388,13 @@ class Trainer:
     def _evaluate(self, split, sketches, step, journal, stop) -> Evaluation:
         began = time.monotonic()
         key = (self.info.seed, step, _TEST if split == "test" else _VALIDATION)
-        found = self.evaluate(sketches, self.info, key, lambda: self._check(stop))
+        batches = math.ceil(len(sketches) / self.info.hparams.batch_size)
+        done = itertools.count(1)
+
+        def between():
+            journal.evaluating(split, next(done), batches)
+            self._check(stop)
+
+        found = self.evaluate(sketches, self.info, key, between)
         journal.evaluation(step, split, found._asdict(), time.monotonic() - began)
         return found

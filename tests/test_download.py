@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import io
 import os
 import socket
 import threading
@@ -209,6 +210,40 @@ def test_unreachable(cache, monkeypatch):
         with pytest.raises(DataError, match=f"{url}: cannot be fetched: .*refused.*data_dir"):
             fetch(url, report=silent)
     assert files_in(cache) == []
+
+
+@pytest.mark.parametrize(
+    "url, shown, reason",
+    [
+        ("http://[foo", "http://[foo", "not a valid URL"),
+        ("http://[foo/x?token=secret", "http://[foo/x", "not a valid URL"),
+        ("http://me:secret@[foo/x", "http://...", "not a valid URL"),
+        ("http://me:secret@h\u2100b/x", "http://...", "not a valid URL"),
+        ("http://me:secret@h:port/x", "http://h:port/x/a.npz", "not a valid URL"),
+        ("http://h/\udcff", "http://h/\udcff", "not a valid URL"),
+        ("http://a..invalid/x", "http://a..invalid/x/a.npz", "cannot be fetched"),
+        (f"http://{'a' * 64}.invalid/x", f"http://{'a' * 64}.invalid/x/a.npz", "cannot be fetched"),
+        ("ftp://me:secret@[foo", "ftp://...", "must be a folder or an http"),
+    ],
+)
+def test_urls_that_cannot_be(cache, url, shown, reason):
+    with pytest.raises(DataError, match=reason) as caught:
+        load_data_set("a.npz", url, report=silent)
+    text = str(caught.value)
+    assert text.startswith(f"{shown}: ") and len(text.splitlines()) == 1 and "secret" not in text
+    assert files_in(cache) == []
+
+
+@pytest.mark.parametrize("kind, sized", [("good", True), ("unsized", False)])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_only(server, body, monkeypatch, kind, sized, terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr("sys.stderr", stream)
+    fetch(f"{server.url}/{kind}/a.npz", report=silent)
+    shown = stream.getvalue()
+    assert ("a.npz: " in shown) == terminal
+    assert ("0.00/" in shown) == (terminal and sized)
 
 
 def test_passwords_and_tokens_are_not_shown(server):

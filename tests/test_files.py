@@ -25,3 +25,31 @@ def test_the_old_file_stays_when_writing_fails(tmp_path, monkeypatch):
         files.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    path = tmp_path / "missing" / "file.json"
+    with pytest.raises(FileNotFoundError) as caught, files.replacing(path):
+        pass
+    assert caught.value.filename == str(path)
+    path = tmp_path / "folder"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        files.write_bytes(path, b"new")
+    assert caught.value.filename == str(path) and caught.value.filename2 is None
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+    Tripwire(monkeypatch, 0, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), ((os, "fsync"),))
+    with pytest.raises(OSError, match="No space") as caught:
+        files.write_bytes(path / "file.json", b"new")
+    assert caught.value.filename == str(path / "file.json")
+
+
+class OwnError(OSError):
+    pass
+
+
+@pytest.mark.parametrize("error", [OwnError("own"), OwnError(errno.EIO, "own", "other file")])
+def test_errors_of_the_block_about_something_else_stay(tmp_path, error):
+    with pytest.raises(OwnError) as caught, files.replacing(tmp_path / "file.json"):
+        raise error
+    assert caught.value is error

@@ -4,6 +4,7 @@ import builtins
 import io
 import os
 import pickle
+import pickletools
 import struct
 import subprocess
 import sys
@@ -279,6 +280,74 @@ def test_an_item_repeated_until_memory_is_full(tmp_path, monkeypatch):
     assert len(data) < 1 << 17
     with pytest.raises(DataError, match="over 1,048,576 bytes"):
         read_npz(archive(tmp_path / "a.npz", train=data))
+
+
+def test_one_list_repeated_is_converted_once(tmp_path, monkeypatch):
+    large = [[1, 2, 0]] * 1000
+    items = [large] * 500 + [np.array(large, object)] * 2 + [[[1, 2, 0]]]
+    converted, convert = [], npz._array_of_numbers
+    monkeypatch.setattr(
+        npz, "_array_of_numbers", lambda *args: converted.append(args[1]) or convert(*args)
+    )
+    path = archive(tmp_path / "a.npz", train=npy_of(objects(items)))
+    assert_same(read_npz(path)["train"], items)
+    assert len(converted) == 3
+    monkeypatch.setattr(npz, "MAX_SPLIT_BYTES", 1 << 20)
+    with pytest.raises(DataError, match="train: over 1,048,576 bytes"):
+        read_npz(path)
+    assert len(converted) == 3
+
+
+SOUND = pickle.dumps(objects(SKETCHES), 2)
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        b"r" + struct.pack("<I", 1 << 28),
+        b"r" + struct.pack("<I", 1 << 17),
+        b"p268435456\n",
+        b"p99999\n",
+        b"p 268435456\n",
+        b"p268_435_456\n",
+        b"X" + struct.pack("<I", 1 << 31),
+        b"\x96" + struct.pack("<Q", 1 << 34),
+    ],
+)
+@pytest.mark.parametrize("where", [0, 2, len(SOUND) - 1])
+def test_a_memo_or_string_larger_than_the_file(tmp_path, opcodes, where):
+    payload = SOUND[:where] + (b"N" if where == 0 else b"") + opcodes + SOUND[where:]
+    with pytest.raises(DataError, match="train: unsupported or damaged pickle .cut short, or not"):
+        read_npz(archive(tmp_path / "a.npz", train=npy(payload)))
+
+
+def test_memo_indices_as_large_as_the_file_warrants(tmp_path):
+    # Over 65,536 entries, with indices of four bytes in protocol 2 and as text in protocol 0.
+    items = [np.array([[i % 99, 1, 1]], np.int16) for i in range(17000)]
+    for protocol in (0, 2, 4):
+        payload = npy(pickle.dumps(objects(items), protocol), (17000,))
+        path = archive(tmp_path / f"{protocol}.npz", train=payload)
+        assert_same(read_npz(path)["train"], items)
+
+
+def test_every_opcode_is_known():
+    strings = {-2: bytes(1), -3: bytes(4), -4: bytes(4), -5: bytes(8)}
+    for opcode in pickletools.opcodes:
+        kind = opcode.arg
+        arguments = b"" if kind is None else strings.get(kind.n, bytes(max(kind.n, 0)) or b"1\n")
+        if kind is not None and kind.name == "stringnl_noescape_pair":
+            arguments += b"1\n"
+        array_pickle._check_opcodes(opcode.code.encode("latin1") + arguments + b".", 0)
+    with pytest.raises(pickle.UnpicklingError):
+        array_pickle._check_opcodes(b"\xff.", 0)
+
+
+def test_data_copied_again_and_again(tmp_path):
+    """One text, encoded anew for every item, would take any multiple of the file's size."""
+    payload = b"\x80\x02" + name("_codecs", "encode") + b"q\x00" + text("x" * 60000) + b"q\x01("
+    payload += (b"h\x00h\x01" + text("latin1") + b"\x86R") * 20 + b"t."
+    with pytest.raises(DataError, match="unpacks to far more than it holds"):
+        read_npz(archive(tmp_path / "a.npz", train=npy(payload)))
 
 
 def test_a_split_that_unpacks_to_too_much(tmp_path, monkeypatch):

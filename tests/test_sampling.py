@@ -206,6 +206,20 @@ def test_equal_seeds_equal_drawings(draw):
         assert not any(equal([a], [b]) for a, b in zip(first, other, strict=True) if len(a))
 
 
+def test_parts_of_a_seed_differ(draw):
+    assert equal(draw(), draw(part=0)) and equal(draw(part=2), draw(part=2))
+    one, two = draw(part=1), draw(part=2)
+    assert not any(equal([a], [b]) for a, b in zip(one, two, strict=True) if len(a))
+
+
+@pytest.mark.parametrize("name", ["count", "seed", "part"])
+@pytest.mark.parametrize("value", [-1, 1.0, "1", None, 2**63])
+def test_numbers_out_of_range(name, value):
+    sampler = Sampler(types.SimpleNamespace(decoder=NoiseDecoder()))
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from 0 to .*, got"):
+        sampler.decode(None, **({"count": 1, "max_seq_len": 2} | {name: value}))
+
+
 def test_temperature_changes_drawings(draw):
     assert not equal(draw(temperature=0.5), draw(temperature=1.0))
 

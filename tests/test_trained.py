@@ -1,6 +1,7 @@
 """The Python interface: load a trained folder, encode, decode, sample, draw."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -83,12 +84,81 @@ def test_seed_and_greedy(model):
             r"z must have the shape \[batch, \d+\], got \[2, 3\]",
         ),
         (lambda m: m.decode(np.zeros((2, m.z_size)), temperature=0.0), r"must be in \(0, 1\]"),
+        (lambda m: m.decode([[0.0] * (m.z_size - 1) + [np.nan]]), r"z must be finite, got nan"),
+        (lambda m: m.decode([[0.0, np.inf] + [0.0] * (m.z_size - 2)]), r"got inf at z\[0, 1\]"),
+        (lambda m: m.decode(np.full((2, m.z_size), 1e300)), r"z must be finite, got inf"),
         (lambda m: m.encode([np.zeros((10_000, 3))]), "10000"),
+        (lambda m: m.encode([], scale=-0.5), "scale must be finite and at least 0, got -0.5"),
+        (lambda m: m.encode([], scale=np.nan), "scale must be finite .* got nan"),
+        (lambda m: m.reconstruct([], scale=np.inf), "scale must be finite .* got inf"),
+        (lambda m: m.encode([], scale="much"), "scale must be finite .* got 'much'"),
+        (lambda m: m.sample(-1), "count must be a whole number from 0 to .*, got -1"),
+        (lambda m: m.sample(2.5), "count must be a whole number from 0 to .*, got 2.5"),
+        (lambda m: m.prior(-1), "count must be a whole number from 0 to .*, got -1"),
+        (lambda m: m.sample(0, temperature=2.0), r"must be in \(0, 1\], got 2"),
+        (lambda m: m.sample(0, seed=-3), "seed must be a whole number from 0 to .*, got -3"),
+        (lambda m: m.prior(1, seed=0.5), "seed must be a whole number from 0 to .*, got 0.5"),
+        (lambda m: m.encode([], seed=None), "seed must be a whole number from 0 to .*, got None"),
+        (lambda m: m.reconstruct([], seed=2**63), "seed must be a whole number from 0 to"),
+        (
+            lambda m: m.decode(np.zeros((1, m.z_size)), seed=-1),
+            "seed must be a whole number from 0 to .*, got -1",
+        ),
     ],
 )
 def test_bad_arguments_are_explained(model, call, message):
     with pytest.raises(ValueError, match=message):
         call(model)
+
+
+def test_no_sketches(model, unconditional_run):
+    assert model.sample(0) == model.reconstruct([]) == []
+    assert model.decode(np.zeros((0, model.z_size))) == []
+    unconditional = magenta_sketch.load(unconditional_run)
+    assert unconditional.sample(0) == []
+    with pytest.raises(ValueError, match="count must be a whole number from 0 to .*, got -1"):
+        unconditional.sample(-1)
+
+
+def same(one, other):
+    return len(one) == len(other) and all(
+        a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-3)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_many_sketches_are_drawn_in_parts(model, monkeypatch):
+    z = np.repeat(model.prior(1, seed=3), 10, axis=0)
+    whole = model.decode(z, seed=1)
+    monkeypatch.setattr(magenta_sketch.trained, "_AT_ONCE", 4)
+    parts = model.decode(z, seed=1)
+    assert len(parts) == 10
+    assert same(parts[:4], whole[:4])
+    # All of one z: no part repeats another's noise.
+    assert not same(parts[:4], parts[4:8]) and not same(parts[4:6], parts[8:])
+    assert same(model.decode(z[:7], seed=1), parts[:7])
+    assert len(model.sample(9)) == 9
+
+
+@pytest.mark.parametrize("damage_newest", [False, True])
+def test_a_damaged_best_gives_way_to_the_newest(trained_run, tmp_path, damage_newest):
+    root = tmp_path / "run"
+    shutil.copytree(trained_run, root)
+    folder = RunFolder(root)
+    for place in [folder.best] + [folder.newest] * damage_newest:
+        for data in place.glob("*/checkpoint.data*"):
+            data.write_bytes(data.read_bytes()[:100])
+    warnings = []
+    if damage_newest:
+        with pytest.raises(magenta_sketch.RunError, match="newest can be read"):
+            magenta_sketch.load(root, warn=warnings.append)
+        return
+    found = magenta_sketch.load(root, warn=warnings.append)
+    assert "best" in warnings[0] and "damaged" in warnings[0]
+    assert warnings[1:] == ["warning: took the newest checkpoint in place of the best"]
+    newest = magenta_sketch.load(root, checkpoint="newest", warn=pytest.fail)
+    for a, b in zip(found.model.variables, newest.model.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
 def test_load_takes_best_or_newest(trained_run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -63,6 +64,8 @@ def _run(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int])
         return _fail(name, f"what is {rest[0]!r}? All settings are flags: --name=value.", 2)
     if values.verbose_tensorflow:
         os.environ["MAGENTA_SKETCH_VERBOSE"] = "1"
+    else:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its Python side's warnings
     try:
         if values.help:
             print(f"{doc.strip()}\n\n{_flag_help(values)}")
@@ -80,10 +83,31 @@ def _run(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int])
 
 
 def _message(error: Exception) -> str:
+    if _is_lack_of_memory(error):
+        return (
+            "the memory is too small for what is asked: ask for fewer sketches, smaller batches "
+            "or a smaller model, or stop other programs."
+        )
     if isinstance(error, OSError) and error.strerror:
-        # An open file's name is not in its errors; prints are what is written without more ado.
-        return f"{error.filename or 'standard output'}: {error.strerror}."
+        # An open file's name is not in its errors.
+        place = error.filename or ("standard output" if _cannot_print() else None)
+        return f"{error.strerror}." if place is None else f"{place}: {error.strerror}."
     return str(error)
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
+    # By name, so that asking does not import TensorFlow.
+    return bool(kinds & {("builtins", "MemoryError"), ("tensorflow", "ResourceExhaustedError")})
+
+
+def _cannot_print() -> bool:
+    # What could not be written is still in the stream's buffer, so that it fails once more.
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return True
+    return False
 
 
 def _status(error: Exception) -> int | None:
@@ -94,7 +118,7 @@ def _status(error: Exception) -> int | None:
     for kind in type(error).__mro__:
         if kind.__module__.startswith("magenta_sketch") and kind.__name__ in statuses:
             return statuses[kind.__name__]
-    return 1 if isinstance(error, OSError) else None
+    return 1 if isinstance(error, OSError) or _is_lack_of_memory(error) else None
 
 
 def _fail(name: str, message: str, status: int) -> int:

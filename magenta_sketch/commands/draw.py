@@ -9,12 +9,16 @@ The model is read from the run's folder; the drawings go to --out.
 
 from __future__ import annotations
 
+import math
 import pathlib
 import sys
 
 from absl import flags
 
 from magenta_sketch.commands import common
+
+MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are written
+LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
 
 FLAGS = common.new_flags()
 flags.DEFINE_string("model_dir", None, "The --log_root of a trained run.", flag_values=FLAGS)
@@ -29,6 +33,7 @@ flags.DEFINE_integer(
     None,
     "New sketches to draw [default: 10], or reconstructions of each chosen sketch [default: 1].",
     lower_bound=1,
+    upper_bound=MOST_SKETCHES,
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -82,22 +87,31 @@ def parse_numbers(text: str) -> list[int]:
     """``"0,7,20-23"`` as [0, 7, 20, 21, 22, 23], in the order given.
 
     Raises:
-      UsageError: the text is something else.
+      UsageError: the text is something else, or names more than `MOST_SKETCHES`.
     """
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        # Twenty digits name more than there can be, and int refuses thousands of them.
+        if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
+            part = part if len(part) <= 40 else f"{part[:40]}..."
+            text = text if len(text) <= 80 else f"{text[:80]}..."
             raise common.UsageError(
                 f"--reconstruct={text}: {part.strip()!r} is not a number or a range; write "
                 "something like 0,7,20-23."
             )
-        span = range(int(first), int(last if dash else first) + 1)
-        if not 0 < len(span) <= 10_000:
+        start, stop = int(first), int(last if dash else first) + 1
+        if not start < stop <= start + 10_000:
             raise common.UsageError(
-                f"--reconstruct={text}: the range {part.strip()} is not usable."
+                f"--reconstruct={text}: the range {part.strip()} is not usable: it must rise, by "
+                "less than 10000."
             )
-        numbers += span
+        numbers += range(start, stop)
+        if len(numbers) > MOST_SKETCHES:
+            raise common.UsageError(
+                f"--reconstruct names more than {MOST_SKETCHES} sketches: draw them in several "
+                "goes."
+            )
     return numbers
 
 
@@ -109,7 +123,21 @@ def _check_flags() -> list[int] | None:
             f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
             "give --greedy."
         )
-    return None if FLAGS.reconstruct is None else parse_numbers(FLAGS.reconstruct)
+    # absl lets NaN pass any bounds.
+    if not (math.isfinite(FLAGS.scale) and FLAGS.scale <= LARGEST_SCALE):
+        raise common.UsageError(
+            f"--scale={FLAGS.scale:g}: must be a number from 0 to {LARGEST_SCALE:g}."
+        )
+    if FLAGS.reconstruct is None:
+        return None
+    numbers = parse_numbers(FLAGS.reconstruct)
+    count = FLAGS.count or 1
+    if len(numbers) * count > MOST_SKETCHES:
+        raise common.UsageError(
+            f"--reconstruct names {len(numbers)} sketches, which --count={count} times over are "
+            f"more than {MOST_SKETCHES}: draw them in several goes."
+        )
+    return numbers
 
 
 def main() -> int:
@@ -149,12 +177,19 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
             f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
         )
     info = trained.info
+    place = FLAGS.data_dir or info.data_dir
     data = load_data_set(
         list(info.hparams.data_set),
-        FLAGS.data_dir or info.data_dir,
+        place,
         max_seq_len=info.max_seq_len,
         normalizing_factor=info.normalizing_factor,
     )
+    if info.fingerprint and data.fingerprint != info.fingerprint:
+        print(
+            f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
+            "on; numbers may name other sketches.",
+            file=sys.stderr,
+        )
     sketches = getattr(data, FLAGS.split)
     if max(numbers) >= len(sketches):
         raise common.UsageError(
@@ -163,7 +198,7 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
         )
     originals = [sketches[number] for number in numbers]
     count = FLAGS.count or 1
-    # All reconstructions in one batch; the first of every sketch, then the second, ...
+    # All reconstructions in one call; the first of every sketch, then the second, ...
     drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)
     rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
     if _one_file():

@@ -12,8 +12,9 @@ import io
 import pickle
 import re
 import struct
+import threading
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,69 @@ from numpy.typing import NDArray
 def load(file: io.BytesIO) -> Any:
     """Returns the object pickled in file, the arrays in it as `Array`s.
 
+    What it takes in memory is bounded by a multiple of the file's size.
+
     Raises:
       Exception: nearly any, when the pickle is damaged or holds anything else than arrays,
         containers, numbers and text.
     """
-    return _Unpickler(file).load()
+    data, start = file.getvalue(), file.tell()
+    _check_opcodes(data, start)
+    _copies.left = _COPIES_PER_BYTE * (len(data) - start)
+    # Protocols without frames make the unpickler read a byte at a time.
+    framed = data[start : start + 1] == b"\x80" and data[start + 1 : start + 2] >= b"\x04"
+    return _Unpickler(file if framed else io.BufferedReader(file, 1 << 17)).load()
+
+
+# The unpickler's memo is a C array as long as the largest index in the pickle, which may be 2**32:
+# five bytes would take 64 GiB. So the opcodes are walked over first. One regular expression takes
+# those without a string, as many as there are, and the start of the next string; walking over them
+# with pickletools would take longer than all the rest of reading a file.
+_OPCODES = (
+    rb"(?:[]N\x88\x89ael)t\x85-\x87}dsu\x8f-\x9402(1RboQ\x81\x97\x98]+"
+    rb"|(?:[Khq\x80\x82].)+|[M\x83]..|[Jj\x84]....|[G\x95].{8}|%s|p[0-9]{1,4}\n"
+    rb"|[gILSVFP][^\n]*\n|[ci][^\n]*\n[^\n]*\n){0,500}"
+    rb"(?:[XTB\x8b](?P<four>.{4})|[UC\x8c\x8a](?P<one>.)|[\x8d\x8e\x96](?P<eight>.{8})"
+    rb"|p(?P<put>[0-9]{5,10})\n|(?P<stop>\.))?"
+)
+
+
+def _check_opcodes(data: bytes, position: int) -> None:
+    """Raises UnpicklingError where memo indices or the lengths of strings go beyond the data."""
+    limit = len(data) - position  # every entry takes a byte at least
+    high = f"\\x{limit >> 16 & 255:02x}" if limit < 1 << 24 else f"\\x{limit >> 24:02x}"
+    # LONG_BINPUT, its little-endian index at most limit, rounded up.
+    put = rf"r..[\x00-{high}]\x00" if limit < 1 << 24 else rf"r...[\x00-{high}]"
+    match = re.compile(_OPCODES % put.encode(), re.DOTALL).match
+    four_bytes = struct.Struct("<I").unpack
+    while position <= len(data):
+        found = match(data, position)
+        four, one, eight, index, stop = found.groups()
+        previous, position = position, found.end()
+        if four is not None:
+            position += four_bytes(four)[0]
+        elif one is not None:
+            position += one[0]
+        elif stop is not None:
+            return
+        elif eight is not None:
+            position += int.from_bytes(eight, "little")
+        elif position == previous or (index is not None and int(index) > limit):
+            break
+    raise pickle.UnpicklingError(f"cut short, or not a pickle of arrays, at byte {position}")
+
+
+# Stand-ins copy data, and a pickle may refer to the same data any number of times. Arrays that
+# differ do not share data; at most, one byte of a pickle stands for an item of a list, which takes
+# eight bytes, or for one of text that is encoded and then put into another order.
+_COPIES_PER_BYTE = 16
+_copies = threading.local()
+
+
+def _count_copy(size: int) -> None:
+    _copies.left -= size
+    if _copies.left < 0:
+        raise pickle.UnpicklingError("it unpacks to far more than it holds; do not trust this file")
 
 
 # What stands in for NumPy while unpickling. Each is a class with __setstate__, so that a pickle
@@ -94,18 +153,23 @@ class Array:
         real = dtype.real
         if real is None:
             # Copied, because a pickle could go on to change its list after it has been checked.
+            if type(data) is list:
+                _count_copy(8 * len(data))
             data = list(data) if type(data) is list else None
             # Objects are in C order whatever fortran_order says; numbers are not.
             if data is None or len(data) != prod(shape):
                 raise pickle.UnpicklingError("an object array whose data do not fit its shape")
         else:
             if type(data) is str:  # of Python 2, read as latin1
+                _count_copy(len(data))
                 data = data.encode("latin1")
             elif type(data) is bytearray:
+                _count_copy(len(data))
                 data = bytes(data)
             if type(data) is not bytes or len(data) != prod(shape) * real.itemsize:
                 raise pickle.UnpicklingError("an array whose data do not fit its shape")
             if fortran_order and len(shape) > 1:
+                _count_copy(len(data))
                 data = np.frombuffer(data, real).reshape(shape, order="F").tobytes()
         self.shape, self.dtype, self.data = shape, real, data
 
@@ -134,6 +198,7 @@ class _Encode:
     def __new__(cls, text: Any, encoding: Any) -> bytes:
         if type(text) is not str or encoding not in ("latin1", "latin-1"):
             raise pickle.UnpicklingError("text in an unknown encoding")
+        _count_copy(len(text))
         return text.encode("latin1")
 
     def __setstate__(self, state: Any) -> None:
@@ -167,7 +232,7 @@ for _core in ("numpy.core", "numpy._core"):
 class _Unpickler(pickle.Unpickler):
     """Reads pickles of arrays as stand-ins; any name that arrays do not need is an error."""
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         # latin1 maps every byte of Python 2's strings to one character and back.
         super().__init__(file, encoding="latin1")
 

@@ -7,15 +7,19 @@ import dataclasses
 import hashlib
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from magenta_sketch.datasets.npz import read_npz
 from magenta_sketch.datasets.sketch_set import DataError
 from magenta_sketch.files import replacing
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 CACHE_VARIABLE = "MAGENTA_SKETCH_CACHE"
 
@@ -62,12 +66,19 @@ def join_url(base: str, name: str) -> str:
     """Returns the URL of the file `name` below the folder `base`; a query string is kept.
 
     Raises:
-      DataError: name is not that of a file inside the folder, or base has no host.
+      DataError: name is not that of a file inside the folder, or base is not a valid URL or has
+        no host.
     """
     parts = name.split("/")
     if not all(parts) or {".", ".."} & set(parts) or "\\" in name or not name.isprintable():
         raise DataError(f"{name!r}: not the name of a file inside {_shown(base)}")
-    url = urlsplit(base)
+    try:
+        url = urlsplit(base)
+        base.encode("utf-8")
+    except ValueError:  # its text may show the password
+        raise DataError(
+            f"{_shown(base)}: data_dir is not a valid URL; expected http(s)://host/folder"
+        ) from None
     if not url.netloc:
         raise DataError(f"{_shown(base)}: data_dir is a URL without a host")
     path = f"{url.path.rstrip('/')}/{quote(name)}"
@@ -125,17 +136,25 @@ def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
     stage of the exchange. So a thread receives, and it is left to itself when time is up; the file
     is closed then, and the thread ends with its next write.
     """
+    from tqdm import tqdm
+
     result: list[int | BaseException] = []
 
     def receive() -> None:
         try:
-            result.append(_receive(url, file, limits))
+            result.append(_receive(url, file, limits, bar))
         except BaseException as error:
             result.append(error)
 
     thread = threading.Thread(target=receive, daemon=True, name="magenta_sketch download")
-    thread.start()
-    thread.join(limits.total_seconds)
+    name = Path(urlsplit(url).path).name
+    # On a terminal only. Closed here, because the thread may stay behind.
+    with tqdm(
+        desc=name, unit="B", unit_scale=True, disable=None, leave=False, dynamic_ncols=True,
+        file=sys.stderr,
+    ) as bar:  # fmt: skip
+        thread.start()
+        thread.join(limits.total_seconds)
     if not result:
         raise _failure(url, f"not finished after {limits.total_seconds:g} seconds")
     if isinstance(result[0], BaseException):
@@ -143,7 +162,7 @@ def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
     return result[0]
 
 
-def _receive(url: str, file: BinaryIO, limits: Limits) -> int:
+def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
     import requests
 
     timeout = (limits.connect_seconds, limits.read_seconds)
@@ -157,17 +176,25 @@ def _receive(url: str, file: BinaryIO, limits: Limits) -> int:
             declared = int(declared) if declared.isdecimal() else None
             if declared is not None and declared > limits.max_bytes:
                 raise _failure(url, _too_large(limits))
+            bar.total = declared
+            bar.refresh()
             size = 0
             for chunk in response.iter_content(1 << 16):
                 size += len(chunk)
                 if size > limits.max_bytes:
                     raise _failure(url, _too_large(limits))
                 file.write(chunk)
+                bar.update(len(chunk))
     except requests.exceptions.ConnectTimeout:
         raise _failure(url, f"no connection in {limits.connect_seconds:g} seconds") from None
     except requests.exceptions.Timeout:
         raise _failure(url, f"nothing received for {limits.read_seconds:g} seconds") from None
-    except requests.exceptions.RequestException as error:
+    except DataError:
+        raise
+    except requests.exceptions.InvalidURL:  # its text may show the password
+        raise _failure(url, "not a valid URL") from None
+    # Names of hosts that cannot be are a ValueError of urllib3 or of idna.
+    except (requests.exceptions.RequestException, ValueError) as error:
         raise _failure(url, _root_reason(error)) from None
     if declared is not None and size < declared and "Content-Encoding" not in response.headers:
         raise _failure(url, f"broke off after {size} of {declared} bytes")
@@ -199,5 +226,9 @@ def _root_reason(error: BaseException) -> str:
 
 def _shown(url: str) -> str:
     """The URL for messages, without a password and without a query, which may hold a token."""
-    split = urlsplit(url)
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        # Where a password begins and ends is anybody's guess then.
+        return f"{url.partition('://')[0]}://..." if "@" in url else re.split(r"[?#]", url)[0]
     return urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path, "", ""))

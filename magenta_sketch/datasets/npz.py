@@ -10,6 +10,7 @@ import io
 import os
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from math import prod
 from pathlib import Path
@@ -213,14 +214,27 @@ def _unpickle_items(file: io.BytesIO, shape: tuple[int, ...], name: str) -> list
 
 def _flatten_items(items: list[Any], name: str) -> tuple[NDArray, NDArray[np.int64]]:
     """Returns points [N, 3] in the items' own type, and starts. Empties the list."""
+    others = [item for item in items if type(item) is not Array or type(item.data) is list]
+    # Items may be one and the same object many times over, so this is not bounded by the file.
+    size = sum(len(item.data) for item in items if type(item) is Array)
+    if size + 8 * sum(map(_count, others)) > MAX_SPLIT_BYTES:
+        raise DataError(f"{name}: over {MAX_SPLIT_BYTES:,} bytes of points")
+    # Converted once each. These keep the items too, so that none gets the id of one that is gone.
+    times = Counter(map(id, others))
+    del others
+    repeated: dict[int, tuple[Any, Array]] = {}
     for index, item in enumerate(items):
         if type(item) is not Array or type(item.data) is list:
-            item = items[index] = _array_of_numbers(item, f"{name}[{index}]")
+            key = id(item)
+            if key in repeated:
+                items[index] = repeated[key][1]
+                continue
+            items[index] = _array_of_numbers(item, f"{name}[{index}]")
+            if times[key] > 1:
+                repeated[key] = item, items[index]
+            item = items[index]
         if len(item.shape) != 2 or item.shape[1] != 3 or item.shape[0] < 1:
             check_shape(item.shape, f"{name}[{index}]")
-    # Items may be one and the same object many times over, so this is not bounded by the file.
-    if sum(len(item.data) for item in items) > MAX_SPLIT_BYTES:
-        raise DataError(f"{name}: over {MAX_SPLIT_BYTES:,} bytes of points")
     starts = starts_of([item.shape[0] for item in items])
     types = {item.dtype for item in items}
     if len(types) == 1:
@@ -231,6 +245,13 @@ def _flatten_items(items: list[Any], name: str) -> tuple[NDArray, NDArray[np.int
         )
     items.clear()
     return points.reshape(-1, 3), starts
+
+
+def _count(item: Any) -> int:
+    """How many numbers an item that is not an array of numbers has, 0 if it cannot be a sketch."""
+    if type(item) is Array:
+        return len(item.data)
+    return 3 * len(item) if type(item) in (list, tuple) else 0
 
 
 def _array_of_numbers(item: Any, where: str) -> Array:

@@ -1,10 +1,15 @@
 """sketch_rnn_draw as its users run it."""
 
+import contextlib
+import errno
+import os
+import shutil
 import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 
+import magenta_sketch
 from magenta_sketch.commands import common, draw
 
 
@@ -86,6 +91,15 @@ def test_unconditional(run, unconditional_run, tmp_path):
         ([], "--model_dir is missing"),
         (["--model_dir=nowhere"], "model_config.json is missing"),
         (["--model_dir={run}", "--temperature=0"], r"must be in (0, 1]"),
+        (["--model_dir={run}", "--temperature=nan"], r"--temperature=nan: must be in (0, 1]"),
+        (["--model_dir={run}", "--scale=nan"], "--scale=nan: must be a number from 0 to"),
+        (["--model_dir={run}", "--scale=inf"], "--scale=inf: must be a number from 0 to"),
+        (["--model_dir={run}", "--scale=1e300"], "--scale=1e+300: must be a number from 0 to"),
+        (["--model_dir={run}", "--count=2000000000"], "[1, 100000]"),
+        (
+            ["--model_dir={run}", "--reconstruct=0-99", "--count=1001"],
+            "names 100 sketches, which --count=1001 times over are more than 100000",
+        ),
         (["--model_dir={run}", "--reconstruct=x"], "'x' is not a number or a range"),
         (["--model_dir={run}", "--reconstruct=9999"], "sketches, 0 to"),
         (["--model_dir={run}", "--cuont=3"], "cuont"),
@@ -104,6 +118,57 @@ def test_mistakes_get_one_line_and_nothing_is_written(
 
 def test_parse_numbers():
     assert draw.parse_numbers("0, 7,20-23") == [0, 7, 20, 21, 22, 23]
-    for bad in ("", "3-", "-3", "5-2", "1,,2", "0-99999"):
-        with pytest.raises(common.UsageError):
+    many = ",".join(["0-9999"] * 11)
+    for bad in ("", "3-", "-3", "5-2", "1,,2", "0-99999", f"0-{10**30}", "9" * 5000, many):
+        with pytest.raises(common.UsageError) as error:
             draw.parse_numbers(bad)
+        assert len(str(error.value)) < 300
+
+
+def test_other_data_than_the_models_are_warned_of(run, trained_run, tiny_folder, tmp_path):
+    arguments = (f"--model_dir={trained_run}", "--reconstruct=0", "--data_dir=data")
+    (tmp_path / "data").mkdir()
+    shutil.copy(tiny_folder / "tiny.npz", tmp_path / "data")
+    assert run(*arguments)[::2] == (0, "")
+    data = magenta_sketch.load_data_set(["tiny.npz"], tiny_folder, report=lambda line: None)
+    splits = {"train": data.train, "valid": data.valid, "test": data.test.take([1, 0])}
+    magenta_sketch.write_npz(tmp_path / "data" / "tiny.npz", **splits)
+    status, _, errors = run(*arguments)
+    assert status == 0 and len(sketches(tmp_path / "drawings.svg")) == 2
+    assert errors.startswith("sketch_rnn_draw: warning: the data in data are not those the model")
+    assert errors.count("\n") == 1
+
+
+def _memory_of_tensorflow():
+    from tensorflow import errors
+
+    return errors.ResourceExhaustedError(None, None, "OOM when allocating\na tensor")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (lambda: MemoryError(), "the memory is too small for what is asked"),
+        (_memory_of_tensorflow, "the memory is too small for what is asked"),
+        (lambda: OSError(errno.EIO, "Input/output error"), "error: Input/output error."),
+        (lambda: OSError(errno.EIO, "Broken", "a.svg"), "error: a.svg: Broken."),
+    ],
+)
+def test_what_the_machine_lacks_gets_one_line(run, monkeypatch, error, message):
+    def main():
+        raise error()
+
+    monkeypatch.setattr(draw, "main", main)
+    status, _, errors = run()
+    assert status == 1
+    assert message in errors and errors.count("\n") == 1
+
+
+def test_standard_output_is_named_when_it_is_what_fails(monkeypatch, capsys):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    monkeypatch.setattr(sys, "argv", ["program", "--help"])
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert common.run_program("program", "What it does.", common.new_flags(), int) == 1
+    assert "standard output: No space left on device." in capsys.readouterr().err

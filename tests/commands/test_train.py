@@ -15,7 +15,7 @@ import subprocess
 import sys
 import termios
 import threading
-import xml.etree.ElementTree
+import xml.etree.ElementTree as ET
 
 import pytest
 from forks import CHECKOUT, Forks
@@ -103,6 +103,23 @@ def one_line(result, status):
 # ------------------------------------------------------------------------------ what users type
 
 
+def test_the_quick_start_from_flag_file_to_pictures(forks, tmp_path):
+    """The README's first command but for its sizes: it builds the data, trains and draws."""
+    small = "num_steps=2,save_every=1,enc_rnn_size=4,dec_rnn_size=4,z_size=2,num_mixture=2"
+    config = CHECKOUT / "configs" / "quickstart.cfg"
+    done = forks.run(SCRIPT, f"--flagfile={config}", f"--hparams={small}", cwd=tmp_path)
+    assert done.status == 0, done.err
+    assert "CC BY-SA 3.0" in done.out  # the credit, where the data are made
+    assert "sketch_rnn_draw --model_dir=models/quickstart" in done.out.splitlines()[-1]
+    root = tmp_path / "models" / "quickstart"
+    grid = ET.parse(root / "sketches.svg").getroot()
+    assert len(grid.findall(".//{*}g[@class='sketch']")) == 32
+    assert (root / "training_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (root / "model_config.json").exists() and list(root.glob("events.out.tfevents.*"))
+    assert (tmp_path / "datasets" / "kanjivg.LICENSE.txt").exists()
+    assert len(read_npz(tmp_path / "datasets" / "kanjivg.npz")["train"]) > 4_000
+
+
 def test_the_forks_own_line(tmp_path):
     """Word for word, spaces and all, from a shell; a second --hparams makes it short."""
     (tmp_path / "datasets").mkdir()
@@ -162,7 +179,7 @@ def test_what_a_run_leaves(straight):
     pictures = sorted(path.name for path in images.iterdir())
     assert pictures == ["step-0000008.svg", "step-0000016.svg", "step-0000024.svg"]
     for picture in [root / "sketches.svg", *images.iterdir()]:
-        svg = xml.etree.ElementTree.parse(picture).getroot()
+        svg = ET.parse(picture).getroot()
         assert svg.tag.endswith("svg") and len(list(svg.iter())) > 20
     drawn = {(images / name).read_bytes() for name in pictures}
     assert len(drawn) == 3  # the model, and with it the picture, changes
