@@ -8,7 +8,6 @@ of QuickDraw's, and 125 of at most 250 for the batch, that of aaron_sheep.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -81,13 +80,21 @@ def load(folder: str, names: list[str]) -> None:
     import magenta_sketch.training  # noqa: F401  (for its memory)
     from magenta_sketch.datasets import load_data_set
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_memory()
     began = time.perf_counter()
     data = load_data_set(names, folder, report=lambda line: None)
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"loading {len(data.train):,} training sketches: {seconds:.1f} s")
-    print(f"peak memory: {peak:.0f} MiB, {before:.0f} MiB of it before, TensorFlow imported")
+    print(f"peak memory: {peak_memory():.0f} MiB, of which {before:.0f} MiB before loading")
+
+
+def peak_memory() -> float:
+    """Peak resident memory of this process in MiB (Linux).
+
+    Not getrusage, whose number begins at that of the process that started this one.
+    """
+    line = next(x for x in open("/proc/self/status") if x.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def main() -> None:

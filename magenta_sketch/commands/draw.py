@@ -203,7 +203,8 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
     rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
     if _one_file():
         titles = [f"{FLAGS.split} {number}" for number in numbers]
-        heads = ["original", "reconstruction"] + [""] * (count - 1)
+        numbered = [f"reconstruction {i + 1}" for i in range(count)]
+        heads = ["original", *(numbered if count > 1 else ["reconstruction"])]
         save_grid(FLAGS.out, rows, row_titles=titles, column_titles=heads)
         print(f"wrote {FLAGS.out}: {len(rows)} sketches beside their reconstructions")
         return
