@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import pathlib
 import sys
 import time
@@ -74,6 +75,8 @@ class Journal:
                 initial=start_step,
                 total=total_steps,
                 unit="step",
+                # Some terminals, of containers for one, say that they are 0 columns wide.
+                ncols=None if os.get_terminal_size(sys.stderr.fileno()).columns else 80,
                 dynamic_ncols=True,
                 smoothing=0.05,
                 desc="training",
