@@ -71,13 +71,14 @@ class Journal:
             self._events.flush()
         self._bar = None
         if sys.stderr is not None and sys.stderr.isatty():
+            # Some terminals, of containers for one, say that they are 0 columns wide.
+            sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0
             self._bar = tqdm(
                 initial=start_step,
                 total=total_steps,
                 unit="step",
-                # Some terminals, of containers for one, say that they are 0 columns wide.
-                ncols=None if os.get_terminal_size(sys.stderr.fileno()).columns else 80,
-                dynamic_ncols=True,
+                ncols=None if sized else 80,
+                dynamic_ncols=sized,
                 smoothing=0.05,
                 desc="training",
             )

@@ -363,9 +363,10 @@ def test_standard_output_on_a_full_disk(train, tmp_path):
     assert "standard output: No space left on device." in one_line(result, status=1)
 
 
-def test_on_a_terminal_a_bar_shows_the_time_left(train):
+@pytest.mark.parametrize("columns", [120, 0])  # 0 is what a terminal of unknown size says
+def test_on_a_terminal_a_bar_shows_the_time_left(train, columns):
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     shown = []
 
     def read():
