@@ -57,12 +57,21 @@ def sketch_losses(
     mu: tf.Tensor | None,
     presig: tf.Tensor | None,
     reg_covar: float = 0.0,
+    rows: tf.Tensor | None = None,
 ) -> SketchLosses:
-    """`SketchLosses` of a batch; ``mu`` and ``presig`` [batch, Z] are None when unconditional."""
+    """`SketchLosses` of a batch.
+
+    Args:
+      output, target, reg_covar: see `point_losses`.
+      mu, presig: [batch, Z]; None when unconditional.
+      rows: the T that sums over points are divided by; None takes that of ``target``. A batch
+        padded to its own longest sketch gives the T of the data, so that its losses compare.
+    """
     offset, pen = point_losses(output, target, reg_covar)
     drawn = 1.0 - target[..., 4]
-    reconstruction = tf.reduce_mean(offset + pen, axis=1)
-    masked = tf.reduce_mean(offset + pen * drawn, axis=1)
+    rows = tf.cast(tf.shape(target)[1] if rows is None else rows, offset.dtype)
+    reconstruction = tf.reduce_sum(offset + pen, axis=1) / rows
+    masked = tf.reduce_sum(offset + pen * drawn, axis=1) / rows
     kl = tf.zeros_like(reconstruction) if mu is None else kl_divergence(mu, presig)
     return SketchLosses(reconstruction, masked, kl)
 

@@ -238,14 +238,17 @@ class SketchRNN(keras.Model):
     Args:
       hparams: sizes, cells, dropout, noise scale, loss constants.
       seed: seed of the initial weights, 0 <= seed < 2**63.
+      mixed_precision: whether the matrix products of training take bfloat16 numbers; state, loss
+        and variables stay as they are, and so does all of evaluation and drawing.
 
     The model works on stroke-5 in model units; it knows neither max_seq_len nor the normalizing
     factor, which belong to the data.
     """
 
-    def __init__(self, hparams: HParams, seed: int = 0, **kwargs):
+    def __init__(self, hparams: HParams, seed: int = 0, mixed_precision: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.hparams = hparams
+        self.mixed_precision = mixed_precision
         recurrent = hparams.recurrent_dropout_prob if hparams.use_recurrent_dropout else 1.0
         self.encoder = None
         if hparams.conditional:
@@ -274,7 +277,7 @@ class SketchRNN(keras.Model):
         self.decoder.build()
         self.built = True
 
-    def call(self, strokes, lengths, training=False, seeds=None, scale=None):
+    def call(self, strokes, lengths, training=False, seeds=None, scale=None, rows=None):
         """`losses.SketchLosses` of a padded batch.
 
         Args:
@@ -283,6 +286,7 @@ class SketchRNN(keras.Model):
           training: whether dropout acts. The latent noise acts in evaluation too.
           seeds: `seed_table` of all masks and noise.
           scale: standard deviation of the latent noise; None takes that of the hyperparameters.
+          rows: what sums over points are divided by, see `losses.sketch_losses`.
         """
         scale = self.hparams.scale if scale is None else scale
         inputs, target = strokes[:, :-1], strokes[:, 1:]
@@ -291,7 +295,7 @@ class SketchRNN(keras.Model):
             mu, presig = self.encoder(target, lengths, training=training, seeds=seeds)
             z = draw_z(mu, presig, scale, seeds)
         output = self.decoder(inputs, z, training=training, seeds=seeds)
-        return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar)
+        return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
 
     def cost(
         self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any
