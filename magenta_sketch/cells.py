@@ -1,9 +1,10 @@
 """The three recurrent cells of Sketch-RNN, as Keras layers.
 
-Each cell is a Keras RNN cell (``keras.layers.RNN(cell)`` accepts it) and offers besides what
-``recurrence.run`` needs to be fast: ``project``, the part of a step that depends on the input
-alone and can be computed for all points at once, and ``step``, the rest, a pure function of the
-projected input, the state, a dropout mask and the weights.
+Each cell is a Keras RNN cell (``keras.layers.RNN(cell)`` accepts it) and offers besides one step
+in two parts: ``project``, what depends on the input alone, and ``step``, the rest, a pure function
+of the projected input, the state, a dropout mask and the weights. ``sequence_step`` is the same
+maths with its gradient, for whole sketches (`magenta_sketch.recurrence`). The maths itself is in
+`magenta_sketch.steps`.
 
 Common to all three:
 
@@ -22,15 +23,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from magenta_sketch import steps
 from magenta_sketch._backend import keras, tf
 
-FORGET_BIAS = 1.0
-LAYER_NORM_EPSILON = 1e-3  # inside the square root; large, as the original has it
 HYPER_UNITS = 256
 HYPER_EMBEDDING = 32
-# Each of the gate blocks i, j, f, o has one scaling of its input part and one of its recurrent
-# part: eight in all, in the order ix, jx, fx, ox, ih, jh, fh, oh.
-HYPER_PARTS = 8
 
 State = Sequence[Any]
 
@@ -54,40 +51,6 @@ class BlockOrthogonal(keras.initializers.Initializer):
 
     def get_config(self) -> dict:
         return {"seed": self.seed}
-
-
-def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
-    """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450, eq. 4).
-
-    x ``[..., n]``; gamma and beta broadcast against it.
-    """
-    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
-    centred = x - mean
-    variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-    return centred * tf.math.rsqrt(variance + LAYER_NORM_EPSILON) * gamma + beta
-
-
-def layer_norm_gates(pre: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
-    """Normalise each of the four gate blocks of ``pre`` [batch, 4·units] on its own."""
-    width = pre.shape[-1]
-    blocks = tf.reshape(pre, [-1, 4, width // 4])
-    gamma, beta = tf.reshape(gamma, [4, -1]), tf.reshape(beta, [4, -1])
-    return tf.reshape(layer_norm(blocks, gamma, beta), [-1, width])
-
-
-def new_cell_state(
-    pre: tf.Tensor, c: tf.Tensor, keep_mask: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """From gate pre-activations ``[batch, 4·units]``: (new c, output gate), both [batch, units].
-
-    ``keep_mask`` [batch, units] holds 0 or 1/keep probability; None drops nothing.
-    """
-    i, j, f, o = tf.split(pre, 4, axis=-1)
-    candidate = tf.tanh(j)
-    if keep_mask is not None:
-        candidate = candidate * keep_mask
-    new_c = c * tf.sigmoid(f + FORGET_BIAS) + tf.sigmoid(i) * candidate
-    return new_c, tf.sigmoid(o)
 
 
 class SketchCell(keras.layers.Layer):
@@ -158,6 +121,13 @@ class SketchCell(keras.layers.Layer):
         """One step: (projected input, state) -> (output [batch, units], new state)."""
         raise NotImplementedError
 
+    def sequence_step(self) -> Any:
+        """The step for `magenta_sketch.recurrence`, or None: the plain loop is taken.
+
+        None for subclasses, whose `step` may be another one.
+        """
+        return _SEQUENCE_STEPS.get(type(self))
+
     def call(self, inputs, states, training=False):
         mask = None
         if training and self.keep_prob < 1.0:
@@ -207,8 +177,8 @@ class LSTMCell(SketchCell):
 
     def step(self, projected, state, keep_mask=None):
         h, c = state
-        pre = projected + tf.matmul(h, self.recurrent_kernel)
-        new_c, output_gate = new_cell_state(pre, c, keep_mask)
+        i, j, f, o = tf.split(projected + tf.matmul(h, self.recurrent_kernel), 4, axis=-1)
+        new_c, output_gate, _ = steps.gates([i, j, f + steps.FORGET_BIAS, o], c, keep_mask)
         new_h = tf.tanh(new_c) * output_gate
         return new_h, [new_h, new_c]
 
@@ -242,9 +212,8 @@ class LayerNormLSTMCell(SketchCell):
         return self._normalised_step(pre, c, keep_mask)
 
     def _normalised_step(self, pre, c, keep_mask):
-        pre = layer_norm_gates(pre, self.gates_gamma, self.gates_beta)
-        new_c, output_gate = new_cell_state(pre, c, keep_mask)
-        new_h = tf.tanh(layer_norm(new_c, self.cell_gamma, self.cell_beta)) * output_gate
+        blocks = tf.stack(tf.split(pre, 4, axis=-1))
+        new_h, new_c, _ = steps.normalised(blocks, c, steps.norms(self), keep_mask)
         return new_h, [new_h, new_c]
 
 
@@ -284,7 +253,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
         self.input_width = input_shape[-1]
         self.hyper_cell.build((None, self.input_width + self.units))
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
-        parts, width = HYPER_PARTS, HYPER_EMBEDDING
+        parts, width = steps.HYPER_SCALES, HYPER_EMBEDDING
         self.scale_embedding = self.add_weight(
             shape=(HYPER_UNITS, parts * width), initializer="zeros", name="scale_embedding"
         )
@@ -297,12 +266,12 @@ class HyperLSTMCell(LayerNormLSTMCell):
             name="scale_kernel",
         )
         self.shift_embedding = self.add_weight(
-            shape=(HYPER_UNITS, 4 * width),
+            shape=(HYPER_UNITS, steps.HYPER_SHIFTS * width),
             initializer=keras.initializers.RandomNormal(stddev=0.01, seed=self.seed + 101),
             name="shift_embedding",
         )
         self.shift_kernel = self.add_weight(
-            shape=(4, width, self.units), initializer="zeros", name="shift_kernel"
+            shape=(steps.HYPER_SHIFTS, width, self.units), initializer="zeros", name="shift_kernel"
         )
 
     def project(self, inputs):
@@ -332,6 +301,12 @@ def _each_part(embeddings: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:
     product = tf.transpose(tf.matmul(split, kernels), [1, 0, 2])
     return tf.reshape(product, [-1, parts * units])
 
+
+_SEQUENCE_STEPS = {
+    LSTMCell: steps.LSTMStep(),
+    LayerNormLSTMCell: steps.LayerNormStep(),
+    HyperLSTMCell: steps.HyperStep(),
+}
 
 CELLS: dict[str, type[SketchCell]] = {
     "lstm": LSTMCell,

@@ -82,7 +82,7 @@ class Encoder(keras.layers.Layer):
         self.mu.build((None, 2 * self.units))
         self.presig.build((None, 2 * self.units))
 
-    def call(self, strokes, lengths, training=False, seeds=None):
+    def call(self, strokes, lengths, training=False, seeds=None, product_dtype=None):
         """(mu, presig), both [batch, Z].
 
         Args:
@@ -90,25 +90,29 @@ class Encoder(keras.layers.Layer):
           lengths: int [batch], points of each sketch.
           training: whether to drop (recurrent dropout).
           seeds: `seed_table` of the masks; needed when something is dropped.
+          product_dtype: see `recurrence.run`.
         """
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
-        state = self.forward_cell.get_initial_state(batch)
+        # Longest first, as the recurrence wants them. The masks belong to the sorted rows, which
+        # is all the same: they are drawn for each row independently.
+        order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+        cells = [self.forward_cell, self.backward_cell]
         masks = [None, None]
         if training and self.keep_prob < 1.0:
             masks = [
-                cell.keep_mask([time, batch], seeds[number])
-                for cell, number in (
-                    (self.forward_cell, _ENCODER_FORWARD),
-                    (self.backward_cell, _ENCODER_BACKWARD),
-                )
+                cell.keep_mask([time, batch], seeds[row])
+                for cell, row in zip(cells, (_ENCODER_FORWARD, _ENCODER_BACKWARD), strict=True)
             ]
-        _, forward = recurrence.run(
-            self.forward_cell, strokes, state, lengths=lengths, keep_mask=masks[0]
+        states = recurrence.run_both_ways(
+            cells,
+            _time_first(tf.gather(strokes, order)),
+            tf.gather(lengths, order),
+            [cell.get_initial_state(batch) for cell in cells],
+            keep_masks=masks,
+            product_dtype=product_dtype,
         )
-        backward = recurrence.run_backwards(
-            self.backward_cell, strokes, state, lengths=lengths, keep_mask=masks[1]
-        )
-        last = tf.concat([forward[0], backward[0]], axis=-1)
+        last = tf.concat([state[0] for state in states], axis=-1)
+        last = tf.gather(last, tf.math.invert_permutation(order))
         return self.mu(last), self.presig(last)
 
     def get_config(self):
@@ -171,7 +175,7 @@ class Decoder(keras.layers.Layer):
             return self.rnn_cell.get_initial_state(batch)
         return tf.split(tf.tanh(self.state_dense(z)), self.rnn_cell.state_size, axis=-1)
 
-    def call(self, strokes, z=None, training=False, seeds=None):
+    def call(self, strokes, z=None, training=False, seeds=None, product_dtype=None):
         """Output vectors [batch, time, 3 + 6·M], each about the point after the one it was given.
 
         Args:
@@ -179,19 +183,27 @@ class Decoder(keras.layers.Layer):
           z: latent vectors [batch, Z], or None when unconditional.
           training: whether to drop.
           seeds: `seed_table` of the masks; needed when something is dropped.
+          product_dtype: see `recurrence.run`.
         """
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
-        inputs = self._with_z(strokes, z)
-        mask = None
+        inputs, constant, mask = _time_first(strokes), z, None
         if training:
-            inputs = _drop(inputs, self.input_keep_prob, seeds, _INPUT)
+            if self.input_keep_prob < 1.0:  # z is dropped anew at each point
+                inputs, constant = self._with_z(inputs, z), None
+                inputs = _drop(inputs, self.input_keep_prob, seeds, _INPUT)
             if self.keep_prob < 1.0:
                 mask = self.rnn_cell.keep_mask([time, batch], seeds[_DECODER])
-        state = self.initial_state(z, batch)
-        outputs, _ = recurrence.run(self.rnn_cell, inputs, state, keep_mask=mask)
+        outputs, _ = recurrence.run(
+            self.rnn_cell,
+            inputs,
+            self.initial_state(z, batch),
+            constant=constant,
+            keep_mask=mask,
+            product_dtype=product_dtype,
+        )
         if training:
             outputs = _drop(outputs, self.output_keep_prob, seeds, _OUTPUT)
-        return self._output(outputs)
+        return _time_first(self._output(outputs, product_dtype))  # batch first again
 
     def step(self, points, z, state):
         """One point further, without dropout: ([batch, 5], z, state) -> (output vector, state)."""
@@ -202,17 +214,24 @@ class Decoder(keras.layers.Layer):
     def _with_z(self, strokes, z):
         if z is None:
             return strokes
-        if len(strokes.shape) == 3:
-            z = tf.broadcast_to(z[:, None], [*tf.unstack(tf.shape(strokes)[:2]), self.z_size])
+        z = tf.broadcast_to(z, [*tf.unstack(tf.shape(strokes)[:-1]), self.z_size])
         return tf.concat([strokes, z], axis=-1)
 
-    def _output(self, h):
-        return tf.matmul(h, self.output_kernel) + self.output_bias
+    def _output(self, h, product_dtype=None):
+        kernel = tf.convert_to_tensor(self.output_kernel)
+        product_dtype = product_dtype or h.dtype
+        product = tf.matmul(tf.cast(h, product_dtype), tf.cast(kernel, product_dtype))
+        return tf.cast(product, h.dtype) + self.output_bias
 
     def get_config(self):
         names = ("cell", "units", "num_mixture", "z_size", "keep_prob", "input_keep_prob")
         names += ("output_keep_prob", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _time_first(x: tf.Tensor) -> tf.Tensor:
+    """[batch, time, n] -> [time, batch, n], and back."""
+    return tf.transpose(x, [1, 0, 2])
 
 
 def _drop(x, keep_prob, seeds, row):
@@ -290,11 +309,13 @@ class SketchRNN(keras.Model):
         """
         scale = self.hparams.scale if scale is None else scale
         inputs, target = strokes[:, :-1], strokes[:, 1:]
+        product_dtype = tf.bfloat16 if training and self.mixed_precision else None
+        how = {"training": training, "seeds": seeds, "product_dtype": product_dtype}
         mu = presig = z = None
         if self.encoder is not None:
-            mu, presig = self.encoder(target, lengths, training=training, seeds=seeds)
+            mu, presig = self.encoder(target, lengths, **how)
             z = draw_z(mu, presig, scale, seeds)
-        output = self.decoder(inputs, z, training=training, seeds=seeds)
+        output = self.decoder(inputs, z, **how)
         return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
 
     def cost(

@@ -1,57 +1,152 @@
-"""Running a cell over the points of a batch of sketches: the one place that loops over time."""
+"""Running a cell over the points of a batch of sketches: the one place that loops over time.
+
+`run` takes any cell. One that brings a step with a gradient of its own (`magenta_sketch.steps`)
+goes through `_fast`; any other through `_plain`, a while loop that TensorFlow differentiates. Both
+compute the same.
+
+What makes `_fast` fast, on a CPU above all:
+
+- the gradient of a matrix is one large product over all points after the loop, in place of a small
+  one, and a sum, at each point;
+- the parts of the input that don't change with time are multiplied once a sketch; the rest, and
+  the bias, are a few more rows of the recurrent product, so that nothing as large as the
+  pre-activations of all points is made before the loop;
+- matrices are brought into the layout (and, on request, the number type) of each product once;
+- both directions of an encoder are one loop of products twice as large;
+- sketches come longest first, so that those which have ended drop out of the products.
+
+Everything here has time first: inputs are [time, batch, width], and with two directions
+[time, 2, batch, width].
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from magenta_sketch._backend import tf
+
+Tensors = list[Any]
 
 
 def run(
     cell: Any,
     inputs: tf.Tensor,
-    initial_state: list[tf.Tensor],
+    initial_state: Sequence[tf.Tensor],
     *,
-    lengths: tf.Tensor | None = None,
+    constant: tf.Tensor | None = None,
     keep_mask: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Run ``cell`` over ``inputs`` [batch, time, width].
+    product_dtype: Any = None,
+) -> tuple[tf.Tensor, Tensors]:
+    """Run ``cell`` over all points.
 
     Args:
-      cell: an object with ``project``, ``step`` and ``units`` as in
-        `magenta_sketch.cells.SketchCell`.
-      inputs: [batch, time, width].
+      cell: a `magenta_sketch.cells.SketchCell`, or any Keras RNN cell (a layer with `state_size`
+        that maps (input, state) to (output, state)).
+      inputs: [time, batch, width].
       initial_state: list of [batch, size] tensors.
-      lengths: int [batch]; a sketch's state is frozen after its length. None: all points count.
-      keep_mask: recurrent-dropout masks [time, batch, units], or None.
+      constant: [batch, width'], columns that every input has at its end; None for no such.
+      keep_mask: recurrent-dropout masks [time, batch, units] of a SketchCell, or None.
+      product_dtype: type of the numbers that go into matrix products, such as bfloat16, where
+        the cell can; all others keep that of ``inputs``. None: the same.
 
     Returns:
-      outputs [batch, time, units] (beyond a sketch's length: the output of steps that did not
-      change its state, not to be used) and the final state, a list like ``initial_state``.
+      outputs [time, batch, units] and the final state, a list like ``initial_state``.
     """
-    # Time first, so that a step reads one contiguous slice.
-    time_first = tf.transpose(inputs, [1, 0, 2])
-    steps = tf.shape(time_first)[0]
-    projected = tf.nest.map_structure(
-        lambda x: tf.TensorArray(x.dtype, steps).unstack(x), cell.project(time_first)
+    step = _own_step(cell)
+    if step is None:
+        return _plain(cell, inputs, initial_state, constant=constant, keep_mask=keep_mask)
+    context = None if constant is None else step.context(cell, constant)
+    return _fast(
+        step,
+        [cell],
+        inputs,
+        initial_state,
+        context=context,
+        keep_mask=keep_mask,
+        product_dtype=product_dtype,
+        with_outputs=True,
     )
-    masks = None
-    if keep_mask is not None:
-        masks = tf.TensorArray(keep_mask.dtype, steps).unstack(keep_mask)
-    if lengths is not None:
-        lengths = tf.cast(lengths, tf.int32)  # NumPy's integers are int64 unless told otherwise
+
+
+def run_both_ways(
+    cells: Sequence[Any],
+    inputs: tf.Tensor,
+    lengths: tf.Tensor,
+    initial_states: Sequence[Sequence[tf.Tensor]],
+    *,
+    keep_masks: Sequence[tf.Tensor | None] = (None, None),
+    product_dtype: Any = None,
+) -> list[Tensors]:
+    """Run one cell from each sketch's first point to its last, and another one back.
+
+    Args:
+      cells: the forward cell and the backward cell.
+      inputs: [time, batch, width]; points at and after a sketch's length are not read.
+      lengths: int [batch], 0 to time, longest first.
+      initial_states: for each cell a list of [batch, size] tensors.
+      keep_masks: for each cell masks [time, batch, units] in the order of its steps, or None.
+      product_dtype: see `run`.
+
+    Returns:
+      for each cell its state after the sketch's last step, a list like its initial state.
+    """
+    forward, backward = cells
+    backwards = tf.reverse_sequence(inputs, lengths, seq_axis=0, batch_axis=1)
+    step = _own_step(forward)
+    if step is None or type(forward) is not type(backward) or forward.units != backward.units:
+        return [
+            _plain(cell, x, state, lengths=lengths, keep_mask=mask)[1]
+            for cell, x, state, mask in zip(
+                cells, (inputs, backwards), initial_states, keep_masks, strict=True
+            )
+        ]
+    _, state = _fast(
+        step,
+        cells,
+        tf.stack([inputs, backwards], axis=1),
+        [tf.stack(both) for both in zip(*initial_states, strict=True)],
+        lengths=lengths,
+        keep_mask=None if keep_masks[0] is None else tf.stack(keep_masks, axis=1),
+        product_dtype=product_dtype,
+        with_outputs=False,
+    )
+    return [[both[direction] for both in state] for direction in range(2)]
+
+
+def _own_step(cell: Any) -> Any:
+    return getattr(cell, "sequence_step", lambda: None)()
+
+
+# ------------------------------------------------------------------------------ any cell, plainly
+
+
+def _plain(
+    cell: Any,
+    inputs: tf.Tensor,
+    initial_state: Sequence[tf.Tensor],
+    *,
+    constant: tf.Tensor | None = None,
+    lengths: tf.Tensor | None = None,
+    keep_mask: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, Tensors]:
+    """The loop as one would write it; TensorFlow makes its gradient. Lengths in any order."""
+    steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
+    if constant is not None:
+        shape = [steps, batch, constant.shape[-1]]
+        inputs = tf.concat([inputs, tf.broadcast_to(constant, shape)], axis=-1)
+    step = _step_of(cell)
     outputs = tf.TensorArray(inputs.dtype, steps)
 
     def body(t, state, outputs):
-        now = tf.nest.map_structure(lambda array: array.read(t), projected)
-        mask = None if masks is None else masks.read(t)
-        output, new_state = cell.step(now, state, mask)
+        mask = None if keep_mask is None else keep_mask[t]
+        output, new_state = step(inputs[t], state, mask)
         if lengths is not None:
-            running = tf.expand_dims(t < lengths, axis=1)
+            running = tf.expand_dims(t < tf.cast(lengths, tf.int32), axis=1)
             new_state = [
                 tf.where(running, new, old) for new, old in zip(new_state, state, strict=True)
             ]
-        return t + 1, new_state, outputs.write(t, output)
+        return t + 1, list(new_state), outputs.write(t, output)
 
     _, state, outputs = tf.while_loop(
         lambda t, *_: t < steps,
@@ -59,20 +154,309 @@ def run(
         (tf.constant(0), list(initial_state), outputs),
         maximum_iterations=steps,
     )
-    outputs = tf.transpose(outputs.stack(), [1, 0, 2])
-    outputs = tf.ensure_shape(outputs, [inputs.shape[0], inputs.shape[1], cell.units])
-    return outputs, state
+    return outputs.stack(), state
 
 
-def run_backwards(
-    cell: Any,
+def _step_of(cell: Any) -> Callable[[Any, Tensors, Any], tuple[Any, Tensors]]:
+    if hasattr(cell, "step"):
+        return lambda x, state, mask: cell.step(cell.project(x), state, mask)
+
+    def call(x, state, mask):
+        output, state = cell(x, state)
+        return output, state if isinstance(state, (list, tuple)) else [state]
+
+    return call
+
+
+# --------------------------------------------------------------- cells with a gradient of their own
+
+
+def _fast(
+    step: Any,
+    cells: Sequence[Any],
     inputs: tf.Tensor,
-    initial_state: list[tf.Tensor],
+    initial_state: Sequence[tf.Tensor],
     *,
-    lengths: tf.Tensor,
+    context: Tensors | None = None,
+    lengths: tf.Tensor | None = None,
     keep_mask: tf.Tensor | None = None,
-) -> list[tf.Tensor]:
-    """As `run`, from each sketch's last point to its first; returns the final state alone."""
-    backwards = tf.reverse_sequence(inputs, lengths, seq_axis=1, batch_axis=0)
-    _, state = run(cell, backwards, initial_state, lengths=lengths, keep_mask=keep_mask)
-    return state
+    product_dtype: Any = None,
+    with_outputs: bool,
+) -> tuple[tf.Tensor | None, Tensors]:
+    """The loop over ``step``; with two cells, tensors have an axis for them before the batch."""
+    # Lists in one order, because a function with a gradient of its own takes no dictionaries.
+    matrices = _by_name([step.matrices(cell, inputs.shape[-1]) for cell in cells])
+    small = _by_name([step.small(cell) for cell in cells])
+    values = [
+        [
+            _side_by_side([tf.concat([p for p in m[:2] if p is not None], 0) for m in each])
+            for each in matrices.values()
+        ],
+        [_side_by_side(each) for each in small.values()],
+        context or [],
+        list(initial_state),
+    ]
+    loop = _Loop(
+        step,
+        {name: each[0] for name, each in matrices.items()},
+        list(small),
+        tf.shape(inputs)[0],
+        lengths,
+        keep_mask,
+        product_dtype or inputs.dtype,
+        directions=len(cells),
+        with_outputs=with_outputs,
+    )
+
+    @tf.custom_gradient
+    def run_loop(x, *flat):
+        groups = _regrouped(flat, values)
+        results, tape = loop.forward(x, *groups)
+        return results, lambda *d_results: loop.backward(d_results, x, *groups, *tape)
+
+    x = tf.concat([inputs, tf.ones_like(inputs[..., :1])], axis=-1)
+    results = run_loop(x, *(value for group in values for value in group))
+    if not with_outputs:
+        return None, list(results)
+    shape = [*inputs.shape[:-1], initial_state[0].shape[-1]]
+    return tf.ensure_shape(results[0], shape), list(results[1:])
+
+
+class _Loop:
+    """A step over all points of a batch, and the gradient of that.
+
+    Args:
+      matrices: `magenta_sketch.steps.Matrix` by name, for their numbers of rows and blocks.
+      small: names of the other weights.
+      steps: points of the longest sketch that fits, a scalar.
+    """
+
+    def __init__(
+        self, step, matrices, small, steps, lengths, keep_mask, dtype, *, directions, with_outputs
+    ):
+        self.step, self.matrices, self.small_names = step, matrices, small
+        self.keep_mask, self.dtype = keep_mask, dtype
+        self.directions, self.with_outputs = directions, with_outputs
+        self.total, self.counts = steps, None
+        if lengths is not None:
+            # How many sketches have a point t, for each t: as they come longest first, those.
+            lengths = tf.cast(lengths, tf.int32)
+            self.total = tf.minimum(steps, tf.reduce_max(lengths))
+            has_point = tf.range(self.total)[:, None] < lengths
+            self.counts = tf.reduce_sum(tf.cast(has_point, tf.int32), axis=1)
+
+    def forward(self, x, weights, small, context, state):
+        """([outputs,] *final state) and what `backward` needs."""
+        product = _Product(self.matrices, weights, self.dtype)
+        small = dict(zip(self.small_names, small, strict=True))
+        shapes = []
+
+        def body(t, state, kept, factors, outputs):
+            now = _Points(t, self.counts)
+            new, keep = self.step.forward(
+                product,
+                small,
+                now.of(x[t]),
+                context,
+                [now.of(part) for part in state],
+                self._mask(t, now),
+            )
+            shapes[:] = [[*value.shape[:-2], None, value.shape[-1]] for value in keep]
+            kept = [array.write(t, value) for array, value in zip(kept, keep, strict=True)]
+            factors = self._write(t, factors, product.taken())
+            outputs = [array.write(t, new[0]) for array in outputs]
+            new = [now.into(old, part) for old, part in zip(state, new, strict=True)]
+            return t + 1, new, kept, factors, outputs
+
+        _, final, kept, factors, outputs = tf.while_loop(
+            lambda t, *_: t < self.total,
+            body,
+            (
+                tf.constant(0),
+                state,
+                [self._array(x.dtype) for _ in range(self.step.kept)],
+                self._arrays({name: value.shape[-2] for name, value in product.values.items()}),
+                [self._array(x.dtype)] if self.with_outputs else [],
+            ),
+        )
+        return [*(array.stack() for array in outputs), *final], (kept, factors, shapes)
+
+    def backward(self, d_results, x, weights, small, context, state, kept, factors, shapes):
+        """Gradients of (x, *weights, *small, *context, *state)."""
+        back = _Back(self.matrices, weights, self.dtype)
+        by_name = dict(zip(self.small_names, small, strict=True))
+        d_outputs, d_state = d_results[: -len(state)], list(d_results[-len(state) :])
+
+        def body(t, d_state, d_small, d_context, d_factors):
+            now = _Points(t, self.counts)
+            d_now = [now.of(part) for part in d_state]
+            for d in d_outputs:
+                d_now[0] += d[t]
+            values = [array.read(t) for array in kept]
+            for value, shape in zip(values, shapes, strict=True):
+                value.set_shape(shape)
+            d_new, more_context, more_small = self.step.backward(
+                back, by_name, values, self._mask(t, now), d_now
+            )
+            d_factors = self._write(t, d_factors, back.taken())
+            d_small = [
+                d + more_small[name] for d, name in zip(d_small, self.small_names, strict=True)
+            ]
+            d_context = [d + more for d, more in zip(d_context, more_context, strict=False)]
+            d_new = [now.into(old, part) for old, part in zip(d_state, d_new, strict=True)]
+            return t - 1, d_new, d_small, d_context, d_factors
+
+        _, d_state, d_small, d_context, d_factors = tf.while_loop(
+            lambda t, *_: t >= 0,
+            body,
+            (
+                self.total - 1,
+                d_state,
+                [tf.zeros_like(value) for value in small],
+                [tf.zeros_like(value) for value in context],
+                self._arrays({name: value.shape[-1] for name, value in back.values.items()}),
+            ),
+        )
+        # Now that all points are there: one product a matrix, over points and sketches at once.
+        d_rows = [[array.concat() for array in arrays] for arrays in d_factors]
+        d_weights = [
+            _side_by_side(
+                [
+                    tf.cast(tf.matmul(array.concat(), rows, transpose_a=True), x.dtype)
+                    for array, rows in zip(arrays, both, strict=True)
+                ]
+            )
+            for arrays, both in zip(factors, d_rows, strict=True)
+        ]
+        return [self._d_x(back, d_rows, x), *d_weights, *d_small, *d_context, *d_state]
+
+    def _d_x(self, back, d_rows, x):
+        """Gradient of the input; TensorFlow leaves it out where nobody asks for it."""
+        result = []
+        for direction in range(self.directions):
+            d_x = sum(
+                tf.matmul(rows[direction], back.of_x(name, direction), transpose_b=True)
+                for name, rows in zip(self.matrices, d_rows, strict=True)
+                if self.matrices[name].x is not None
+            )
+            shape = tf.shape(x)
+            width, batch = x.shape[-1], shape[-2]
+            if self.counts is None:
+                d_x = tf.reshape(d_x, [self.total, batch, width])
+            else:
+                ragged = tf.RaggedTensor.from_row_lengths(d_x, self.counts)
+                d_x = ragged.to_tensor(shape=[self.total, batch, width])
+                d_x = tf.pad(d_x, [[0, shape[0] - self.total], [0, 0], [0, 0]])
+            result.append(tf.cast(d_x, x.dtype))
+        return tf.stack(result, axis=1) if self.directions > 1 else result[0]
+
+    def _mask(self, t, now):
+        return None if self.keep_mask is None else now.of(self.keep_mask[t])
+
+    def _array(self, dtype, width=None):
+        shape = None if width is None else [None, width]
+        return tf.TensorArray(dtype, self.total, element_shape=shape, infer_shape=False)
+
+    def _arrays(self, widths):
+        """For each matrix an array of rows for each direction."""
+        return [
+            [self._array(self.dtype, width) for _ in range(self.directions)]
+            for width in widths.values()
+        ]
+
+    def _write(self, t, arrays, taken):
+        return [
+            [array.write(t, rows) for array, rows in zip(each, self._split(value), strict=True)]
+            for each, value in zip(arrays, (taken[name] for name in self.matrices), strict=True)
+        ]
+
+    def _split(self, value):
+        return [value] if self.directions == 1 else [value[d] for d in range(self.directions)]
+
+
+class _Points:
+    """The rows of a batch that have a point at time t: all of them, or the first few."""
+
+    def __init__(self, t: tf.Tensor, counts: tf.Tensor | None):
+        self.count = None if counts is None else counts[t]
+
+    def of(self, value):
+        return value if self.count is None else value[..., : self.count, :]
+
+    def into(self, old, new):
+        """``old`` with the rows of ``new`` in front."""
+        if self.count is not None:
+            new = tf.concat([new, old[..., self.count :, :]], axis=-2)
+        new.set_shape(old.shape)
+        return new
+
+
+class _Factors:
+    """The matrices of a step as factors of one kind of product, and the other factors, noted."""
+
+    def __init__(self, matrices, weights, dtype):
+        self.matrices, self.dtype = matrices, dtype
+        self.values = dict(zip(matrices, weights, strict=True))
+        self.forms = {name: tf.cast(self._form(name), dtype) for name in matrices}
+        self.noted = {}
+
+    def taken(self):
+        """What was noted since the last call, by name."""
+        noted, self.noted = self.noted, {}
+        return noted
+
+    def _state_rows(self, name):
+        part = self.matrices[name].state
+        return 0 if part is None else part.shape[0]
+
+
+class _Product(_Factors):
+    """Parts times a matrix, block-major; see `magenta_sketch.steps`."""
+
+    def __call__(self, name, *parts):
+        rows = parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
+        dtype, rows = rows.dtype, tf.cast(rows, self.dtype)
+        self.noted[name] = rows
+        return tf.cast(tf.matmul(rows, self.forms[name]), dtype)
+
+    def _form(self, name):
+        return tf.stack(tf.split(self.values[name], self.matrices[name].blocks, axis=-1))
+
+
+class _Back(_Factors):
+    """Gradients of a product, block-major, times the matrix's rows of the state, transposed."""
+
+    def __call__(self, name, d_blocks):
+        if not isinstance(d_blocks, list):
+            d_blocks = tf.unstack(d_blocks, self.matrices[name].blocks)
+        rows = tf.concat(d_blocks, axis=-1)
+        dtype, rows = rows.dtype, tf.cast(rows, self.dtype)
+        self.noted[name] = rows
+        if not self._state_rows(name):
+            return None
+        return tf.cast(tf.matmul(rows, self.forms[name]), dtype)
+
+    def _form(self, name):
+        return tf.linalg.matrix_transpose(self.values[name][..., : self._state_rows(name), :])
+
+    def of_x(self, name, direction):
+        """The rows that belong to the input, of one direction's matrix."""
+        value = self.values[name]
+        value = value[direction] if len(value.shape) == 3 else value
+        return tf.cast(value[self._state_rows(name) :], self.dtype)
+
+
+def _by_name(dicts):
+    """One dictionary of lists from a list of dictionaries with the same keys."""
+    return {name: [each[name] for each in dicts] for name in dicts[0]}
+
+
+def _side_by_side(values):
+    """One tensor of what each direction has: an axis before the last two, where there are two."""
+    return values[0] if len(values) == 1 else tf.stack(values, axis=-3)
+
+
+def _regrouped(flat, groups):
+    """``flat`` cut into lists as long as those of ``groups``."""
+    flat = iter(flat)
+    return [[next(flat) for _ in group] for group in groups]
