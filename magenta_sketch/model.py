@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,30 +50,59 @@ def _small_dense(width: int, seed: int, dtype: Any, name: str) -> keras.layers.D
     return keras.layers.Dense(width, kernel_initializer=normal, dtype=dtype, name=name)
 
 
+# What makes a cell: one of ours by name, or a function of the number of units that gives a Keras
+# RNN cell, whose first state is its output.
+CellMaker = str | Callable[[int], keras.layers.Layer]
+
+
+def _make_cell(cell: CellMaker, units, keep_prob, seed, dtype, name) -> keras.layers.Layer:
+    if isinstance(cell, str):
+        return CELLS[cell](units, keep_prob, seed, dtype=dtype, name=name)
+    return cell(units)
+
+
+def _masks(cell: Any, shape: Any, seed: tf.Tensor) -> tf.Tensor | None:
+    # A cell that is not ours drops by its own means, or not at all.
+    return cell.keep_mask(shape, seed) if hasattr(cell, "keep_mask") else None
+
+
+def _state_sizes(cell: Any) -> list[int]:
+    size = cell.state_size
+    return list(size) if isinstance(size, (list, tuple)) else [size]
+
+
+def _zero_state(cell: Any, batch: Any) -> list[tf.Tensor]:
+    state = cell.get_initial_state(batch)
+    return list(state) if isinstance(state, (list, tuple)) else [state]
+
+
 class Encoder(keras.layers.Layer):
     """Bidirectional recurrent encoder (Ha & Eck 2017, eq. 1 and 2): sketches -> mu, presig.
 
     The final outputs of a forward and of a backward cell, [h_forward, h_backward], go through two
-    dense layers (normal initial weights, stddev 0.001).
+    dense layers (normal initial weights, stddev 0.001). ``cell`` is lstm, layer_norm or hyper, or a
+    function, see `CellMaker`.
     """
 
     def __init__(
-        self, cell: str, units: int, z_size: int, keep_prob: float = 1.0, seed: int = 0, **kwargs
+        self,
+        cell: CellMaker,
+        units: int,
+        z_size: int,
+        keep_prob: float = 1.0,
+        seed: int = 0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.cell, self.units, self.z_size = cell, units, z_size
         self.keep_prob, self.seed = keep_prob, seed
 
-        def make_cell(number, name):
-            return CELLS[cell](
-                units,
-                keep_prob,
-                _initializer_seed(seed, number),
-                dtype=self.dtype_policy,
-                name=name,
+        self.forward_cell, self.backward_cell = (
+            _make_cell(
+                cell, units, keep_prob, _initializer_seed(seed, number), self.dtype_policy, name
             )
-
-        self.forward_cell, self.backward_cell = make_cell(0, "forward"), make_cell(1, "backward")
+            for number, name in enumerate(("forward", "backward"))
+        )
         self.mu = _small_dense(z_size, _initializer_seed(seed, 2), self.dtype_policy, "mu")
         self.presig = _small_dense(z_size, _initializer_seed(seed, 3), self.dtype_policy, "presig")
 
@@ -100,14 +130,14 @@ class Encoder(keras.layers.Layer):
         masks = [None, None]
         if training and self.keep_prob < 1.0:
             masks = [
-                cell.keep_mask([time, batch], seeds[row])
+                _masks(cell, [time, batch], seeds[row])
                 for cell, row in zip(cells, (_ENCODER_FORWARD, _ENCODER_BACKWARD), strict=True)
             ]
         states = recurrence.run_both_ways(
             cells,
             _time_first(tf.gather(strokes, order)),
             tf.gather(lengths, order),
-            [cell.get_initial_state(batch) for cell in cells],
+            [_zero_state(cell, batch) for cell in cells],
             keep_masks=masks,
             product_dtype=product_dtype,
         )
@@ -124,7 +154,7 @@ class Decoder(keras.layers.Layer):
     """Autoregressive decoder (Ha & Eck 2017, section 3.2): previous points and z -> output vectors.
 
     Args:
-      cell: lstm, layer_norm or hyper.
+      cell: lstm, layer_norm or hyper, or a function, see `CellMaker`.
       units: size of the cell.
       num_mixture: mixture components M.
       z_size: size of z; 0 makes an unconditional decoder, which starts from zeros.
@@ -134,7 +164,7 @@ class Decoder(keras.layers.Layer):
 
     def __init__(
         self,
-        cell: str,
+        cell: CellMaker,
         units: int,
         num_mixture: int,
         z_size: int,
@@ -148,12 +178,12 @@ class Decoder(keras.layers.Layer):
         self.cell, self.units, self.num_mixture, self.z_size = cell, units, num_mixture, z_size
         self.keep_prob, self.seed = keep_prob, seed
         self.input_keep_prob, self.output_keep_prob = input_keep_prob, output_keep_prob
-        self.rnn_cell = CELLS[cell](
-            units, keep_prob, _initializer_seed(seed, 0), dtype=self.dtype_policy, name="cell"
+        self.rnn_cell = _make_cell(
+            cell, units, keep_prob, _initializer_seed(seed, 0), self.dtype_policy, "cell"
         )
         self.state_dense = None
         if z_size:
-            width = sum(self.rnn_cell.state_size)
+            width = sum(_state_sizes(self.rnn_cell))
             self.state_dense = _small_dense(
                 width, _initializer_seed(seed, 1), self.dtype_policy, "state_dense"
             )
@@ -172,8 +202,8 @@ class Decoder(keras.layers.Layer):
     def initial_state(self, z: tf.Tensor | None, batch: Any = None) -> list[tf.Tensor]:
         """tanh(dense(z)) cut into the cell's state (h, c, ...); zeros [batch, ·] without z."""
         if self.state_dense is None:
-            return self.rnn_cell.get_initial_state(batch)
-        return tf.split(tf.tanh(self.state_dense(z)), self.rnn_cell.state_size, axis=-1)
+            return _zero_state(self.rnn_cell, batch)
+        return tf.split(tf.tanh(self.state_dense(z)), _state_sizes(self.rnn_cell), axis=-1)
 
     def call(self, strokes, z=None, training=False, seeds=None, product_dtype=None):
         """Output vectors [batch, time, 3 + 6·M], each about the point after the one it was given.
@@ -192,7 +222,7 @@ class Decoder(keras.layers.Layer):
                 inputs, constant = self._with_z(inputs, z), None
                 inputs = _drop(inputs, self.input_keep_prob, seeds, _INPUT)
             if self.keep_prob < 1.0:
-                mask = self.rnn_cell.keep_mask([time, batch], seeds[_DECODER])
+                mask = _masks(self.rnn_cell, [time, batch], seeds[_DECODER])
         outputs, _ = recurrence.run(
             self.rnn_cell,
             inputs,
@@ -207,8 +237,7 @@ class Decoder(keras.layers.Layer):
 
     def step(self, points, z, state):
         """One point further, without dropout: ([batch, 5], z, state) -> (output vector, state)."""
-        projected = self.rnn_cell.project(self._with_z(points, z))
-        output, state = self.rnn_cell.step(projected, state)
+        output, state = recurrence.one_step(self.rnn_cell, self._with_z(points, z), state)
         return self._output(output), state
 
     def _with_z(self, strokes, z):
@@ -259,12 +288,22 @@ class SketchRNN(keras.Model):
       seed: seed of the initial weights, 0 <= seed < 2**63.
       mixed_precision: whether the matrix products of training take bfloat16 numbers; state, loss
         and variables stay as they are, and so does all of evaluation and drawing.
+      encoder_cell, decoder_cell: cells in place of those that the hyperparameters name. They
+        train more slowly than ours, through TensorFlow's own gradient of the loop.
 
     The model works on stroke-5 in model units; it knows neither max_seq_len nor the normalizing
     factor, which belong to the data.
     """
 
-    def __init__(self, hparams: HParams, seed: int = 0, mixed_precision: bool = False, **kwargs):
+    def __init__(
+        self,
+        hparams: HParams,
+        seed: int = 0,
+        mixed_precision: bool = False,
+        encoder_cell: CellMaker | None = None,
+        decoder_cell: CellMaker | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.hparams = hparams
         self.mixed_precision = mixed_precision
@@ -272,7 +311,7 @@ class SketchRNN(keras.Model):
         self.encoder = None
         if hparams.conditional:
             self.encoder = Encoder(
-                hparams.enc_model,
+                encoder_cell or hparams.enc_model,
                 hparams.enc_rnn_size,
                 hparams.z_size,
                 recurrent,
@@ -282,7 +321,7 @@ class SketchRNN(keras.Model):
             )
             self.encoder.build((None, None, STROKE_WIDTH))
         self.decoder = Decoder(
-            hparams.dec_model,
+            decoder_cell or hparams.dec_model,
             hparams.dec_rnn_size,
             hparams.num_mixture,
             hparams.z_size if hparams.conditional else 0,

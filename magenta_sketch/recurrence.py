@@ -21,7 +21,7 @@ Everything here has time first: inputs are [time, batch, width], and with two di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch._backend import tf
@@ -56,7 +56,7 @@ def run(
     step = _own_step(cell)
     if step is None:
         return _plain(cell, inputs, initial_state, constant=constant, keep_mask=keep_mask)
-    context = None if constant is None else step.context(cell, constant)
+    context = {} if constant is None else step.context(cell, constant)
     return _fast(
         step,
         [cell],
@@ -114,6 +114,17 @@ def run_both_ways(
     return [[both[direction] for both in state] for direction in range(2)]
 
 
+def one_step(
+    cell: Any, x: tf.Tensor, state: Sequence[tf.Tensor], keep_mask: tf.Tensor | None = None
+) -> tuple[tf.Tensor, Tensors]:
+    """One step of any cell, as `run` takes: (x [batch, width], state) -> (output, new state)."""
+    if hasattr(cell, "step"):
+        output, state = cell.step(cell.project(x), state, keep_mask)
+    else:
+        output, state = cell(x, state)
+    return output, list(state) if isinstance(state, (list, tuple)) else [state]
+
+
 def _own_step(cell: Any) -> Any:
     return getattr(cell, "sequence_step", lambda: None)()
 
@@ -135,18 +146,17 @@ def _plain(
     if constant is not None:
         shape = [steps, batch, constant.shape[-1]]
         inputs = tf.concat([inputs, tf.broadcast_to(constant, shape)], axis=-1)
-    step = _step_of(cell)
     outputs = tf.TensorArray(inputs.dtype, steps)
 
     def body(t, state, outputs):
         mask = None if keep_mask is None else keep_mask[t]
-        output, new_state = step(inputs[t], state, mask)
+        output, new_state = one_step(cell, inputs[t], state, mask)
         if lengths is not None:
             running = tf.expand_dims(t < tf.cast(lengths, tf.int32), axis=1)
             new_state = [
                 tf.where(running, new, old) for new, old in zip(new_state, state, strict=True)
             ]
-        return t + 1, list(new_state), outputs.write(t, output)
+        return t + 1, new_state, outputs.write(t, output)
 
     _, state, outputs = tf.while_loop(
         lambda t, *_: t < steps,
@@ -155,17 +165,6 @@ def _plain(
         maximum_iterations=steps,
     )
     return outputs.stack(), state
-
-
-def _step_of(cell: Any) -> Callable[[Any, Tensors, Any], tuple[Any, Tensors]]:
-    if hasattr(cell, "step"):
-        return lambda x, state, mask: cell.step(cell.project(x), state, mask)
-
-    def call(x, state, mask):
-        output, state = cell(x, state)
-        return output, state if isinstance(state, (list, tuple)) else [state]
-
-    return call
 
 
 # --------------------------------------------------------------- cells with a gradient of their own
@@ -177,13 +176,14 @@ def _fast(
     inputs: tf.Tensor,
     initial_state: Sequence[tf.Tensor],
     *,
-    context: Tensors | None = None,
+    context: dict[str, tf.Tensor] | None = None,
     lengths: tf.Tensor | None = None,
     keep_mask: tf.Tensor | None = None,
     product_dtype: Any = None,
     with_outputs: bool,
 ) -> tuple[tf.Tensor | None, Tensors]:
     """The loop over ``step``; with two cells, tensors have an axis for them before the batch."""
+    context = context or {}
     # Lists in one order, because a function with a gradient of its own takes no dictionaries.
     matrices = _by_name([step.matrices(cell, inputs.shape[-1]) for cell in cells])
     small = _by_name([step.small(cell) for cell in cells])
@@ -193,13 +193,14 @@ def _fast(
             for each in matrices.values()
         ],
         [_side_by_side(each) for each in small.values()],
-        context or [],
+        list(context.values()),
         list(initial_state),
     ]
     loop = _Loop(
         step,
         {name: each[0] for name, each in matrices.items()},
         list(small),
+        list(context),
         tf.shape(inputs)[0],
         lengths,
         keep_mask,
@@ -227,14 +228,26 @@ class _Loop:
 
     Args:
       matrices: `magenta_sketch.steps.Matrix` by name, for their numbers of rows and blocks.
-      small: names of the other weights.
+      small, context: names of the other weights, and of the products that have a context.
       steps: points of the longest sketch that fits, a scalar.
     """
 
     def __init__(
-        self, step, matrices, small, steps, lengths, keep_mask, dtype, *, directions, with_outputs
+        self,
+        step,
+        matrices,
+        small,
+        context,
+        steps,
+        lengths,
+        keep_mask,
+        dtype,
+        *,
+        directions,
+        with_outputs,
     ):
-        self.step, self.matrices, self.small_names = step, matrices, small
+        self.step, self.matrices = step, matrices
+        self.small_names, self.context_names = small, context
         self.keep_mask, self.dtype = keep_mask, dtype
         self.directions, self.with_outputs = directions, with_outputs
         self.total, self.counts = steps, None
@@ -247,7 +260,8 @@ class _Loop:
 
     def forward(self, x, weights, small, context, state):
         """([outputs,] *final state) and what `backward` needs."""
-        product = _Product(self.matrices, weights, self.dtype)
+        context = dict(zip(self.context_names, context, strict=True))
+        product = _Product(self.matrices, weights, self.dtype, context)
         small = dict(zip(self.small_names, small, strict=True))
         shapes = []
 
@@ -257,7 +271,6 @@ class _Loop:
                 product,
                 small,
                 now.of(x[t]),
-                context,
                 [now.of(part) for part in state],
                 self._mask(t, now),
             )
@@ -287,7 +300,7 @@ class _Loop:
         by_name = dict(zip(self.small_names, small, strict=True))
         d_outputs, d_state = d_results[: -len(state)], list(d_results[-len(state) :])
 
-        def body(t, d_state, d_small, d_context, d_factors):
+        def body(t, d_state, d_small, d_factors):
             now = _Points(t, self.counts)
             d_now = [now.of(part) for part in d_state]
             for d in d_outputs:
@@ -295,25 +308,21 @@ class _Loop:
             values = [array.read(t) for array in kept]
             for value, shape in zip(values, shapes, strict=True):
                 value.set_shape(shape)
-            d_new, more_context, more_small = self.step.backward(
-                back, by_name, values, self._mask(t, now), d_now
-            )
+            d_new, more_small = self.step.backward(back, by_name, values, self._mask(t, now), d_now)
             d_factors = self._write(t, d_factors, back.taken())
             d_small = [
                 d + more_small[name] for d, name in zip(d_small, self.small_names, strict=True)
             ]
-            d_context = [d + more for d, more in zip(d_context, more_context, strict=False)]
             d_new = [now.into(old, part) for old, part in zip(d_state, d_new, strict=True)]
-            return t - 1, d_new, d_small, d_context, d_factors
+            return t - 1, d_new, d_small, d_factors
 
-        _, d_state, d_small, d_context, d_factors = tf.while_loop(
+        _, d_state, d_small, d_factors = tf.while_loop(
             lambda t, *_: t >= 0,
             body,
             (
                 self.total - 1,
                 d_state,
                 [tf.zeros_like(value) for value in small],
-                [tf.zeros_like(value) for value in context],
                 self._arrays({name: value.shape[-1] for name, value in back.values.items()}),
             ),
         )
@@ -328,15 +337,24 @@ class _Loop:
             )
             for arrays, both in zip(factors, d_rows, strict=True)
         ]
-        return [self._d_x(back, d_rows, x), *d_weights, *d_small, *d_context, *d_state]
+        rows_of = dict(zip(self.matrices, d_rows, strict=True))
+        d_context = [self._d_context(rows_of[name][0], x) for name in self.context_names]
+        return [self._d_x(back, rows_of, x), *d_weights, *d_small, *d_context, *d_state]
 
-    def _d_x(self, back, d_rows, x):
+    def _d_context(self, d_rows, x):
+        """Sum over time, as a product: it adds in float32 whatever the type of the rows."""
+        batch, width = tf.shape(x)[1], d_rows.shape[-1]
+        each = tf.reshape(d_rows, [self.total, batch * width])
+        sum_ = tf.matmul(tf.ones([1, self.total], d_rows.dtype), each)
+        return tf.cast(tf.reshape(sum_, [batch, width]), x.dtype)
+
+    def _d_x(self, back, rows_of, x):
         """Gradient of the input; TensorFlow leaves it out where nobody asks for it."""
         result = []
         for direction in range(self.directions):
             d_x = sum(
                 tf.matmul(rows[direction], back.of_x(name, direction), transpose_b=True)
-                for name, rows in zip(self.matrices, d_rows, strict=True)
+                for name, rows in rows_of.items()
                 if self.matrices[name].x is not None
             )
             shape = tf.shape(x)
@@ -411,16 +429,24 @@ class _Factors:
 
 
 class _Product(_Factors):
-    """Parts times a matrix, block-major; see `magenta_sketch.steps`."""
+    """Parts times a matrix plus its context, block-major; see `magenta_sketch.steps`."""
+
+    def __init__(self, matrices, weights, dtype, context):
+        super().__init__(matrices, weights, dtype)
+        self.context = {name: self._blocks(name, value) for name, value in context.items()}
 
     def __call__(self, name, *parts):
         rows = parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
         dtype, rows = rows.dtype, tf.cast(rows, self.dtype)
         self.noted[name] = rows
-        return tf.cast(tf.matmul(rows, self.forms[name]), dtype)
+        found = tf.cast(tf.matmul(rows, self.forms[name]), dtype)
+        return found + self.context[name] if name in self.context else found
 
     def _form(self, name):
-        return tf.stack(tf.split(self.values[name], self.matrices[name].blocks, axis=-1))
+        return self._blocks(name, self.values[name])
+
+    def _blocks(self, name, value):
+        return tf.stack(tf.split(value, self.matrices[name].blocks, axis=-1))
 
 
 class _Back(_Factors):

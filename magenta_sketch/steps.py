@@ -134,8 +134,9 @@ NORMALISED_KEPT = 10
 # A step sees its matrices through two functions of the recurrence, which holds them in the type
 # and layout that is fastest and makes their gradients from all points at once:
 #
-#   product(name, *parts)   the parts side by side, [..., batch, K], times matrix ``name``:
-#                           block-major, [blocks, ..., batch, N / blocks]
+#   product(name, *parts)   the parts side by side, [..., batch, K], times matrix ``name``, plus
+#                           what the input's unchanging columns add (`context`): block-major,
+#                           [blocks, ..., batch, N / blocks]
 #   back(name, d_blocks)    from the gradient of that (a tensor or a list of blocks): the gradient
 #                           of the parts that belong to the state, [..., batch, S]
 #
@@ -167,27 +168,24 @@ class LSTMStep:
     def small(self, cell: Any) -> dict[str, tf.Tensor]:
         return {}
 
-    def context(self, cell: Any, constant: tf.Tensor) -> Tensors:
-        """What the columns of the input that never change add to pre-activations."""
-        return [_blocks(tf.matmul(constant, cell.kernel[-constant.shape[-1] :]), 4)]
+    def context(self, cell: Any, constant: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What input columns [batch, width] that never change add to products, [batch, N]."""
+        return {"gates": tf.matmul(constant, cell.kernel[-constant.shape[-1] :])}
 
-    def forward(self, product, small, x, context, state, keep_mask):
-        """(new state, kept); ``context`` is a list as of `context`, or empty."""
+    def forward(self, product, small, x, state, keep_mask):
+        """(new state, kept)."""
         h, c = state
-        pre = product("gates", h, x)
-        if context:
-            pre += context[0]
-        c, o, kept = gates(pre, c, keep_mask)
+        c, o, kept = gates(product("gates", h, x), c, keep_mask)
         y = tf.tanh(c)
         return [y * o, c], [*kept, y]
 
     def backward(self, back, small, kept, keep_mask, d_state):
-        """From the gradients of the new state: those of (state, context, ``small``)."""
+        """From the gradients of the new state: those of (state, ``small``)."""
         d_h, d_c = d_state
         kept, y = kept[:5], kept[5]
         d_c += _tanh_gradient(y, d_h * kept[3])
         d_pre, d_c = gates_backward(kept, d_c, d_h * y, keep_mask)
-        return [back("gates", d_pre), d_c], [tf.stack(d_pre)], {}
+        return [back("gates", d_pre), d_c], {}
 
 
 class LayerNormStep:
@@ -203,19 +201,16 @@ class LayerNormStep:
         return norms(cell)._asdict()
 
     def context(self, cell, constant):
-        return [_blocks(tf.matmul(constant, cell.kernel[-constant.shape[-1] :]), 4)]
+        return {"gates": tf.matmul(constant, cell.kernel[-constant.shape[-1] :])}
 
-    def forward(self, product, small, x, context, state, keep_mask):
+    def forward(self, product, small, x, state, keep_mask):
         h, c = state
-        pre = product("gates", h, x)
-        if context:
-            pre += context[0]
-        h, c, kept = normalised(pre, c, Norms(**small), keep_mask)
+        h, c, kept = normalised(product("gates", h, x), c, Norms(**small), keep_mask)
         return [h, c], kept
 
     def backward(self, back, small, kept, keep_mask, d_state):
         d_pre, d_c, d_norms = normalised_backward(kept, Norms(**small), *d_state, keep_mask)
-        return [back("gates", d_pre), d_c], [d_pre], d_norms._asdict()
+        return [back("gates", d_pre), d_c], d_norms._asdict()
 
 
 class HyperStep:
@@ -254,22 +249,19 @@ class HyperStep:
     def context(self, cell, constant):
         width = constant.shape[-1]
         of_x = cell.hyper_cell.kernel[: cell.input_width]
-        return [
-            _blocks(tf.matmul(constant, of_x[-width:]), 4),
-            _blocks(tf.matmul(constant, cell.kernel[-width:]), 4),
-        ]
+        return {
+            "hyper": tf.matmul(constant, of_x[-width:]),
+            "input": tf.matmul(constant, cell.kernel[-width:]),
+        }
 
-    def forward(self, product, small, x, context, state, keep_mask):
+    def forward(self, product, small, x, state, keep_mask):
         h, c, hyper_h, hyper_c = state
-        pre, x_part = product("hyper", h, hyper_h, x), product("input", x)
-        if context:
-            pre += context[0]
-            x_part += context[1]
         inner, own = _hyper_norms(small)
+        pre = product("hyper", h, hyper_h, x)
         hyper_h, hyper_c, kept_inner = normalised(pre, hyper_c, inner, None)
         embedding = product("embedding", hyper_h) + small["embedding_bias"]
         parts = _matmul_as(product.dtype, embedding, small["parts"])
-        h_part = product("recurrent", h)
+        x_part, h_part = product("input", x), product("recurrent", h)
         scale_x, scale_h, shift = parts[:4], parts[4:8], parts[8:]
         pre = x_part * scale_x + h_part * scale_h + (shift + small["bias"])
         h, c, kept_own = normalised(pre, c, own, keep_mask)
@@ -283,8 +275,7 @@ class HyperStep:
         embedding, x_part, h_part, scale_x, scale_h = kept[2 * NORMALISED_KEPT :]
         d_pre, d_c, d_own = normalised_backward(kept_own, own, d_h, d_c, keep_mask)
         d_parts = tf.concat([d_pre * x_part, d_pre * h_part, d_pre], axis=0)
-        d_x_part = d_pre * scale_x
-        back("input", d_x_part)
+        back("input", d_pre * scale_x)
         d_h = back("recurrent", d_pre * scale_h)
         d_embedding = _matmul_as(back.dtype, d_parts, small["parts"], transpose_b=True)
         d_hyper_h += back("embedding", d_embedding)
@@ -301,11 +292,7 @@ class HyperStep:
             "embedding_bias": tf.reduce_sum(d_embedding, axis=-2, keepdims=True),
             "parts": _matmul_as(back.dtype, embedding, d_parts, transpose_a=True),
         }
-        return (
-            [d_h, d_c, d_state_parts[..., units:], d_hyper_c],
-            [d_hyper_pre, d_x_part],
-            d_small,
-        )
+        return [d_h, d_c, d_state_parts[..., units:], d_hyper_c], d_small
 
 
 def norms(cell: Any) -> Norms:
@@ -326,11 +313,6 @@ def _hyper_norms(small):
 def _forget_bias(cell) -> tf.Tensor:
     """FORGET_BIAS for the f block and 0 for the others, [4·units]."""
     return tf.repeat(tf.constant([0.0, 0.0, FORGET_BIAS, 0.0], cell.kernel.dtype), cell.units)
-
-
-def _blocks(rows: tf.Tensor, blocks: int) -> tf.Tensor:
-    """[n, blocks·width] -> [blocks, n, width]."""
-    return tf.stack(tf.split(rows, blocks, axis=-1))
 
 
 def _matmul_as(dtype, a, b, **transpose) -> tf.Tensor:

@@ -400,7 +400,9 @@ def test_stock_rnn_equals_our_own_loop(name):
     cell = make(name, keep_prob=KEEP)  # no dropout outside of training
     layer = keras.layers.RNN(cell, return_sequences=True, return_state=True)
     x = tf.constant(normals(BATCH, TIME, WIDTH))
-    outputs, state = recurrence.run(cell, x, cell.get_initial_state(BATCH))
+    time_first = tf.transpose(x, [1, 0, 2])
+    outputs, state = recurrence.run(cell, time_first, cell.get_initial_state(BATCH))
+    outputs = tf.transpose(outputs, [1, 0, 2])
     unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, WIDTH])])
     for found in (layer(x), unknown(x), layer(x, training=False)):
         for ours, theirs in zip([outputs, *state], found, strict=True):
@@ -447,11 +449,11 @@ def test_in_a_keras_model_that_learns_and_is_saved(name, tmp_path):
 @every_cell
 def test_gradients_reach_every_weight_and_are_finite(name):
     cell = make(name)
-    x = tf.constant(normals(BATCH, TIME, WIDTH)) * tf.constant([1.0, 1e3, 1e-3])[:, None, None]
+    x = tf.constant(normals(TIME, BATCH, WIDTH)) * tf.constant([1.0, 1e3, 1e-3])[:, None]
     masks = keep_mask([TIME, BATCH, UNITS], KEEP, [1, 2])
     with tf.GradientTape() as tape:
         outputs, _ = recurrence.run(cell, x, cell.get_initial_state(BATCH), keep_mask=masks)
-        loss = tf.reduce_sum(outputs * normals(BATCH, TIME, UNITS, seed=3))
+        loss = tf.reduce_sum(outputs * normals(TIME, BATCH, UNITS, seed=3))
     gradients = tape.gradient(loss, [w.value for w in cell.trainable_weights])
     for weight, gradient in zip(cell.trainable_weights, gradients, strict=True):
         assert gradient is not None and np.isfinite(gradient).all(), weight.path

@@ -10,6 +10,7 @@ from magenta_sketch._backend import keras, tf
 from magenta_sketch.cells import CELLS
 from magenta_sketch.hparams import HParams
 from magenta_sketch.model import SEED_ROWS, Decoder, Encoder, SketchRNN, draw_z, seed_table
+from magenta_sketch.training import TrainStep
 
 SMALL = HParams(
     enc_rnn_size=8, dec_rnn_size=10, z_size=4, num_mixture=2, use_recurrent_dropout=False
@@ -55,27 +56,47 @@ def assert_close(found, expected, tolerance=1e-6):
 
 @pytest.fixture
 def spy(monkeypatch):
-    """Records each run of a cell, and what reaches each output layer."""
+    """Records each run of a cell, and what reaches each output layer; all batch first but masks."""
     seen = types.SimpleNamespace(runs=[], output_inputs=[])
-    run, output = recurrence.run, Decoder._output
+    run, both_ways, output = recurrence.run, recurrence.run_both_ways, Decoder._output
 
-    def spying_run(cell, inputs, initial_state, **keywords):
-        result = run(cell, inputs, initial_state, **keywords)
-        found = dict(
-            cell=cell, inputs=inputs.numpy(), state=initial_state, outputs=result[0].numpy()
+    def batch_first(x):
+        return np.transpose(x, [1, 0, 2])
+
+    def note(cell, inputs, state, mask, outputs=None):
+        mask = None if mask is None else mask.numpy()
+        seen.runs.append(
+            types.SimpleNamespace(cell=cell, inputs=inputs, state=state, mask=mask, outputs=outputs)
         )
-        mask = keywords.get("keep_mask")
-        found["mask"] = None if mask is None else mask.numpy()
-        seen.runs.append(types.SimpleNamespace(**found))
+
+    def spying_run(cell, inputs, initial_state, *, constant=None, keep_mask=None, **keywords):
+        result = run(
+            cell, inputs, initial_state, constant=constant, keep_mask=keep_mask, **keywords
+        )
+        found = batch_first(inputs)
+        if constant is not None:
+            shape = [*found.shape[:2], constant.shape[-1]]
+            found = np.concatenate([found, np.broadcast_to(constant[:, None], shape)], axis=-1)
+        note(cell, found, initial_state, keep_mask, batch_first(result[0]))
         return result
 
-    def spying_output(self, h):
-        seen.output_inputs.append(h.numpy())
-        return output(self, h)
+    def spying_both_ways(cells, inputs, lengths, initial_states, *, keep_masks, **keywords):
+        for cell, state, mask in zip(cells, initial_states, keep_masks, strict=True):
+            note(cell, batch_first(inputs), state, mask)
+        return both_ways(cells, inputs, lengths, initial_states, keep_masks=keep_masks, **keywords)
+
+    def spying_output(self, h, product_dtype=None):
+        seen.output_inputs.append(batch_first(h))
+        return output(self, h, product_dtype)
 
     monkeypatch.setattr(recurrence, "run", spying_run)
+    monkeypatch.setattr(recurrence, "run_both_ways", spying_both_ways)
     monkeypatch.setattr(Decoder, "_output", spying_output)
     return seen
+
+
+def longest_first(strokes, lengths):
+    return np.asarray(strokes)[np.argsort(-np.asarray(lengths), kind="stable")]
 
 
 def assert_mask(mask, keep=KEEP):
@@ -137,7 +158,7 @@ def test_input_dropout_is_the_decoders_alone(spy):
     model = make(use_input_dropout=True, input_dropout_prob=KEEP)
     strokes, lengths = batch_of()
     model(strokes, lengths, training=True, seeds=seed_table(5, 1))
-    np.testing.assert_array_equal(spy.runs[0].inputs, strokes[:, 1:])
+    np.testing.assert_array_equal(spy.runs[0].inputs, longest_first(strokes[:, 1:], lengths))
 
 
 def test_output_dropout_is_between_the_cell_and_the_output_layer(spy):
@@ -339,8 +360,8 @@ def test_encoder_reads_both_ways(cell):
         backwards[i, :n] = strokes[i, :n][::-1]
     last = []
     for one, points in ((encoder.forward_cell, strokes), (encoder.backward_cell, backwards)):
-        outputs, _ = recurrence.run(one, tf.constant(points), zeros)
-        last.append(np.stack([outputs[0, 4], outputs[1, 2]]))
+        outputs, _ = recurrence.run(one, tf.transpose(points, [1, 0, 2]), zeros)
+        last.append(np.stack([outputs[4, 0], outputs[2, 1]]))
     h = np.concatenate(last, axis=1)
     mu, presig = encoder(strokes, lengths)
     assert_close(mu, h @ encoder.mu.kernel.numpy() + encoder.mu.bias.numpy(), 1e-5)
@@ -393,7 +414,7 @@ def test_model_shows_the_decoder_the_points_before_and_asks_for_those_after(spy)
     strokes, lengths = batch_of()
     found = model(strokes, lengths)
     encoder_run, _, decoder_run = spy.runs
-    np.testing.assert_array_equal(encoder_run.inputs, strokes[:, 1:])
+    np.testing.assert_array_equal(encoder_run.inputs, longest_first(strokes[:, 1:], lengths))
     np.testing.assert_array_equal(decoder_run.inputs[..., :5], strokes[:, :-1])
     mu, presig = model.encoder(strokes[:, 1:], lengths)
     output = model.decoder(strokes[:, :-1], mu)
@@ -530,3 +551,78 @@ def test_other_precisions(cell, policy):
     for values in found:
         assert values.dtype == keras.dtype_policies.get(policy).compute_dtype
         assert np.isfinite(tf.cast(values, "float64")).all()
+
+
+# Modes and cells beside the defaults.
+
+
+def gradients_of(model, strokes, lengths):
+    with tf.GradientTape() as tape:
+        found = model(strokes, lengths, training=True, seeds=seed_table(1, 1))
+        cost = tf.reduce_mean(found.reconstruction + found.kl)
+    return cost, tape.gradient(cost, [v.value for v in model.trainable_variables])
+
+
+@every_cell
+def test_mixed_precision_rounds_products_of_training_alone(cell):
+    exact, mixed = (
+        SketchRNN(SMALL.replace(enc_model=cell, dec_model=cell), mixed_precision=flag)
+        for flag in (False, True)
+    )
+    strokes, lengths = batch_of()
+    for found, expected in zip(
+        mixed(strokes, lengths, scale=0.0), exact(strokes, lengths, scale=0.0), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)  # evaluation is as ever
+    (cost, gradients), (mixed_cost, mixed_gradients) = (
+        gradients_of(model, strokes, lengths) for model in (exact, mixed)
+    )
+    assert 1e-7 < abs(mixed_cost - cost) < 0.01
+    for ours, theirs in zip(mixed_gradients, gradients, strict=True):
+        assert ours.dtype == tf.float32
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.1 * np.abs(theirs).max() + 1e-4)
+    assert {v.dtype for v in mixed.variables if "seed" not in v.path} == {"float32"}
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Leaky(keras.layers.Layer):
+    """A cell as a user would write one: h' = h/2 + tanh([x, h]·kernel)/2."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        shape = (input_shape[-1] + self.units, self.units)
+        self.kernel = self.add_weight(shape=shape, name="kernel")
+
+    def get_initial_state(self, batch_size=None):
+        return tf.zeros([batch_size, self.units])
+
+    def call(self, inputs, states):
+        h = states[0] if isinstance(states, (list, tuple)) else states
+        h = 0.5 * h + 0.5 * tf.tanh(tf.concat([inputs, h], axis=-1) @ self.kernel)
+        return h, [h]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        dict(encoder_cell=Leaky, decoder_cell=Leaky),
+        dict(decoder_cell=keras.layers.LSTMCell),
+        dict(encoder_cell=keras.layers.GRUCell),
+    ],
+    ids=["own", "lstm", "gru"],
+)
+@conditional_or_not
+def test_trains_with_a_users_cells(cells, conditional):
+    hparams = SMALL.replace(use_recurrent_dropout=True, conditional=conditional, scale=0.0)
+    model = SketchRNN(hparams, **cells)
+    step = TrainStep(model)
+    strokes, lengths = batch_of()
+    costs = [float(step(strokes, lengths, seed_table(0, 0), 0.02, 0.5).cost) for _ in range(20)]
+    assert costs[-1] < costs[0] - 0.2
+    state = model.decoder.initial_state(None if not conditional else latent(6), 6)
+    z = tf.constant(latent(6)) if conditional else None
+    output, state = model.decoder.step(strokes[:, 0], z, state)
+    assert_close(output, model.decoder(strokes[:, :1], z)[:, 0], 1e-5)
