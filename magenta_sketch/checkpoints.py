@@ -50,7 +50,8 @@ class RunInfo:
 
     normalizing_factor: data units (pixels) in one model unit. max_seq_len is that of
     ``hparams``, taken from the data. fingerprint: `datasets.DataSet.fingerprint`. num_epochs: see
-    `training.total_steps`.
+    `training.total_steps`. mixed_precision: see `model.SketchRNN`. bucket_by_length: see
+    `batches.training_batch`.
     """
 
     hparams: HParams
@@ -59,6 +60,8 @@ class RunInfo:
     fingerprint: str = ""
     data_dir: str = ""
     num_epochs: float | None = None
+    mixed_precision: bool = False
+    bucket_by_length: bool = False
 
     @property
     def max_seq_len(self) -> int:
@@ -128,6 +131,8 @@ class RunFolder:
             "fingerprint": info.fingerprint,
             "data_dir": info.data_dir,
             "num_epochs": info.num_epochs,
+            "mixed_precision": info.mixed_precision,
+            "bucket_by_length": info.bucket_by_length,
             "versions": {
                 "python": ".".join(map(str, sys.version_info[:3])),
                 "tensorflow": tf.__version__,
@@ -196,9 +201,15 @@ class RunFolder:
                 str(rest["fingerprint"]),
                 str(rest["data_dir"]),
                 None if rest.get("num_epochs") is None else float(rest["num_epochs"]),
+                # Absent from runs that are older than these modes.
+                rest.get("mixed_precision", False),
+                rest.get("bucket_by_length", False),
             )
             if not (0 <= info.seed < 2**63 and 0 < info.normalizing_factor < np.inf):
                 raise ValueError("its seed or normalizing factor is out of range")
+            for name in ("mixed_precision", "bucket_by_length"):
+                if not isinstance(getattr(info, name), bool):
+                    raise ValueError(f"{name} is neither true nor false")
             return info
         except OSError as error:
             raise RunError(f"{self.run} can't be read: {reason(error)}.") from error

@@ -35,6 +35,8 @@ def begin(
     seed: int,
     overwrite: bool = False,
     num_epochs: float | None = None,
+    mixed_precision: bool = False,
+    bucket_by_length: bool = False,
     report: Report = print,
 ) -> tuple[RunInfo, DataSet]:
     """Load the data and make the folder of a new run.
@@ -43,7 +45,7 @@ def begin(
       assignments: the hyperparameters that were given; the others take their defaults.
       data_dir: a folder or an http(s) URL.
       overwrite: remove a run that the folder already holds.
-      num_epochs: see `training.total_steps`; kept with the run.
+      num_epochs, mixed_precision, bucket_by_length: see `checkpoints.RunInfo`; kept with the run.
 
     Raises:
       HParamsError: the hyperparameters don't go together.
@@ -64,6 +66,8 @@ def begin(
         data.fingerprint,
         _lasting(data_dir),
         num_epochs,
+        mixed_precision,
+        bucket_by_length,
     )
     # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
     try:
@@ -83,6 +87,8 @@ def resume(
     data_dir: str | None,
     seed: int | None,
     num_epochs: float | None = None,
+    mixed_precision: bool | None = None,
+    bucket_by_length: bool | None = None,
     report: Report = print,
 ) -> tuple[RunInfo, DataSet]:
     """Read what the folder's run is, and load its data again.
@@ -105,8 +111,16 @@ def resume(
         f"{name}: the run has {mine!r}, now {theirs!r}"
         for name, mine, theirs in info.hparams.differences(now, MAY_CHANGE + NOT_THE_USERS)
     ]
-    if seed is not None and seed != info.seed:
-        differences.append(f"seed: the run has {info.seed}, now {seed}")
+    given = {
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+        "bucket_by_length": bucket_by_length,
+    }
+    differences += [
+        f"{name}: the run has {getattr(info, name)}, now {value}"
+        for name, value in given.items()
+        if value is not None and value != getattr(info, name)
+    ]
     if differences:
         raise RunError(
             f"{folder.root} holds a run with other settings ({'; '.join(differences)}): leave them "
@@ -239,6 +253,9 @@ def _describe(info: RunInfo, data: DataSet, trainer: Trainer, total: int) -> lis
         f"{trainer.num_trainable():,} parameters",
         f"run: {total} steps of {min(hps.batch_size, len(data.train))} sketches, seed {info.seed}",
     ]
+    modes = [name for name in ("mixed_precision", "bucket_by_length") if getattr(info, name)]
+    if modes:
+        lines.append(f"modes: {', '.join(modes)}")
     if hps.batch_size > len(data.train):
         lines.append(
             f"warning: batch_size is {hps.batch_size}, but there are {len(data.train)} training "

@@ -16,7 +16,7 @@ import numpy as np
 
 from magenta_sketch import losses
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.batches import evaluation_batches, training_batch
+from magenta_sketch.batches import Batch, evaluation_batches, made_ahead, training_batch
 from magenta_sketch.checkpoints import (
     Checkpoints,
     RunError,
@@ -46,13 +46,25 @@ class StepResult(NamedTuple):
 
 
 class TrainStep:
-    """A compiled Adam step: gradients clipped to ±grad_clip, applied only when all are finite."""
+    """A compiled Adam step: gradients clipped to ±grad_clip, applied only when all are finite.
+
+    It is compiled once, for batches of any size and padded length.
+    """
 
     def __init__(self, model: SketchRNN):
         self.model = model
         self.optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
         self.optimizer.build(model.trainable_variables)
-        self._compiled = tf.function(self._step, autograph=False)
+        rate = tf.TensorSpec([])
+        signature = (
+            tf.TensorSpec([None, None, 5]),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([SEED_ROWS, 2], tf.int64),
+            rate,
+            rate,
+            tf.TensorSpec([], tf.int32),
+        )
+        self._compiled = tf.function(self._step, input_signature=signature, autograph=False)
 
     def __call__(
         self,
@@ -61,20 +73,30 @@ class TrainStep:
         seeds: tf.Tensor,
         learning_rate: float,
         kl_weight: float,
+        rows: int | None = None,
     ) -> StepResult:
-        """One update from a padded batch [batch, T+1, 5] of lengths [batch]; see `seed_table`."""
+        """One update.
+
+        Args:
+          strokes: a padded batch, stroke-5 with the start token, [batch, time + 1, 5].
+          lengths: [batch].
+          seeds: `seed_table` of the step.
+          learning_rate, kl_weight: of this update.
+          rows: the T that losses are divided by, see `losses.sketch_losses`. None: time.
+        """
         return self._compiled(
             tf.constant(strokes, tf.float32),
             tf.constant(lengths, tf.int32),
             seeds,
             tf.constant(learning_rate, tf.float32),
             tf.constant(kl_weight, tf.float32),
+            tf.constant(strokes.shape[1] - 1 if rows is None else rows, tf.int32),
         )
 
-    def _step(self, strokes, lengths, seeds, learning_rate, kl_weight):
+    def _step(self, strokes, lengths, seeds, learning_rate, kl_weight, rows):
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            found = self.model(strokes, lengths, training=True, seeds=seeds)
+            found = self.model(strokes, lengths, training=True, seeds=seeds, rows=rows)
             reconstruction, kl = tf.reduce_mean(found.reconstruction), tf.reduce_mean(found.kl)
             cost, kl_cost = self.model.cost(reconstruction, kl, kl_weight)
         gradients = tape.gradient(cost, [v.value for v in variables])
@@ -229,7 +251,7 @@ class Trainer:
         illustrate: Callable[[int], None] | None = None,
     ):
         self.folder, self.info, self.data = folder, info, data
-        self.model = SketchRNN(info.hparams, seed=info.seed)
+        self.model = SketchRNN(info.hparams, seed=info.seed, mixed_precision=info.mixed_precision)
         self.train_step = TrainStep(self.model)
         self.evaluate = Evaluator(self.model)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, info.seed)
@@ -262,22 +284,24 @@ class Trainer:
         step = self.step
         since = _SinceLog(time.monotonic())
         journal.scalar(step, "Num_Trainable_Params", self.num_trainable())
+        feeds = made_ahead(self._feed, range(step, total))
         try:
-            while True:
-                if step and (step % hps.save_every == 0 or step == total):
-                    began = time.monotonic()
-                    self._milestone(step, journal, stop)
-                    since.began += time.monotonic() - began  # not a part of training's time
-                if step >= total:
-                    return
-                self._check(stop)
-                row = self._update(step, since)
-                step += 1
-                self.state.step.assign(step)
-                journal.advance(row["cost"])
-                if step % LOG_EVERY == 0:
-                    journal.train(step, row, time.monotonic() - since.began, since.points)
-                    since = _SinceLog(time.monotonic())
+            with contextlib.closing(feeds):
+                while True:
+                    if step and (step % hps.save_every == 0 or step == total):
+                        began = time.monotonic()
+                        self._milestone(step, journal, stop)
+                        since.began += time.monotonic() - began  # not a part of training's time
+                    if step >= total:
+                        return
+                    self._check(stop)
+                    row = self._update(step, next(feeds), since)
+                    step += 1
+                    self.state.step.assign(step)
+                    journal.advance(row["cost"])
+                    if step % LOG_EVERY == 0:
+                        journal.train(step, row, time.monotonic() - since.began, since.points)
+                        since = _SinceLog(time.monotonic())
         except (_StopNow, BrokenPipeError):
             self._save(step)
             raise Interrupted(
@@ -296,8 +320,27 @@ class Trainer:
         """Number of trainable parameters."""
         return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
 
-    def _update(self, step: int, since: _SinceLog) -> dict[str, float]:
+    def _feed(self, step: int) -> tuple[Batch, tf.Tensor]:
+        """The batch of a step and its seeds. Runs on a thread of its own: it may only read."""
         hps, info = self.info.hparams, self.info
+        batch = training_batch(
+            self.data.train,
+            step,
+            seed=info.seed,
+            batch_size=hps.batch_size,
+            max_seq_len=hps.max_seq_len,
+            normalizing_factor=info.normalizing_factor,
+            random_scale_factor=hps.random_scale_factor,
+            augment_stroke_prob=hps.augment_stroke_prob,
+            bucket_by_length=info.bucket_by_length,
+        )
+        return batch, seed_table(info.seed, step, _TRAINING)
+
+    def _update(
+        self, step: int, feed: tuple[Batch, tf.Tensor], since: _SinceLog
+    ) -> dict[str, float]:
+        hps = self.info.hparams
+        batch, seeds = feed
         lr = losses.learning_rate(
             step,
             learning_rate=hps.learning_rate,
@@ -310,18 +353,7 @@ class Trainer:
             kl_weight_start=hps.kl_weight_start,
             kl_decay_rate=hps.kl_decay_rate,
         )
-        batch = training_batch(
-            self.data.train,
-            step,
-            seed=info.seed,
-            batch_size=hps.batch_size,
-            max_seq_len=hps.max_seq_len,
-            normalizing_factor=info.normalizing_factor,
-            random_scale_factor=hps.random_scale_factor,
-            augment_stroke_prob=hps.augment_stroke_prob,
-        )
-        seeds = seed_table(info.seed, step, _TRAINING)
-        result = self.train_step(batch.strokes, batch.lengths, seeds, lr, klw)
+        result = self.train_step(batch.strokes, batch.lengths, seeds, lr, klw, hps.max_seq_len)
         since.points += int(batch.lengths.sum())
         # The one place where the loop waits for the device: no later step may see bad variables.
         if not bool(result.finite):

@@ -1,6 +1,7 @@
 """Checkpoints and a run's folder: whole or absent, whatever happens while they are written."""
 
 import contextlib
+import dataclasses
 import errno
 import itertools
 import json
@@ -21,7 +22,16 @@ from magenta_sketch.model import SketchRNN
 
 # Few variables: a checkpoint of them takes 10 ms.
 HPARAMS = HParams(conditional=False, dec_rnn_size=2, num_mixture=1)
-INFO = RunInfo(HPARAMS, 7, 12.5, "f" * 64, "/some/where", 2.5)
+INFO = RunInfo(
+    HPARAMS,
+    7,
+    12.5,
+    "f" * 64,
+    "/some/where",
+    2.5,
+    mixed_precision=True,
+    bucket_by_length=True,
+)
 
 
 class State:
@@ -352,6 +362,19 @@ def test_a_run_of_before_num_epochs_was_kept_can_be_read(folder):
     del rest["num_epochs"]
     folder.run.write_text(json.dumps(rest))
     assert folder.read().num_epochs is None
+
+
+@pytest.mark.parametrize("mode", ["mixed_precision", "bucket_by_length"])
+def test_a_run_of_before_there_were_modes_has_none(folder, mode):
+    folder.create(INFO)
+    rest = json.loads(folder.run.read_text())
+    assert rest[mode] is True
+    del rest[mode]
+    folder.run.write_text(json.dumps(rest))
+    assert folder.read() == dataclasses.replace(INFO, **{mode: False})
+    folder.run.write_text(json.dumps(rest | {mode: "false"}))
+    with pytest.raises(RunError, match=f"run.json is damaged .*{mode}"):
+        folder.read()
 
 
 def damaged_json(path):

@@ -174,14 +174,55 @@ def test_all_that_differs_is_listed(folder):
     before = contents(folder.root)
     given = {"z_size": 4, "scale": 0.5, "dec_model": "layer_norm", "num_steps": 60}
     with pytest.raises(RunError, match=str(folder.root)) as caught:
-        resume(folder, given, seed=6)
+        resume(folder, given, seed=6, mixed_precision=True, bucket_by_length=False)
     message = str(caught.value)
     assert "z_size: the run has 3, now 4" in message
     assert "scale: the run has 1.0, now 0.5" in message
     assert "seed: the run has 5, now 6" in message
-    assert "dec_model" not in message and "num_steps" not in message
+    assert "mixed_precision: the run has False, now True" in message
+    for same in ("dec_model", "num_steps", "bucket_by_length"):
+        assert same not in message
     assert "another --log_root" in message and "\n" not in message
     assert contents(folder.root) == before
+
+
+MODES = ("mixed_precision", "bucket_by_length")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("on", [False, True])
+def test_a_mode_is_the_runs_own(folder, mode, on):
+    info, _ = begin(folder, **{mode: on})
+    assert {name: getattr(info, name) for name in MODES} == dict.fromkeys(MODES, False) | {mode: on}
+    assert folder.read() == info
+    assert resume(folder)[0] == info
+    assert resume(folder, **{mode: on})[0] == info
+    before = contents(folder.root)
+    with pytest.raises(RunError, match=f"settings .{mode}: the run has {on}, now {not on}.:"):
+        resume(folder, **{mode: not on})
+    assert contents(folder.root) == before
+
+
+def test_a_run_says_which_modes_are_on(folder):
+    class Enough(Exception):
+        pass
+
+    def report(line):
+        lines.append(line)
+        if "no checkpoint yet" in line:  # before the first step, which takes seconds
+            raise Enough
+
+    small = {**GIVEN, "enc_rnn_size": 2, "dec_rnn_size": 2, "num_mixture": 1}
+    for modes, expected in (
+        ({}, []),
+        ({"bucket_by_length": True}, ["modes: bucket_by_length"]),
+        (dict.fromkeys(MODES, True), ["modes: mixed_precision, bucket_by_length"]),
+    ):
+        lines = []
+        begun = begin(folder, small, overwrite=True, **modes)
+        with pytest.raises(Enough):
+            runs.train(folder, *begun, resumed=True, report=report)
+        assert [line for line in lines if line.startswith("modes")] == expected
 
 
 def test_the_name_of_the_data_set_may_not_change(folder):

@@ -1,5 +1,6 @@
 """The training loop: exact resuming, stopping, evaluation, what it reports and when it gives up."""
 
+import dataclasses
 import errno
 import json
 import math
@@ -8,6 +9,7 @@ import pathlib
 import re
 import signal
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -15,13 +17,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorflow.python.framework import config as tensorflow_config
 from tripwire import FILE_OPERATIONS, Killed, Tripwire
 
-from magenta_sketch import training
+from magenta_sketch import losses, training
 from magenta_sketch._backend import tf
+from magenta_sketch.batches import training_batch
 from magenta_sketch.checkpoints import Checkpoints, RunError, RunFolder, RunInfo, saved_steps
 from magenta_sketch.datasets import SketchSet, load_data_set
 from magenta_sketch.hparams import HParams
 from magenta_sketch.journal import Journal, read_history
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.model import SketchRNN, seed_table
 from magenta_sketch.training import (
     Evaluation,
     Evaluator,
@@ -50,13 +53,14 @@ HPARAMS = HParams(
 class Bench:
     """A compiled trainer for many tests; each `start` is like the start of a new program."""
 
-    def __init__(self):
+    def __init__(self, **modes):
         self.data = load_data_set(["tiny.npz"], DATA, report=lambda line: None)
         self.info = RunInfo(
             HPARAMS.replace(max_seq_len=self.data.max_seq_len),
             5,
             self.data.normalizing_factor,
             self.data.fingerprint,
+            **modes,
         )
         self.trainer = Trainer(RunFolder("unused"), self.info, self.data)
         self.kept = dict(self.trainer.__dict__)
@@ -71,7 +75,7 @@ class Bench:
             variable.assign(value)
         trainer.folder = folder
         hparams = self.info.hparams.replace(**changes)
-        trainer.info = RunInfo(hparams, 5, self.info.normalizing_factor, self.info.fingerprint)
+        trainer.info = dataclasses.replace(self.info, hparams=hparams)
         optimizer = trainer.train_step.optimizer
         trainer.state = Checkpoints(folder, trainer.model, optimizer, seed=5)
         return trainer
@@ -82,6 +86,11 @@ def bench():
     tf.config.experimental.enable_op_determinism()
     yield Bench()
     tensorflow_config.disable_op_determinism()  # other tests draw without a seed
+
+
+@pytest.fixture(scope="module")
+def fast_bench(bench):
+    return Bench(mixed_precision=True, bucket_by_length=True)
 
 
 @pytest.fixture
@@ -132,29 +141,38 @@ def log_often(monkeypatch):
     monkeypatch.setattr(training, "LOG_EVERY", 2)
 
 
-def operations():
-    """Where a run is stopped below: in steps, evaluations, reports, and each write."""
+def operations(trainer):
+    """Where a run is stopped below: in steps, evaluations, reports, and each write.
+
+    All in the main thread, so that a run's n-th one is the same each time."""
     loop = ((TrainStep, "__call__"), (Journal, "say"), (Journal, "_record"), (Journal, "_scalars"))
-    return (*loop, (training, "seed_table"), *FILE_OPERATIONS)
+    return (*loop, (trainer.evaluate, "_compiled"), *FILE_OPERATIONS)
 
 
-def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(bench, tmp_path, log_often):
-    total, last = 4, RunFolder(tmp_path / "whole")
+@pytest.mark.parametrize(
+    "modes, total, kept, every", [("bench", 4, [2, 4], 3), ("fast_bench", 6, [2, 4, 6], 7)]
+)
+def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(
+    request, tmp_path, log_often, modes, total, kept, every
+):
+    bench, last = request.getfixturevalue(modes), RunFolder(tmp_path / "whole")
     last.root.mkdir()
     with pytest.MonkeyPatch.context() as monkeypatch:
-        tripwire = Tripwire(monkeypatch, -1, None, operations())
-        trainer = go(bench.start(last), total)
+        trainer = bench.start(last)
+        tripwire = Tripwire(monkeypatch, -1, None, operations(trainer))
+        go(trainer, total)
     whole, history = everything(trainer), untimed(last)
-    assert tripwire.operations > 60
-    # Every third, and over the whole of the run: the cases in between are like their neighbours.
-    for allowed in range(0, tripwire.operations, 3):
+    assert tripwire.operations > 50
+    # Some, over the whole of the run: the cases in between are like their neighbours.
+    for allowed in range(0, tripwire.operations, every):
         folder = RunFolder(tmp_path / str(allowed))
         folder.root.mkdir()
+        trainer = bench.start(folder)
         with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(Killed):
-            Tripwire(monkeypatch, allowed, Killed(), operations())
-            go(bench.start(folder), total)
+            Tripwire(monkeypatch, allowed, Killed(), operations(trainer))
+            go(trainer, total)
         assert_same(everything(go(bench.start(folder), total)), whole)
-        assert saved_steps(folder.newest) == saved_steps(last.newest) == [2, 4]
+        assert saved_steps(folder.newest) == saved_steps(last.newest) == kept
         assert saved_steps(folder.best) == saved_steps(last.best)
         assert untimed(folder) == history
 
@@ -277,6 +295,176 @@ def test_equal_seeds_are_equal_and_others_are_not(bench, tmp_path):
     for weight in other.model.trainable_variables:
         if "bias" not in weight.path or "output" in weight.path:  # the others begin with zeros
             assert not np.array_equal(weight.numpy(), initial[weight.path]), weight.path
+
+
+# ----------------------------------------------------------------------- what the steps are given
+
+
+def batch_of(bench, step, **changes):
+    info = dataclasses.replace(bench.info, **changes)
+    return training_batch(
+        bench.data.train,
+        step,
+        seed=info.seed,
+        batch_size=HPARAMS.batch_size,
+        max_seq_len=info.max_seq_len,
+        normalizing_factor=info.normalizing_factor,
+        random_scale_factor=HPARAMS.random_scale_factor,
+        augment_stroke_prob=HPARAMS.augment_stroke_prob,
+        bucket_by_length=info.bucket_by_length,
+    )
+
+
+def recorded(trainer):
+    """The trainer, and what its steps will have been given."""
+    step, given = trainer.train_step, []
+
+    def call(*args):
+        given.append(args)
+        return step(*args)
+
+    trainer.train_step = call
+    return trainer, given
+
+
+@pytest.mark.parametrize("modes", ["bench", "fast_bench"])
+def test_each_step_gets_its_own_batch_and_seeds(request, folder, modes):
+    bench = request.getfixturevalue(modes)
+    trainer, first = recorded(bench.start(folder, save_every=3))
+    go(trainer, 3)
+    trainer, rest = recorded(bench.start(folder, save_every=3))
+    go(trainer, 7)
+    assert (len(first), len(rest)) == (3, 4)
+    times = set()
+    for step, (strokes, lengths, seeds, *_, rows) in enumerate(first + rest):
+        expected = batch_of(bench, step)
+        np.testing.assert_array_equal(strokes, expected.strokes)
+        np.testing.assert_array_equal(lengths, expected.lengths)
+        np.testing.assert_array_equal(seeds, seed_table(5, step, 0))
+        assert rows == bench.info.max_seq_len
+        times.add(strokes.shape[1] - 1)
+    padded_alike = times == {bench.info.max_seq_len}
+    assert padded_alike != bench.info.bucket_by_length
+
+
+def working():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("made_ahead")]
+
+
+def test_no_batch_is_made_beyond_the_last_step_and_no_thread_stays(bench, folder, monkeypatch):
+    made, threads = [], set()
+
+    def noted(sketches, step, **kwargs):
+        made.append(step)
+        threads.add(threading.current_thread().name)
+        return training_batch(sketches, step, **kwargs)
+
+    monkeypatch.setattr(training, "training_batch", noted)
+    go(bench.start(folder), 5)
+    assert made == [0, 1, 2, 3, 4] and working() == []
+    assert threads != {threading.current_thread().name}
+    go(bench.start(folder), 5)  # nothing to do
+    assert made == [0, 1, 2, 3, 4]
+    go(bench.start(folder), 6)
+    assert made == [0, 1, 2, 3, 4, 5] and working() == []
+
+
+def test_an_error_in_making_a_batch_comes_at_its_step(bench, folder, monkeypatch):
+    def failing(sketches, step, **kwargs):
+        if step == 3:
+            raise ValueError("no batch 3")
+        return training_batch(sketches, step, **kwargs)
+
+    monkeypatch.setattr(training, "training_batch", failing)
+    trainer, given = recorded(bench.start(folder))
+    with pytest.raises(ValueError, match="no batch 3"):
+        go(trainer, 6)
+    assert trainer.step == len(given) == 3 and working() == []
+    assert saved_steps(folder.newest) == [2]
+
+
+@pytest.mark.parametrize("where", ["step", "evaluation"])
+def test_no_thread_stays_after_an_interruption(bench, folder, where):
+    trainer = bench.start(folder)
+    trainer.train_step, step = interrupted_at(2 if where == "step" else 9), trainer.train_step
+    trainer.train_step.then = step
+    if where == "evaluation":
+        trainer.evaluate = interrupted_at(0)
+    with pytest.raises(KeyboardInterrupt):
+        go(trainer, 6)
+    assert trainer.step == 2 and working() == []
+
+
+class interrupted_at:
+    """A function that is interrupted in its call number ``allowed``, after so many others."""
+
+    def __init__(self, allowed):
+        self.left, self.then = allowed, None
+
+    def __call__(self, *args):
+        if not self.left:
+            assert working()  # there is one to be ended
+            raise KeyboardInterrupt
+        self.left -= 1
+        return self.then(*args)
+
+
+def test_losses_of_a_bucketed_batch_are_those_padded_to_max_seq_len(bench):
+    """But for the pen loss at the further end rows, which are not there."""
+    model = SketchRNN(HPARAMS.replace(scale=0.0), seed=3)
+    rows, points = bench.info.max_seq_len, 0
+    for step in range(5):
+        batch = batch_of(bench, step, bucket_by_length=True)
+        own = batch.strokes.shape[1] - 1
+        padded = np.zeros((len(batch.strokes), max(rows, own) + 1, 5), np.float32)
+        padded[..., 4] = 1
+        padded[:, : own + 1] = batch.strokes
+        short = model(batch.strokes, batch.lengths, rows=tf.constant(rows))
+        long = model(padded, batch.lengths, rows=tf.constant(rows))
+        np.testing.assert_allclose(
+            short.masked_reconstruction, long.masked_reconstruction, rtol=2e-6
+        )
+        np.testing.assert_allclose(short.kl, long.kl, rtol=2e-6)
+        target = padded[:, 1:]
+        mu, _ = model.encoder(target, batch.lengths)
+        _, pen = losses.point_losses(model.decoder(padded[:, :-1], mu), target)
+        further = tf.reduce_sum(pen[:, own:], axis=1) / rows
+        np.testing.assert_allclose(
+            long.reconstruction - short.reconstruction, further, rtol=1e-4, atol=1e-6
+        )
+        points += pen[:, own:].shape[1]
+    assert points > 10
+
+
+def test_one_compiled_step_takes_batches_of_all_sizes(bench):
+    step = TrainStep(SketchRNN(bench.info.hparams, seed=1))
+    results = []
+    for number, (count, rows) in enumerate([(8, 20), (8, 23), (3, 21)]):
+        strokes = np.zeros((count, rows + 1, 5), np.float32)
+        strokes[..., 4] = 1
+        strokes[:, :2] = [1, 0, 1, 0, 0]
+        lengths = np.ones(count, np.int32)
+        results.append(step(strokes, lengths, seed_table(1, number), 0.0, 0.0))
+    assert step._compiled.experimental_get_tracing_count() == 1
+    again = step(strokes, lengths, seed_table(1, number), 0.0, 0.0, 42)
+    assert step._compiled.experimental_get_tracing_count() == 1
+    # Twice the rows to divide by, and half the loss; given none, it is the padded length.
+    assert float(again.cost) == pytest.approx(float(results[-1].cost) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["mixed_precision", "bucket_by_length"])
+def test_a_mode_of_the_run_reaches_its_steps(bench, tmp_path, mode):
+    folders = [RunFolder(tmp_path / name) for name in "ab"]
+    for folder in folders:
+        folder.root.mkdir()
+    default = go(bench.start(folders[0]), 2)
+    before = [v.numpy() for v in default.model.trainable_variables]
+    trainer = Trainer(folders[1], dataclasses.replace(bench.info, **{mode: True}), bench.data)
+    assert trainer.model.mixed_precision == (mode == "mixed_precision")
+    go(trainer, 2)
+    after = [v.numpy() for v in trainer.model.trainable_variables]
+    assert {value.dtype for value in after} == {np.dtype(np.float32)}
+    assert not any(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 # ---------------------------------------------------------------------------------- evaluation

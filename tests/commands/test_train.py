@@ -193,6 +193,7 @@ def test_help():
     )
     assert (result.returncode, result.stderr) == (0, "")
     flags = ["data_dir", "log_root", "resume_training", "overwrite", "hparams", "seed"]
+    flags += ["mixed_precision", "bucket_by_length"]
     for name in [*flags, "num_epochs", "save_image_dir", "flagfile", "help"]:
         assert f"  --{name}" in result.stdout
     for field in dataclasses.fields(HParams):
@@ -322,6 +323,31 @@ def test_stopped_at_many_moments_it_ends_with_the_same_bits(train, straight, tmp
     assert "step-16 is damaged" in warning
     assert "resumed at step 13" in result.out
     assert_same_run(tmp_path / "moved", straight[0])
+
+
+def test_the_fast_modes_are_the_runs_and_resume_to_the_bit(train, straight, tmp_path):
+    begin = [f"--data_dir={DATA}", RUN, LENGTH, "--seed=3"]
+    modes = ["--mixed_precision", "--bucket_by_length"]
+    result = train(*begin, *modes, "--log_root=whole")
+    assert (result.status, result.err) == (0, "")
+    assert "\nmodes: mixed_precision, bucket_by_length\n" in result.out
+    assert "modes:" not in straight[1]
+    data = "newest/step-8/checkpoint.data-00000-of-00001"
+    whole = tmp_path / "whole"
+    assert (whole / data).read_bytes() != (straight[0] / data).read_bytes()
+
+    step = "magenta_sketch.training:TrainStep.__call__"
+    resume = ["--log_root=run", "--resume_training"]
+    killed = train(*begin, *modes, "--log_root=run", hook=(step, 11, signal.SIGKILL))
+    assert killed.status == -signal.SIGKILL
+    line = one_line(train(*resume, "--nobucket_by_length", "--mixed_precision"), status=1)
+    assert "settings (bucket_by_length: the run has True, now False): leave them" in line
+    stopped = train(*resume, hook=(step, 5, signal.SIGTERM))
+    assert stopped.status == 128 + signal.SIGTERM and "interrupted at step 13;" in stopped.out
+    result = train(*resume, "--bucket_by_length")
+    assert (result.status, result.err) == (0, "")
+    assert "\nmodes: mixed_precision, bucket_by_length\n" in result.out
+    assert_same_run(tmp_path / "run", whole)
 
 
 def test_all_checkpoints_damaged(train, straight, tmp_path):
