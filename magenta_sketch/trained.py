@@ -13,7 +13,7 @@ from magenta_sketch import batches
 from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, restore_first_whole
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
-from magenta_sketch.sampling import Sampler, natural
+from magenta_sketch.sampling import PointDecoder, Sampler, natural
 
 _ENCODING, _PRIOR = 4, 5  # what a `seed_table` is for, beside a seed
 _AT_ONCE = 1000  # sketches drawn together: more would not be faster, and need the memory
@@ -36,7 +36,7 @@ class TrainedModel:
 
     def __init__(self, model: SketchRNN, info: RunInfo):
         self.model, self.info = model, info
-        self._sampler = Sampler(model)
+        self._sampler = Sampler(PointDecoder(model.decoder))
         self._encode = tf.function(
             lambda strokes, lengths: model.encoder(strokes, lengths),
             reduce_retracing=True,

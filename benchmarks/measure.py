@@ -1,0 +1,67 @@
+"""What the benchmarks share: timing, the machine's peak and its description, tables."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+def matmul_peak(dtype: str = "float32", size: int = 2048, runs: int = 10) -> float:
+    """GFLOP/s of the fastest of ``runs`` products of two [size, size] matrices of ``dtype``."""
+    from magenta_sketch._backend import tf
+
+    matrix = tf.cast(tf.random.stateless_normal([size, size], [1, 2]), dtype)
+    # On a CPU an eager operation has finished when it returns.
+    seconds = min(repeat(lambda: tf.matmul(matrix, matrix), runs))
+    return 2 * size**3 / seconds / 1e9
+
+
+def repeat(function: Callable[[], object], times: int) -> list[float]:
+    """Seconds of each of ``times`` calls, after one that is not counted (it may compile)."""
+    function()
+    return [seconds(function) for _ in range(times)]
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def summary(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """(median, lower quartile, upper quartile)."""
+    low, median, high = np.quantile(numbers, [0.25, 0.5, 0.75])
+    return float(median), float(low), float(high)
+
+
+def machine() -> str:
+    """One line: processor, cores this process may use, TensorFlow's version."""
+    from magenta_sketch._backend import tf
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{_processor()}, {cores} cores, TensorFlow {tf.__version__}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a processor that has no such line
+        return platform.processor() or platform.machine()
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print an aligned Markdown table; its first column to the left, the others to the right."""
+    lines = [[str(cell) for cell in row] for row in [headers, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    for line in [lines[0], rule, *lines[1:]]:
+        first, *others = zip(line, widths, strict=True)
+        cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)]
+        print(f"| {' | '.join(cells)} |", flush=True)
