@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import measure
 import numpy as np
 
 CLASSES, SKETCHES = 6, 70_000
@@ -80,21 +81,12 @@ def load(folder: str, names: list[str]) -> None:
     import magenta_sketch.training  # noqa: F401  (for its memory)
     from magenta_sketch.datasets import load_data_set
 
-    before = peak_memory()
+    before = measure.peak_memory()
     began = time.perf_counter()
     data = load_data_set(names, folder, report=lambda line: None)
     seconds = time.perf_counter() - began
     print(f"loading {len(data.train):,} training sketches: {seconds:.1f} s")
-    print(f"peak memory: {peak_memory():.0f} MiB, of which {before:.0f} MiB before loading")
-
-
-def peak_memory() -> float:
-    """Peak resident memory of this process in MiB (Linux).
-
-    Not getrusage, whose number begins at that of the process that started this one.
-    """
-    line = next(x for x in open("/proc/self/status") if x.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    print(f"peak memory: {measure.peak_memory():.0f} MiB, of which {before:.0f} MiB before loading")
 
 
 def main() -> None:

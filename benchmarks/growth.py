@@ -1,0 +1,67 @@
+"""How the training step grows with the points T, the sketches B and the decoder's units H.
+
+    python benchmarks/growth.py                    Magenta's defaults, one of the three changed
+    python benchmarks/growth.py --cell=layer_norm
+
+Made-up sketches of full length, so that every product is of its whole size.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import measure
+import numpy as np
+from training_step import CELLS, needed
+
+DEFAULT = {"T": 250, "B": 100, "H": 512}
+VALUES = {"T": (50, 100, 250, 500), "B": (10, 50, 100, 200), "H": (128, 256, 512, 1024)}
+
+
+def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float], float]:
+    """(seconds of ``runs`` steps, operations of the products of one)."""
+    from magenta_sketch.hparams import HParams
+    from magenta_sketch.model import SketchRNN, seed_table
+    from magenta_sketch.training import TrainStep
+
+    hparams = HParams(**CELLS[cell], dec_rnn_size=size["H"], batch_size=size["B"])
+    step = TrainStep(SketchRNN(hparams))
+    random = np.random.default_rng(0)
+    strokes = np.zeros((size["B"], size["T"] + 1, 5), "float32")
+    strokes[..., :2] = random.normal(size=(*strokes.shape[:2], 2))
+    strokes[..., 2] = 1
+    lengths = np.full(size["B"], size["T"])
+    seeds = seed_table(0, 0)
+    times = measure.repeat(lambda: float(step(strokes, lengths, seeds, 1e-4, 0.01).cost), runs)
+    return times, needed(hparams, size["T"], lengths)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cell", choices=CELLS, default="lstm")
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    peak = measure.matmul_peak()
+    print(f"{measure.machine()}; matrix-product peak: float32 {peak:.0f} GFLOP/s\n")
+    rows = []
+    for name, values in VALUES.items():
+        for value in values:
+            size = {**DEFAULT, name: value}
+            times, operations = step_seconds(arguments.cell, size, arguments.runs)
+            median, low, high = measure.summary(times)
+            rows.append(
+                [
+                    f"{arguments.cell}, {name} = {value}",
+                    f"{median:.3f}",
+                    f"{low:.3f} to {high:.3f}",
+                    f"{1e6 * median / (size['B'] * size['T']):.1f}",
+                    f"{operations / 1e9:.0f}",
+                    f"{100 * operations / 1e9 / median / peak:.0f} %",
+                ]
+            )
+    headers = ["", "s a step", "quartiles", "µs a point", "GFLOP", "of peak"]
+    measure.table(headers, rows)
+
+
+if __name__ == "__main__":
+    main()
