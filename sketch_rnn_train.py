@@ -72,8 +72,8 @@ flags.DEFINE_boolean(
     None,
     "Training batches of sketches of similar length, padded to their own longest: faster, the "
     "more the lengths differ. The cost is still divided by batch size times max_seq_len, but its "
-    "pen loss counts fewer end rows, one of each sketch at least; reaches the same masked "
-    "validation loss at the same number of steps, within the spread of seeds "
+    "pen loss counts fewer end rows, one of each sketch at least, and the gradients of batches "
+    "differ more: the masked validation loss may need more steps for the same value "
     "(docs/performance.md). Kept with the run. Default: off.",
     flag_values=FLAGS,
 )
