@@ -33,7 +33,7 @@ def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float
     lengths = np.full(size["B"], size["T"])
     seeds = seed_table(0, 0)
     times = measure.repeat(lambda: float(step(strokes, lengths, seeds, 1e-4, 0.01).cost), runs)
-    return times, needed(hparams, size["T"], lengths)
+    return times, needed(hparams, lengths, size["T"])
 
 
 def main() -> None:

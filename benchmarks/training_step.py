@@ -6,8 +6,7 @@
 
 Magenta's default sizes and batches of aaron_sheep (100 sketches of at most 250 points). Each mode
 has a process of its own, which tells its peak memory; they take turns, one step each a round, so
-that a ratio compares two times measured within seconds of each other. With --bucket_by_length
-steps differ in length: its time is the mean over steps spread evenly over all lengths.
+that a ratio compares two times of the same batch measured within seconds of each other.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ CELLS = {
     "hyper": {"dec_model": "hyper"},  # Magenta's own pair: an lstm encoder
 }
 MODES = ("plain", "default", "mixed_precision", "bucket_by_length", "both")
-SPREAD = 8  # bucketed steps that stand for all
 
 
 # ----------------------------------------------------------------------- one mode, in its process
@@ -49,7 +47,8 @@ def serve(cell: str, mode: str, data_dir: str) -> None:
     bucket = mode in ("bucket_by_length", "both")
     hparams = HParams(**CELLS[cell])
     data = load_data_set(["aaron_sheep.npz"], data_dir, report=lambda line: None)
-    step = TrainStep(SketchRNN(hparams, mixed_precision=mode in ("mixed_precision", "both")))
+    mixed = mode in ("mixed_precision", "both")
+    step = TrainStep(SketchRNN(hparams, mixed_precision=mixed, bucket_by_length=bucket))
 
     def batch(number):
         return training_batch(
@@ -61,13 +60,10 @@ def serve(cell: str, mode: str, data_dir: str) -> None:
             normalizing_factor=data.normalizing_factor,
             random_scale_factor=hparams.random_scale_factor,
             augment_stroke_prob=hparams.augment_stroke_prob,
-            bucket_by_length=bucket,
+            to_longest=bucket,
         )
 
-    batches = [batch(number) for number in range(8 * SPREAD if bucket else 4)]
-    if bucket:
-        batches.sort(key=lambda batch: batch.strokes.shape[1])
-        batches = batches[4::8]
+    batches = [batch(number) for number in range(8)]
 
     def seconds(number):
         strokes, lengths = batches[number % len(batches)]
@@ -77,18 +73,21 @@ def serve(cell: str, mode: str, data_dir: str) -> None:
         )
 
     first = seconds(0)
-    for number in range(1, len(batches) if bucket else 2):
-        seconds(number)  # each shape once: the products' kernels are made for it
-    gflop = np.mean([needed(hparams, b.strokes.shape[1] - 1, b.lengths) for b in batches]) / 1e9
+    seconds(1)  # many shapes once: the products' kernels are made for each
+    operations = [
+        needed(hparams, b.lengths, b.lengths + 1 if bucket else data.max_seq_len) for b in batches
+    ]
+    gflop = np.mean(operations) / 1e9
     print(json.dumps({"first": first, "gflop": gflop}), flush=True)
     for number, _ in enumerate(sys.stdin):
-        several = range(SPREAD) if bucket else [number]
-        took = float(np.mean([seconds(n) for n in several]))
-        print(json.dumps({"seconds": took, "memory": measure.peak_memory()}), flush=True)
+        answer = {"seconds": seconds(number), "memory": measure.peak_memory()}
+        print(json.dumps(answer), flush=True)
 
 
-def needed(hparams, rows: int, lengths: np.ndarray) -> float:
+def needed(hparams, lengths: np.ndarray, rows: np.ndarray | int) -> float:
     """Floating-point operations of the matrix products that one step can't do without.
+
+    The encoder goes to each sketch's length, the decoder over so many ``rows`` of each.
 
     Forwards, and backwards for the input and for the matrix. Products of strokes and z are left
     out: they are small.
@@ -103,8 +102,8 @@ def needed(hparams, rows: int, lengths: np.ndarray) -> float:
     output = hparams.dec_rnn_size * (3 + 6 * hparams.num_mixture)
     decoder = a_point(hparams.dec_model, hparams.dec_rnn_size) + output
     encoder = 2 * a_point(hparams.enc_model, hparams.enc_rnn_size)
-    points = len(lengths) * rows * decoder + int(lengths.sum()) * encoder
-    return 3 * 2 * points
+    rows = np.broadcast_to(rows, lengths.shape)
+    return 3.0 * 2 * (int(rows.sum()) * decoder + int(lengths.sum()) * encoder)
 
 
 # ---------------------------------------------------------------------------------- the table

@@ -13,15 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from magenta_sketch import strokes
 from magenta_sketch.datasets import SketchSet
 
-# Set the draws made here apart from others that use the same seed and the same number.
+# Sets the draws made here apart from others that use the same seed and step.
 _STREAM = 0x6261746368  # "batch"
-_GROUP_STREAM = 0x67726F7570  # "group"
-
-# Batches that are cut from one pool with bucket_by_length. Of aaron_sheep (batches of 100, mean
-# length 125, T = 250) a batch is padded to 245 rows on average with 1, 154 with 4, 140 with 8, 133
-# with 16, 130 with 32 and 128 with all 74: beyond 16 there is little to gain, and the sketches of a
-# batch get ever more alike (standard deviation of their lengths 4.1 points with 16, 0.9 with 74).
-GROUP_BATCHES = 16
 
 Item = TypeVar("Item")
 
@@ -50,14 +43,13 @@ def training_batch(
     normalizing_factor: float,
     random_scale_factor: float = 0.0,
     augment_stroke_prob: float = 0.0,
-    bucket_by_length: bool = False,
+    to_longest: bool = False,
 ) -> Batch:
     """Returns the batch of one training step: distinct sketches drawn uniformly, augmented.
 
     It depends on the arguments alone, so that a step can be repeated and a run resumed anywhere.
-    Steps are independent of each other, but for bucket_by_length. Of a set smaller than batch_size
-    all sketches are taken, in random order. Which sketches are drawn does not depend on the
-    augmentation.
+    Steps are independent of each other. Of a set smaller than batch_size all sketches are taken,
+    in random order. Which sketches are drawn does not depend on the augmentation.
 
     Args:
       sketches: the training set, in pixel units.
@@ -69,12 +61,8 @@ def training_batch(
       random_scale_factor: f; x and y of each sketch are stretched by two numbers from
         U(1 - f, 1 + f). 0 for none.
       augment_stroke_prob: probability of merging a point (`strokes.drop_points`). 0 for none.
-      bucket_by_length: whether a batch has sketches of similar length (before augmentation), and
-        is padded to one row more than its own longest (after augmentation), so that every sketch
-        has an end row. Steps then come in groups of up to `GROUP_BATCHES`, fewer if the set has
-        fewer whole batches. A group's sketches are distinct and drawn uniformly, so that every
-        sketch is drawn equally often; they are sorted by length, cut into batches, and these are
-        given to the steps of the group in random order.
+      to_longest: whether the batch is padded to one row more than its own longest sketch, instead
+        of to T, so that every sketch has an end row.
 
     Raises:
       ValueError: an argument is out of its range, the set is empty, or a sketch drawn is longer
@@ -91,10 +79,7 @@ def training_batch(
     if not len(sketches):
         raise ValueError("the training set is empty")
     random = _generator(seed, step, _STREAM)
-    if bucket_by_length and len(sketches) > batch_size:
-        chosen = _of_similar_length(sketches.lengths, step, seed, batch_size)
-    else:
-        chosen = random.choice(len(sketches), min(batch_size, len(sketches)), replace=False)
+    chosen = random.choice(len(sketches), min(batch_size, len(sketches)), replace=False)
     batch = sketches.take(chosen)
     _check_lengths(batch, max_seq_len)
     points, starts = batch.points, batch.starts
@@ -104,21 +89,8 @@ def training_batch(
     if augment_stroke_prob:
         draws = random.random(len(points))
         points, starts = strokes.drop_points(points, starts, augment_stroke_prob, draws)
-    rows = int(np.diff(starts).max()) + 1 if bucket_by_length else max_seq_len
+    rows = int(np.diff(starts).max()) + 1 if to_longest else max_seq_len
     return _batch(points, starts, rows, normalizing_factor)
-
-
-def _of_similar_length(
-    lengths: NDArray[np.integer], step: int, seed: int, batch_size: int
-) -> NDArray[np.int64]:
-    """Which sketches the batch of a step has: see bucket_by_length of `training_batch`."""
-    batches = min(GROUP_BATCHES, len(lengths) // batch_size)
-    group, number = divmod(step, batches)
-    random = _generator(seed, group, _GROUP_STREAM)
-    pool = random.choice(len(lengths), batches * batch_size, replace=False)
-    # The pool is in random order, so a stable sort leaves equal lengths in random order.
-    pool = pool[np.argsort(lengths[pool], kind="stable")]
-    return pool.reshape(batches, batch_size)[random.permutation(batches)[number]]
 
 
 def _generator(seed: int, number: int, stream: int) -> np.random.Generator:

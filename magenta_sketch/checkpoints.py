@@ -50,8 +50,7 @@ class RunInfo:
 
     normalizing_factor: data units (pixels) in one model unit. max_seq_len is that of
     ``hparams``, taken from the data. fingerprint: `datasets.DataSet.fingerprint`. num_epochs: see
-    `training.total_steps`. mixed_precision: see `model.SketchRNN`. bucket_by_length: see
-    `batches.training_batch`.
+    `training.total_steps`. mixed_precision, bucket_by_length: see `model.SketchRNN`.
     """
 
     hparams: HParams

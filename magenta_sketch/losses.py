@@ -7,6 +7,7 @@ that sketches (not batches) are what an average is over.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from magenta_sketch import mixture
@@ -32,11 +33,11 @@ class SketchLosses(NamedTuple):
 def point_losses(
     output: tf.Tensor, target: tf.Tensor, reg_covar: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Offset loss and pen loss of each point, both [batch, time], in nats.
+    """Offset loss and pen loss of each point, both [...], in nats.
 
     Args:
-      output: the decoder's output vectors [batch, time, 3 + 6·M].
-      target: the points to predict, stroke-5 in model units, [batch, time, 5].
+      output: the decoder's output vectors [..., 3 + 6·M].
+      target: the points to predict, stroke-5 in model units, [..., 5].
       reg_covar: see `mixture.log_density`.
 
     The offset loss is zero where the target is the end of the sketch; the pen loss is not masked.
@@ -58,6 +59,7 @@ def sketch_losses(
     presig: tf.Tensor | None,
     reg_covar: float = 0.0,
     rows: tf.Tensor | None = None,
+    add_up: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> SketchLosses:
     """`SketchLosses` of a batch.
 
@@ -66,12 +68,15 @@ def sketch_losses(
       mu, presig: [batch, Z]; None when unconditional.
       rows: the T that sums over points are divided by; None takes that of ``target``. A batch
         padded to its own longest sketch gives the T of the data, so that its losses compare.
+      add_up: sums over each sketch's points, [batch, 2], of what has a row [2] where ``output``
+        and ``target`` have a point; None where they are [batch, time, ...]. With it goes ``rows``.
     """
     offset, pen = point_losses(output, target, reg_covar)
     drawn = 1.0 - target[..., 4]
-    rows = tf.cast(tf.shape(target)[1] if rows is None else rows, offset.dtype)
-    reconstruction = tf.reduce_sum(offset + pen, axis=1) / rows
-    masked = tf.reduce_sum(offset + pen * drawn, axis=1) / rows
+    losses = tf.stack([offset + pen, offset + pen * drawn], axis=-1)
+    sums = tf.reduce_sum(losses, axis=1) if add_up is None else add_up(losses)
+    sums /= tf.cast(tf.shape(target)[1] if rows is None else rows, offset.dtype)
+    reconstruction, masked = tf.unstack(sums, axis=-1)
     kl = tf.zeros_like(reconstruction) if mu is None else kl_divergence(mu, presig)
     return SketchLosses(reconstruction, masked, kl)
 

@@ -205,7 +205,7 @@ class Decoder(keras.layers.Layer):
             return _zero_state(self.rnn_cell, batch)
         return tf.split(tf.tanh(self.state_dense(z)), _state_sizes(self.rnn_cell), axis=-1)
 
-    def call(self, strokes, z=None, training=False, seeds=None, product_dtype=None):
+    def call(self, strokes, z=None, training=False, seeds=None, product_dtype=None, lengths=None):
         """Output vectors [batch, time, 3 + 6·M], each about the point after the one it was given.
 
         Args:
@@ -213,7 +213,8 @@ class Decoder(keras.layers.Layer):
           z: latent vectors [batch, Z], or None when unconditional.
           training: whether to drop.
           seeds: `seed_table` of the masks; needed when something is dropped.
-          product_dtype: see `recurrence.run`.
+          product_dtype, lengths: see `recurrence.run`; with lengths the output vectors are rows
+            [points, 3 + 6·M].
         """
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
         inputs, constant, mask = _time_first(strokes), z, None
@@ -228,12 +229,14 @@ class Decoder(keras.layers.Layer):
             inputs,
             self.initial_state(z, batch),
             constant=constant,
+            lengths=lengths,
             keep_mask=mask,
             product_dtype=product_dtype,
         )
         if training:
             outputs = _drop(outputs, self.output_keep_prob, seeds, _OUTPUT)
-        return _time_first(self._output(outputs, product_dtype))  # batch first again
+        output = self._output(outputs, product_dtype)
+        return output if lengths is not None else _time_first(output)  # batch first again
 
     def step(self, points, z, state):
         """One point further, without dropout: ([batch, 5], z, state) -> (output vector, state)."""
@@ -288,6 +291,9 @@ class SketchRNN(keras.Model):
       seed: seed of the initial weights, 0 <= seed < 2**63.
       mixed_precision: whether the matrix products of training take bfloat16 numbers; state, loss
         and variables stay as they are, and so does all of evaluation and drawing.
+      bucket_by_length: whether, in training, a sketch's points after its first end row are left
+        out: neither computed nor in the loss, which is divided by the same number all the same.
+        At each point those sketches of the batch go together that are as long as that.
       encoder_cell, decoder_cell: cells in place of those that the hyperparameters name. They
         train more slowly than ours, through TensorFlow's own gradient of the loop.
 
@@ -300,13 +306,14 @@ class SketchRNN(keras.Model):
         hparams: HParams,
         seed: int = 0,
         mixed_precision: bool = False,
+        bucket_by_length: bool = False,
         encoder_cell: CellMaker | None = None,
         decoder_cell: CellMaker | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.hparams = hparams
-        self.mixed_precision = mixed_precision
+        self.mixed_precision, self.bucket_by_length = mixed_precision, bucket_by_length
         recurrent = hparams.recurrent_dropout_prob if hparams.use_recurrent_dropout else 1.0
         self.encoder = None
         if hparams.conditional:
@@ -347,15 +354,40 @@ class SketchRNN(keras.Model):
           rows: what sums over points are divided by, see `losses.sketch_losses`.
         """
         scale = self.hparams.scale if scale is None else scale
+        if training and self.bucket_by_length:
+            return self._bucketed(strokes, lengths, seeds, scale, rows)
         inputs, target = strokes[:, :-1], strokes[:, 1:]
+        output, mu, presig = self._outputs(inputs, target, lengths, scale, training, seeds)
+        return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
+
+    def _bucketed(self, strokes, lengths, seeds, scale, rows):
+        """The losses of points up to each sketch's first end row; no others are computed."""
+        order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+        strokes, lengths = tf.gather(strokes, order), tf.gather(lengths, order)
+        inputs, target = strokes[:, :-1], strokes[:, 1:]
+        points = tf.minimum(lengths + 1, tf.shape(target)[1])
+        output, mu, presig = self._outputs(inputs, target, lengths, scale, True, seeds, points)
+        found = losses.sketch_losses(
+            output,
+            recurrence.rows(_time_first(target), points),
+            mu,
+            presig,
+            self.hparams.reg_covar,
+            tf.shape(target)[1] if rows is None else rows,
+            add_up=lambda values: recurrence.per_sketch(values, points),
+        )
+        back = tf.math.invert_permutation(order)
+        return losses.SketchLosses(*(tf.gather(values, back) for values in found))
+
+    def _outputs(self, inputs, target, lengths, scale, training, seeds, points=None):
+        """(output vectors, mu, presig); the output vectors as `Decoder.call` gives them."""
         product_dtype = tf.bfloat16 if training and self.mixed_precision else None
         how = {"training": training, "seeds": seeds, "product_dtype": product_dtype}
         mu = presig = z = None
         if self.encoder is not None:
             mu, presig = self.encoder(target, lengths, **how)
             z = draw_z(mu, presig, scale, seeds)
-        output = self.decoder(inputs, z, **how)
-        return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
+        return self.decoder(inputs, z, lengths=points, **how), mu, presig
 
     def cost(
         self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any

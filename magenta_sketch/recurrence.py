@@ -35,10 +35,11 @@ def run(
     initial_state: Sequence[tf.Tensor],
     *,
     constant: tf.Tensor | None = None,
+    lengths: tf.Tensor | None = None,
     keep_mask: tf.Tensor | None = None,
     product_dtype: Any = None,
 ) -> tuple[tf.Tensor, Tensors]:
-    """Run ``cell`` over all points.
+    """Run ``cell`` over all points, or over each sketch's own.
 
     Args:
       cell: a `magenta_sketch.cells.SketchCell`, or any Keras RNN cell (a layer with `state_size`
@@ -46,16 +47,22 @@ def run(
       inputs: [time, batch, width].
       initial_state: list of [batch, size] tensors.
       constant: [batch, width'], columns that every input has at its end; None for no such.
+      lengths: int [batch], 0 to time, longest first: sketches end after so many points, and cost
+        nothing beyond. None: all have all points.
       keep_mask: recurrent-dropout masks [time, batch, units] of a SketchCell, or None.
       product_dtype: type of the numbers that go into matrix products, such as bfloat16, where
         the cell can; all others keep that of ``inputs``. None: the same.
 
     Returns:
-      outputs [time, batch, units] and the final state, a list like ``initial_state``.
+      outputs [time, batch, units] and the final state, a list like ``initial_state``. With
+      ``lengths`` the outputs are rows [points, units] in the order of `rows`.
     """
     step = _own_step(cell)
     if step is None:
-        return _plain(cell, inputs, initial_state, constant=constant, keep_mask=keep_mask)
+        outputs, state = _plain(
+            cell, inputs, initial_state, constant=constant, lengths=lengths, keep_mask=keep_mask
+        )
+        return outputs if lengths is None else rows(outputs, lengths), state
     context = {} if constant is None else step.context(cell, constant)
     return _fast(
         step,
@@ -63,10 +70,32 @@ def run(
         inputs,
         initial_state,
         context=context,
+        lengths=lengths,
         keep_mask=keep_mask,
         product_dtype=product_dtype,
         with_outputs=True,
     )
+
+
+def rows(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """The points that sketches have, [points, ...], of [time, batch, ...]: first all first ones.
+
+    ``lengths``: int [batch], longest first. See `per_sketch` for the way back.
+    """
+    return tf.RaggedTensor.from_tensor(values, _counts(lengths, tf.shape(values)[0])).values
+
+
+def per_sketch(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Sums over each sketch's points, [batch, ...], of what stands in the order of `rows`."""
+    counts = _counts(lengths, tf.reduce_max(lengths))
+    sketches = tf.ragged.range(counts).values
+    return tf.math.unsorted_segment_sum(values, sketches, tf.shape(lengths)[0])
+
+
+def _counts(lengths: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
+    """How many sketches have a point t, int32 [time]; coming longest first, those are the first."""
+    has_point = tf.range(time)[:, None] < tf.cast(lengths, tf.int32)
+    return tf.reduce_sum(tf.cast(has_point, tf.int32), axis=1)
 
 
 def run_both_ways(
@@ -219,7 +248,7 @@ def _fast(
     results = run_loop(x, *(value for group in values for value in group))
     if not with_outputs:
         return None, list(results)
-    shape = [*inputs.shape[:-1], initial_state[0].shape[-1]]
+    shape = [*(inputs.shape[:-1] if lengths is None else [None]), initial_state[0].shape[-1]]
     return tf.ensure_shape(results[0], shape), list(results[1:])
 
 
@@ -252,21 +281,22 @@ class _Loop:
         self.directions, self.with_outputs = directions, with_outputs
         self.total, self.counts = steps, None
         if lengths is not None:
-            # How many sketches have a point t, for each t: as they come longest first, those.
-            lengths = tf.cast(lengths, tf.int32)
-            self.total = tf.minimum(steps, tf.reduce_max(lengths))
-            has_point = tf.range(self.total)[:, None] < lengths
-            self.counts = tf.reduce_sum(tf.cast(has_point, tf.int32), axis=1)
+            self.total = tf.minimum(steps, tf.cast(tf.reduce_max(lengths), tf.int32))
+            self.counts = _counts(lengths, self.total)
 
     def forward(self, x, weights, small, context, state):
         """([outputs,] *final state) and what `backward` needs."""
-        context = dict(zip(self.context_names, context, strict=True))
-        product = _Product(self.matrices, weights, self.dtype, context)
+        product = _Product(self.matrices, weights, self.dtype)
+        context = {
+            name: product.blocks(name, value)
+            for name, value in zip(self.context_names, context, strict=True)
+        }
         small = dict(zip(self.small_names, small, strict=True))
         shapes = []
 
         def body(t, state, kept, factors, outputs):
             now = _Points(t, self.counts)
+            product.context = {name: now.of(value) for name, value in context.items()}
             new, keep = self.step.forward(
                 product,
                 small,
@@ -289,22 +319,25 @@ class _Loop:
                 state,
                 [self._array(x.dtype) for _ in range(self.step.kept)],
                 self._arrays({name: value.shape[-2] for name, value in product.values.items()}),
-                [self._array(x.dtype)] if self.with_outputs else [],
+                [self._array(x.dtype, state[0].shape[-1])] if self.with_outputs else [],
             ),
         )
-        return [*(array.stack() for array in outputs), *final], (kept, factors, shapes)
+        outputs = [a.stack() if self.counts is None else a.concat() for a in outputs]
+        return [*outputs, *final], (kept, factors, shapes)
 
     def backward(self, d_results, x, weights, small, context, state, kept, factors, shapes):
         """Gradients of (x, *weights, *small, *context, *state)."""
         back = _Back(self.matrices, weights, self.dtype)
         by_name = dict(zip(self.small_names, small, strict=True))
         d_outputs, d_state = d_results[: -len(state)], list(d_results[-len(state) :])
+        if self.counts is not None:  # where the rows of each point begin
+            starts = tf.cumsum(self.counts, exclusive=True)
 
         def body(t, d_state, d_small, d_factors):
             now = _Points(t, self.counts)
             d_now = [now.of(part) for part in d_state]
             for d in d_outputs:
-                d_now[0] += d[t]
+                d_now[0] += d[t] if self.counts is None else d[starts[t] :][: now.count]
             values = [array.read(t) for array in kept]
             for value, shape in zip(values, shapes, strict=True):
                 value.set_shape(shape)
@@ -342,11 +375,17 @@ class _Loop:
         return [self._d_x(back, rows_of, x), *d_weights, *d_small, *d_context, *d_state]
 
     def _d_context(self, d_rows, x):
-        """Sum over time, as a product: it adds in float32 whatever the type of the rows."""
+        """Sum over time, as a product: that adds in float32 whatever the type of the rows."""
         batch, width = tf.shape(x)[1], d_rows.shape[-1]
-        each = tf.reshape(d_rows, [self.total, batch * width])
-        sum_ = tf.matmul(tf.ones([1, self.total], d_rows.dtype), each)
-        return tf.cast(tf.reshape(sum_, [batch, width]), x.dtype)
+        if self.counts is None:
+            each = tf.reshape(d_rows, [self.total, batch * width])
+            sum_ = tf.reshape(
+                tf.matmul(tf.ones([1, self.total], d_rows.dtype), each), [batch, width]
+            )
+        else:
+            is_of = tf.one_hot(tf.ragged.range(self.counts).values, batch, dtype=d_rows.dtype)
+            sum_ = tf.matmul(is_of, d_rows, transpose_a=True)
+        return tf.cast(sum_, x.dtype)
 
     def _d_x(self, back, rows_of, x):
         """Gradient of the input; TensorFlow leaves it out where nobody asks for it."""
@@ -431,9 +470,7 @@ class _Factors:
 class _Product(_Factors):
     """Parts times a matrix plus its context, block-major; see `magenta_sketch.steps`."""
 
-    def __init__(self, matrices, weights, dtype, context):
-        super().__init__(matrices, weights, dtype)
-        self.context = {name: self._blocks(name, value) for name, value in context.items()}
+    context = {}  # by name, block-major
 
     def __call__(self, name, *parts):
         rows = parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
@@ -443,9 +480,10 @@ class _Product(_Factors):
         return found + self.context[name] if name in self.context else found
 
     def _form(self, name):
-        return self._blocks(name, self.values[name])
+        return self.blocks(name, self.values[name])
 
-    def _blocks(self, name, value):
+    def blocks(self, name, value):
+        """[..., blocks·width] as [blocks, ..., width]."""
         return tf.stack(tf.split(value, self.matrices[name].blocks, axis=-1))
 
 

@@ -251,7 +251,12 @@ class Trainer:
         illustrate: Callable[[int], None] | None = None,
     ):
         self.folder, self.info, self.data = folder, info, data
-        self.model = SketchRNN(info.hparams, seed=info.seed, mixed_precision=info.mixed_precision)
+        self.model = SketchRNN(
+            info.hparams,
+            seed=info.seed,
+            mixed_precision=info.mixed_precision,
+            bucket_by_length=info.bucket_by_length,
+        )
         self.train_step = TrainStep(self.model)
         self.evaluate = Evaluator(self.model)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, info.seed)
@@ -332,7 +337,7 @@ class Trainer:
             normalizing_factor=info.normalizing_factor,
             random_scale_factor=hps.random_scale_factor,
             augment_stroke_prob=hps.augment_stroke_prob,
-            bucket_by_length=info.bucket_by_length,
+            to_longest=info.bucket_by_length,
         )
         return batch, seed_table(info.seed, step, _TRAINING)
 

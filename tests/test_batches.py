@@ -8,7 +8,6 @@ import pytest
 
 from magenta_sketch import strokes
 from magenta_sketch.batches import (
-    GROUP_BATCHES,
     evaluation_batches,
     made_ahead,
     pad,
@@ -52,8 +51,8 @@ def varied(count, longest=40):
     return SketchSet.from_sketches(items)
 
 
-def bucket(sketches, step, **changes):
-    return draw(sketches, step, **{"max_seq_len": 40, "bucket_by_length": True, **changes})
+def to_longest(sketches, step, **changes):
+    return draw(sketches, step, **{"max_seq_len": 40, "to_longest": True, **changes})
 
 
 def test_layout_and_units():
@@ -161,118 +160,36 @@ def test_merging_keeps_lengths_strokes_and_displacement():
     assert merged.std() > 0.03
 
 
-# --------------------------------------------------------------------------- bucket_by_length
+# --------------------------------------------------------------------------------- to_longest
 
 
-def test_a_group_of_bucketed_batches_has_distinct_sketches_in_runs_of_length():
-    sketches = varied(8 * (GROUP_BATCHES + 5))
-    for group in range(3):
-        first = group * GROUP_BATCHES
-        batches = [bucket(sketches, first + i) for i in range(GROUP_BATCHES)]
-        everyone = sum(map(who, batches), [])
-        assert len(everyone) == len(set(everyone)) == 8 * GROUP_BATCHES
-        # A batch's longest is no longer than the next one's shortest.
-        batches.sort(key=lambda batch: (batch.lengths.min(), batch.lengths.max()))
-        edges = [(batch.lengths.min(), batch.lengths.max()) for batch in batches]
-        assert all(here[1] <= after[0] for here, after in zip(edges, edges[1:], strict=False))
-        assert edges[0][1] < edges[-1][0]
-
-
-def test_bucketed_every_sketch_is_drawn_equally_often_and_no_step_of_a_group_is_special():
-    sketches = varied(8 * 5)  # a group of five batches has all of them
-    lengths, groups = np.zeros((200, 5)), set()
-    for group in range(200):
-        batches = [bucket(sketches, 5 * group + i) for i in range(5)]
-        assert sorted(sum(map(who, batches), [])) == list(range(40))
-        lengths[group] = [batch.lengths.mean() for batch in batches]
-        groups.add(tuple(tuple(who(batch)) for batch in batches))
-    assert len(groups) == 200
-    # Standard error of a column's mean: 0.8 points.
-    np.testing.assert_allclose(lengths.mean(axis=0), sketches.lengths.mean(), atol=4)
-    assert abs(np.corrcoef(lengths[:, 0], lengths[:, 1])[0, 1] + 1 / 4) < 0.3  # without replacement
-
-    counts = np.zeros(44)  # four are left out of each group
-    for step in range(5 * 200):
-        counts[who(bucket(varied(44), step))] += 1
-    # Binomial with p = 10/11: five standard deviations are 20.
-    assert counts.sum() == 8000 and np.abs(counts - 200 * 10 / 11).max() < 21
-
-
-def test_bucketed_ties_are_broken_at_random():
-    sketches = SketchSet.from_sketches([[[i, 0, 1]] for i in range(16)])
-    with_first = np.zeros(16)
-    for step in range(400):
-        chosen = who(bucket(sketches, step))
-        if 0 in chosen:
-            with_first[chosen] += 1
-    # Of 200 batches with sketch 0, another is in each with p = 7/15: five deviations are 35.
-    assert with_first[0] == 200
-    assert np.abs(with_first[1:] - 200 * 7 / 15).max() < 36
-
-
-def test_bucketed_batches_are_functions_of_seed_and_step_in_any_order():
-    augment = dict(random_scale_factor=0.2, augment_stroke_prob=0.3)
-    steps = range(3 * GROUP_BATCHES)
-    forward = [bucket(varied(200), step, **augment) for step in steps]
-    sketches = varied(200)
-    for step in reversed(steps):
-        for one, other in zip(forward[step], bucket(sketches, step, **augment), strict=True):
-            np.testing.assert_array_equal(one, other)
-    large = 2**62 + 1
-    pairs = [(0, 3), (3, 0), (1, 3), (0, 3 + large), (2**63 - 1, 3), (0, 2**63 - 1)]
-    drawn = {tuple(who(bucket(sketches, step, seed=seed))) for seed, step in pairs}
-    assert len(drawn) == len(pairs)
-
-
-def test_bucketed_batches_are_padded_to_their_longest_and_an_end_row():
+def test_padded_to_the_longest_and_an_end_row():
     sketches, padded = varied(200), set()
-    for step in range(GROUP_BATCHES):
-        plain, batch = bucket(sketches, step), bucket(sketches, step, augment_stroke_prob=0.5)
-        assert who(plain) == who(batch)  # chosen before augmentation
-        for each in (plain, batch):
-            assert each.strokes.shape == (8, each.lengths.max() + 2, 5)
-            real = np.arange(each.strokes.shape[1] - 1) < each.lengths[:, None]
-            np.testing.assert_array_equal(each.strokes[:, 1:, 4] == 0, real)
-            assert (each.strokes[:, -1] == strokes.END_TOKEN).all()
-            padded.add(each.strokes.shape[1])
-        assert batch.lengths.max() <= plain.lengths.max()
-    assert max(padded) == 40 + 2 and len(padded) > 10  # one as long as max_seq_len has it too
+    for step in range(16):
+        batch = to_longest(sketches, step, augment_stroke_prob=0.5)
+        assert batch.strokes.shape == (8, batch.lengths.max() + 2, 5)
+        real = np.arange(batch.strokes.shape[1] - 1) < batch.lengths[:, None]
+        np.testing.assert_array_equal(batch.strokes[:, 1:, 4] == 0, real)
+        assert (batch.strokes[:, -1] == strokes.END_TOKEN).all()
+        padded.add(batch.strokes.shape[1])
+    assert len(padded) > 3
+    whole = to_longest(varied(8), 0)
+    assert whole.strokes.shape[1] == 40 + 2  # one as long as max_seq_len has an end row too
 
 
-def test_bucketed_batches_hold_what_others_do():
-    """All but the padding: the sketch, its units and its augmentation."""
-    sketches = varied(8)
+def test_padded_to_the_longest_the_batch_is_the_same():
+    sketches = varied(200)
     for changes in ({}, dict(normalizing_factor=2.0, random_scale_factor=0.2)):
-        batch = bucket(sketches, 4, **changes)
-        plain = bucket(sketches, 4, bucket_by_length=False, **changes)
+        batch = to_longest(sketches, 4, **changes)
+        plain = to_longest(sketches, 4, to_longest=False, **changes)
         np.testing.assert_array_equal(batch.lengths, plain.lengths)
-        np.testing.assert_array_equal(batch.strokes[:, :41], plain.strokes)
+        rows = min(batch.strokes.shape[1], 41)
+        np.testing.assert_array_equal(batch.strokes[:, :rows], plain.strokes[:, :rows])
 
 
-@pytest.mark.parametrize("count", [1, 7, 8])
-def test_a_set_of_no_more_than_a_batch_is_used_whole_when_bucketed_too(count):
-    orders = set()
-    for step in range(40):
-        batch = bucket(numbered(count), step)
-        assert sorted(who(batch)) == list(range(count))
-        assert batch.strokes.shape[1] == min(count, 6) + 2
-        orders.add(tuple(who(batch)))
-    assert len(orders) > 30 or count == 1
-
-
-def test_a_set_of_less_than_two_batches_is_drawn_from_uniformly():
-    counts = np.zeros(12)
-    for step in range(600):
-        chosen = who(bucket(varied(12), step))
-        assert len(set(chosen)) == 8
-        counts[chosen] += 1
-    assert np.abs(counts - 400).max() < 58  # five standard deviations
-
-
-def test_a_bucketed_sketch_that_is_too_long_is_refused():
+def test_a_sketch_that_is_too_long_is_refused_however_padded():
     with pytest.raises(ValueError, match="40 points exceeds max_seq_len 39"):
-        for step in range(GROUP_BATCHES):
-            bucket(varied(60), step, max_seq_len=39)
+        to_longest(varied(8), 0, max_seq_len=39)
 
 
 # ------------------------------------------------------------------------------- made_ahead
@@ -388,21 +305,3 @@ def test_real_sheep(shared):
     np.testing.assert_array_equal(batch.strokes[..., 2:].sum(axis=-1), 1)
     offsets = batch.strokes[:, 1:, :2][batch.strokes[:, 1:, 4] == 0]
     assert offsets.std() == pytest.approx(1.0, abs=0.25)
-
-
-def test_buckets_of_real_sheep(shared):
-    data = load_data_set("aaron_sheep.npz", shared / "data", report=lambda line: None)
-    rows = [
-        training_batch(
-            data.train,
-            step,
-            seed=0,
-            batch_size=100,
-            max_seq_len=data.max_seq_len,
-            normalizing_factor=data.normalizing_factor,
-            bucket_by_length=True,
-        ).strokes.shape[1]
-        - 1
-        for step in range(4 * GROUP_BATCHES)
-    ]
-    assert np.mean(rows) == pytest.approx(133, abs=2)  # the comment at GROUP_BATCHES

@@ -584,6 +584,58 @@ def test_mixed_precision_rounds_products_of_training_alone(cell):
     assert {v.dtype for v in mixed.variables if "seed" not in v.path} == {"float32"}
 
 
+@every_cell
+@conditional_or_not
+def test_bucketed_losses_are_the_usual_ones_but_for_end_rows(cell, conditional):
+    """The pen loss of a sketch's first end row is there, that of the others is not."""
+    changes = dict(enc_model=cell, dec_model=cell, conditional=conditional, scale=0.0)
+    usual = make(**changes)
+    bucketed = SketchRNN(usual.hparams, bucket_by_length=True)
+    for theirs, ours in zip(usual.variables, bucketed.variables, strict=True):
+        ours.assign(theirs)
+    strokes, lengths = batch_of(8, 9, lengths=[3, 9, 1, 8, 8, 2, 5, 8])
+    rows = tf.constant(12)
+    expected = usual(strokes, lengths, training=True, rows=rows)
+    for padded in (strokes, strokes.numpy()[:, : int(tf.reduce_max(lengths)) + 1]):
+        found = bucketed(padded, lengths, training=True, rows=rows)
+        assert_close(found.masked_reconstruction, expected.masked_reconstruction)
+        assert_close(found.kl, expected.kl)
+        inputs, target = strokes[:, :-1], strokes[:, 1:]
+        z = usual.encoder(target, lengths)[0] if conditional else None
+        _, pen = losses.point_losses(usual.decoder(inputs, z), target)
+        further = np.arange(9) > lengths.numpy()[:, None]
+        left_out = (pen * further).numpy().sum(axis=1) / 12
+        assert left_out.max() > 0.1
+        assert_close(found.reconstruction, expected.reconstruction - left_out)
+    for ours, theirs in zip(
+        bucketed(strokes, lengths, rows=rows), usual(strokes, lengths, rows=rows), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)  # evaluation is as ever
+
+
+@every_cell
+def test_bucketed_gradients_are_those_of_its_losses(cell):
+    """The usual model's, when the loss leaves out the same end rows."""
+    changes = dict(enc_model=cell, dec_model=cell, scale=0.0)
+    usual = make(**changes)
+    bucketed = SketchRNN(usual.hparams, bucket_by_length=True)
+    for theirs, ours in zip(usual.variables, bucketed.variables, strict=True):
+        ours.assign(theirs)
+    strokes, lengths = batch_of(6, 7, lengths=[3, 7, 1, 6, 6, 2])
+    target = strokes[:, 1:]
+    counted = tf.cast(tf.range(7)[None] <= lengths[:, None], tf.float32)
+    with tf.GradientTape() as tape:
+        mu, presig = usual.encoder(target, lengths, training=True)
+        offset, pen = losses.point_losses(usual.decoder(strokes[:, :-1], mu, training=True), target)
+        expected = tf.reduce_mean((offset + pen) * counted)
+        expected += tf.reduce_mean(losses.kl_divergence(mu, presig))
+    theirs = tape.gradient(expected, [v.value for v in usual.trainable_variables])
+    cost, ours = gradients_of(bucketed, strokes, lengths)
+    assert_close(cost, expected)
+    for found, gradient in zip(ours, theirs, strict=True):
+        assert_close(found, gradient, 1e-5 * np.abs(gradient).max() + 1e-8)
+
+
 @keras.saving.register_keras_serializable(package="tests")
 class Leaky(keras.layers.Layer):
     """A cell as a user would write one: h' = h/2 + tanh([x, h]·kernel)/2."""

@@ -223,6 +223,43 @@ def test_fast_both_ways_have_the_values_and_gradients_of_two_plain_runs(name, dr
     assert (found[1][0].numpy()[beyond] == 0).all()  # points after the end have no gradient
 
 
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("name", CELLS)
+def test_fast_run_to_lengths_has_the_values_and_gradients_of_the_plain_one(name, dropout, lengths):
+    lengths = tf.constant(LENGTHS[lengths])
+    cell = make_cell(name, WIDTH + CONSTANT)
+    x, mask = random_tensor(TIME, 5, WIDTH), masks_for(dropout, 5, 1)
+    constant = random_tensor(5, CONSTANT)
+    state = [0.5 * random_tensor(5, size) for size in cell.state_size]
+    sources = [x, constant, *state, *values_of([cell])]
+    arguments = dict(constant=constant, lengths=lengths, keep_mask=mask)
+
+    def plain():
+        outputs, last = recurrence._plain(cell, x, state, **arguments)
+        has_point = tf.range(TIME)[:, None] < lengths
+        return tf.boolean_mask(outputs, has_point), last
+
+    fast = results_and_gradients(lambda: recurrence.run(cell, x, state, **arguments), sources)
+    assert fast[0][0].shape == (sum(lengths.numpy()), UNITS)
+    assert_same(fast, results_and_gradients(plain, sources))
+
+
+def test_rows_stand_point_by_point_and_are_summed_by_sketch():
+    lengths = tf.constant([3, 2, 2, 0])
+    values = tf.constant(np.arange(16.0).reshape(4, 4))  # time, batch
+    np.testing.assert_array_equal(recurrence.rows(values, lengths), [0, 1, 2, 4, 5, 6, 8])
+    sums = recurrence.per_sketch(recurrence.rows(values, lengths), lengths)
+    np.testing.assert_array_equal(sums, [0 + 4 + 8, 1 + 5, 2 + 6, 0])
+
+
+def test_a_cell_of_any_kind_runs_to_lengths():
+    lengths = tf.constant([4, 2, 1])
+    outputs, (number, _) = recurrence.run(Digits(), INPUTS, start(3), lengths=lengths)
+    np.testing.assert_array_equal(number[:, 0], [4321, 12, 1])
+    np.testing.assert_array_equal(outputs[:, 0], [-4, -1, -1, -43, -12, -432, -4321])
+
+
 def test_fast_runs_the_same_without_a_graph():
     cell = make_cell("lstm", WIDTH)
     x, state = random_tensor(TIME, 3, WIDTH), [random_tensor(3, UNITS) for _ in range(2)]

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorflow.python.framework import config as tensorflow_config
 from tripwire import FILE_OPERATIONS, Killed, Tripwire
 
-from magenta_sketch import losses, training
+from magenta_sketch import training
 from magenta_sketch._backend import tf
 from magenta_sketch.batches import training_batch
 from magenta_sketch.checkpoints import Checkpoints, RunError, RunFolder, RunInfo, saved_steps
@@ -311,7 +311,7 @@ def batch_of(bench, step, **changes):
         normalizing_factor=info.normalizing_factor,
         random_scale_factor=HPARAMS.random_scale_factor,
         augment_stroke_prob=HPARAMS.augment_stroke_prob,
-        bucket_by_length=info.bucket_by_length,
+        to_longest=info.bucket_by_length,
     )
 
 
@@ -409,33 +409,6 @@ class interrupted_at:
         return self.then(*args)
 
 
-def test_losses_of_a_bucketed_batch_are_those_padded_to_max_seq_len(bench):
-    """But for the pen loss at the further end rows, which are not there."""
-    model = SketchRNN(HPARAMS.replace(scale=0.0), seed=3)
-    rows, points = bench.info.max_seq_len, 0
-    for step in range(5):
-        batch = batch_of(bench, step, bucket_by_length=True)
-        own = batch.strokes.shape[1] - 1
-        padded = np.zeros((len(batch.strokes), max(rows, own) + 1, 5), np.float32)
-        padded[..., 4] = 1
-        padded[:, : own + 1] = batch.strokes
-        short = model(batch.strokes, batch.lengths, rows=tf.constant(rows))
-        long = model(padded, batch.lengths, rows=tf.constant(rows))
-        np.testing.assert_allclose(
-            short.masked_reconstruction, long.masked_reconstruction, rtol=2e-6
-        )
-        np.testing.assert_allclose(short.kl, long.kl, rtol=2e-6)
-        target = padded[:, 1:]
-        mu, _ = model.encoder(target, batch.lengths)
-        _, pen = losses.point_losses(model.decoder(padded[:, :-1], mu), target)
-        further = tf.reduce_sum(pen[:, own:], axis=1) / rows
-        np.testing.assert_allclose(
-            long.reconstruction - short.reconstruction, further, rtol=1e-4, atol=1e-6
-        )
-        points += pen[:, own:].shape[1]
-    assert points > 10
-
-
 def test_one_compiled_step_takes_batches_of_all_sizes(bench):
     step = TrainStep(SketchRNN(bench.info.hparams, seed=1))
     results = []
@@ -461,6 +434,7 @@ def test_a_mode_of_the_run_reaches_its_steps(bench, tmp_path, mode):
     before = [v.numpy() for v in default.model.trainable_variables]
     trainer = Trainer(folders[1], dataclasses.replace(bench.info, **{mode: True}), bench.data)
     assert trainer.model.mixed_precision == (mode == "mixed_precision")
+    assert trainer.model.bucket_by_length == (mode == "bucket_by_length")
     go(trainer, 2)
     after = [v.numpy() for v in trainer.model.trainable_variables]
     assert {value.dtype for value in after} == {np.dtype(np.float32)}
