@@ -102,8 +102,9 @@ def main() -> int:
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
     from magenta_sketch import runs
     from magenta_sketch.checkpoints import RunFolder
-    from magenta_sketch.training import make_deterministic
+    from magenta_sketch.training import make_deterministic, use_threads
 
+    use_threads()
     make_deterministic()
     folder = RunFolder(FLAGS.log_root)
     if FLAGS.resume_training:

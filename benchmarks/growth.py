@@ -37,11 +37,14 @@ def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float
 
 
 def main() -> None:
+    from magenta_sketch.training import use_threads
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cell", choices=CELLS, default="lstm")
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    peak = measure.matmul_peak()
+    peak = measure.peak_by_itself()
+    use_threads()
     print(f"{measure.machine()}; matrix-product peak: float32 {peak:.0f} GFLOP/s\n")
     rows = []
     for name, values in VALUES.items():

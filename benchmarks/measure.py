@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +21,19 @@ def matmul_peak(dtype: str = "float32", size: int = 2048, runs: int = 10) -> flo
     # On a CPU an eager operation has finished when it returns.
     seconds = min(repeat(lambda: tf.matmul(matrix, matrix), runs))
     return 2 * size**3 / seconds / 1e9
+
+
+def peak_by_itself(dtype: str = "float32") -> float:
+    """`matmul_peak` of a process of its own, with TensorFlow's threads as they are by default."""
+    code = f"import measure; print(measure.matmul_peak({dtype!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])
 
 
 def repeat(function: Callable[[], object], times: int) -> list[float]:

@@ -40,10 +40,12 @@ def serve(cell: str, mode: str, data_dir: str) -> None:
     from magenta_sketch.datasets import load_data_set
     from magenta_sketch.hparams import HParams
     from magenta_sketch.model import SketchRNN, seed_table
-    from magenta_sketch.training import TrainStep
+    from magenta_sketch.training import TrainStep, use_threads
 
     if mode == "plain":
         use_plain_loop()
+    else:
+        use_threads()
     bucket = mode in ("bucket_by_length", "both")
     hparams = HParams(**CELLS[cell])
     data = load_data_set(["aaron_sheep.npz"], data_dir, report=lambda line: None)
@@ -147,7 +149,7 @@ def main() -> None:
         serve(*arguments.serve.split(","), arguments.data_dir)
         return
     modes = ["plain", *(m for m in arguments.modes.split(",") if m != "plain")]
-    peaks = {dtype: measure.matmul_peak(dtype) for dtype in ("float32", "bfloat16")}
+    peaks = {dtype: measure.peak_by_itself(dtype) for dtype in ("float32", "bfloat16")}
     print(f"{measure.machine()}; matrix-product peak: ", end="")
     print(", ".join(f"{dtype} {peak:.0f} GFLOP/s" for dtype, peak in peaks.items()) + "\n")
     headers = ["cell and mode", "s a step", "quartiles", "ratio", "quartiles"]

@@ -151,9 +151,15 @@ def keep_mask(
     """
     if keep_prob >= 1.0:
         return None
-    # A named algorithm, because the default one may differ from device to device.
-    uniform = tf.random.stateless_uniform(shape, seed, alg="philox")
-    return tf.cast(uniform < keep_prob, dtype) / tf.cast(keep_prob, dtype)
+    # 16 random bits decide, which is fine enough for a probability and two draws a number. A named
+    # algorithm, because the default one may differ from device to device.
+    count = tf.reduce_prod(tf.convert_to_tensor(shape))
+    words = tf.random.stateless_uniform(
+        [(count + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    bits = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:count], shape)
+    kept = bits < max(1, round(keep_prob * 2**16))
+    return tf.where(kept, tf.constant(1.0 / keep_prob, dtype), tf.constant(0.0, dtype))
 
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")

@@ -26,6 +26,7 @@ from magenta_sketch.hparams import HParams
 from magenta_sketch.journal import Journal, read_history
 from magenta_sketch.model import SketchRNN, seed_table
 from magenta_sketch.training import (
+    PARTS,
     Evaluation,
     Evaluator,
     Interrupted,
@@ -409,18 +410,54 @@ class interrupted_at:
         return self.then(*args)
 
 
+@pytest.mark.parametrize("count", [8, 9, 21])
+@pytest.mark.parametrize("modes", [{}, dict(bucket_by_length=True)])
+def test_a_batch_in_parts_is_the_batch(bench, count, modes):
+    hparams = HPARAMS.replace(scale=0.0, use_recurrent_dropout=False, use_input_dropout=False)
+    hparams = hparams.replace(use_output_dropout=False, kl_tolerance=0.01)
+    results = []
+    for parts in (1, PARTS):
+        model = SketchRNN(hparams, seed=1, **modes)
+        step, evaluate = TrainStep(model), Evaluator(model)
+        batch = training_batch(
+            bench.data.train,
+            0,
+            seed=0,
+            batch_size=count,
+            max_seq_len=bench.info.max_seq_len,
+            normalizing_factor=bench.info.normalizing_factor,
+        )
+        sums = evaluate._by_parts[parts](*batch, seed_table(0, 0))
+        rates = tf.constant(0.01), tf.constant(0.5), tf.constant(30)
+        found = step._by_parts[parts](*batch, seed_table(0, 0), *rates)
+        after = [v.numpy() for v in model.trainable_variables]
+        results.append([[float(x) for x in (*found[:3], *sums)], after])
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5, atol=1e-6)
+    for whole, parted in zip(results[0][1], results[1][1], strict=True):
+        # Adam divides by a gradient's own size, so that rounding shows where that is tiny.
+        assert np.abs(whole - parted).max() < 3e-3
+        assert np.mean(np.abs(whole - parted) > 1e-5) < 0.02
+
+
+def test_the_parts_of_a_batch_drop_and_draw_independently(bench):
+    one, other = training._in_parts(
+        tf.zeros([8, 3, 5]), tf.ones([8], tf.int32), seed_table(0, 0), PARTS
+    )
+    assert not set(one[2].numpy().ravel()) & set(other[2].numpy().ravel())
+
+
 def test_one_compiled_step_takes_batches_of_all_sizes(bench):
     step = TrainStep(SketchRNN(bench.info.hparams, seed=1))
     results = []
-    for number, (count, rows) in enumerate([(8, 20), (8, 23), (3, 21)]):
+    for number, (count, rows) in enumerate([(9, 20), (8, 23), (10, 21)]):
         strokes = np.zeros((count, rows + 1, 5), np.float32)
         strokes[..., 4] = 1
         strokes[:, :2] = [1, 0, 1, 0, 0]
         lengths = np.ones(count, np.int32)
         results.append(step(strokes, lengths, seed_table(1, number), 0.0, 0.0))
-    assert step._compiled.experimental_get_tracing_count() == 1
+    assert step._by_parts[PARTS].experimental_get_tracing_count() == 1
     again = step(strokes, lengths, seed_table(1, number), 0.0, 0.0, 42)
-    assert step._compiled.experimental_get_tracing_count() == 1
+    assert step._by_parts[PARTS].experimental_get_tracing_count() == 1
     # Twice the rows to divide by, and half the loss; given none, it is the padded length.
     assert float(again.cost) == pytest.approx(float(results[-1].cost) / 2, rel=1e-5)
 
