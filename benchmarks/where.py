@@ -1,0 +1,95 @@
+"""Where the time of a training step goes: TensorFlow's operations, summed by kind.
+
+    python benchmarks/where.py --cell=hyper --mode=both
+
+Thread time, of which each core has as much as the step takes; a step of full default size on
+made-up sketches with the lengths of aaron_sheep's (mean 125 of 250).
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import tempfile
+from pathlib import Path
+
+import measure
+import numpy as np
+from training_step import CELLS, MODES, needed
+
+KINDS = {
+    "matrix products": ("MatMul",),
+    "element by element": (
+        "Mul AddV2 Add Sub Sigmoid Tanh SigmoidGrad TanhGrad Square SquaredDifference Rsqrt Neg "
+        "Exp Softplus Cast Select SelectV2 Less AddN Log Maximum Minimum RealDiv"
+    ).split(),
+    "sums and means": "Sum Mean Max Min All Prod Cumsum UnsortedSegmentSum".split(),
+    "copies": (
+        "ConcatV2 Pack Split StridedSlice Slice Transpose Unpack Pad TensorListConcatV2 "
+        "TensorListStack TensorListFromTensor GatherV2 Tile StridedSliceGrad Reshape"
+    ).split(),
+    "random numbers": ("StatelessRandomUniformFullIntV2", "StatelessRandomNormalV2"),
+}
+
+
+def kind_of(operation: str) -> str:
+    for kind, names in KINDS.items():
+        if operation in names or (kind == "matrix products" and "MatMul" in operation):
+            return kind
+    return "other"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cell", choices=CELLS, default="hyper")
+    parser.add_argument("--mode", choices=MODES[1:], default="both")
+    arguments = parser.parse_args()
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    from magenta_sketch._backend import tf
+    from magenta_sketch.hparams import HParams
+    from magenta_sketch.model import SketchRNN, seed_table
+    from magenta_sketch.training import TrainStep, use_threads
+
+    peak = measure.peak_by_itself("bfloat16" if arguments.mode != "default" else "float32")
+    use_threads()
+    hparams, bucket = HParams(**CELLS[arguments.cell]), arguments.mode in MODES[3:]
+    mixed = arguments.mode in ("mixed_precision", "both")
+    step = TrainStep(SketchRNN(hparams, mixed_precision=mixed, bucket_by_length=bucket))
+    random = np.random.default_rng(0)
+    lengths = random.integers(10, 241, hparams.batch_size)
+    strokes = np.zeros((hparams.batch_size, 251, 5), "float32")
+    drawn = np.arange(251) <= lengths[:, None]
+    strokes[..., :2] = random.normal(size=(*drawn.shape, 2)) * drawn[..., None]
+    strokes[..., 2], strokes[..., 4] = drawn, ~drawn
+
+    def once():
+        float(step(strokes, lengths, seed_table(0, 0), 1e-4, 0.01).cost)
+
+    plain = measure.summary(measure.repeat(once, 5))[0]
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        once()
+        tf.profiler.experimental.stop()
+        space = xplane_pb2.XSpace()
+        space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    sums = collections.Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                name = plane.event_metadata[event.metadata_id].name
+                if ":" in name and not name.startswith("$"):  # an operation: its name and its type
+                    sums[kind_of(name.rsplit(":", 1)[1])] += event.duration_ps / 1e12
+    operations = needed(hparams, lengths, lengths + 1 if bucket else 250) / 1e9
+    print(f"{measure.machine()}; peak of products {peak:.0f} GFLOP/s\n")
+    print(
+        f"{arguments.cell}, {arguments.mode}: {plain:.2f} s a step; its {operations:.0f} GFLOP of"
+    )
+    print(f"products at the peak: {operations / peak:.2f} s. Thread time of operations:\n")
+    total = sum(sums.values())
+    rows = [[kind, f"{s:.2f}", f"{100 * s / total:.0f} %"] for kind, s in sums.most_common()]
+    measure.table(["", "s", "of all"], rows)
+
+
+if __name__ == "__main__":
+    main()
