@@ -32,11 +32,11 @@ KINDS = {
 }
 
 
-def kind_of(operation: str) -> str:
+def kind_of(operation: str) -> str | None:
     for kind, names in KINDS.items():
         if operation in names or (kind == "matrix products" and "MatMul" in operation):
             return kind
-    return "other"
+    return None
 
 
 def main() -> None:
@@ -78,8 +78,11 @@ def main() -> None:
         for line in plane.lines:
             for event in line.events:
                 name = plane.event_metadata[event.metadata_id].name
-                if ":" in name and not name.startswith("$"):  # an operation: its name and its type
-                    sums[kind_of(name.rsplit(":", 1)[1])] += event.duration_ps / 1e12
+                # An operation is told with its name and its type. Loops and calls, which hold
+                # others, are of no kind.
+                kind = kind_of(name.rsplit(":", 1)[1]) if ":" in name else None
+                if kind is not None:
+                    sums[kind] += event.duration_ps / 1e12
     operations = needed(hparams, lengths, lengths + 1 if bucket else 250) / 1e9
     print(f"{measure.machine()}; peak of products {peak:.0f} GFLOP/s\n")
     print(
