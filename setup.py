@@ -33,10 +33,11 @@ setup(
         "tensorflow>=2.18",
         "tqdm>=4.66",
     ],
-    extras_require={"test": ["pytest>=8"]},
+    extras_require={"test": ["hypothesis>=6", "pytest>=8"]},
     entry_points={
         "console_scripts": [
             "sketch_rnn_train = sketch_rnn_train:run",
+            "sketch_rnn_convert = magenta_sketch.commands.convert:run",
             "sketch_rnn_draw = magenta_sketch.commands.draw:run",
         ]
     },

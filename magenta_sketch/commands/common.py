@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
@@ -42,25 +42,45 @@ def new_flags() -> flags.FlagValues:
     return values
 
 
-def run_program(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int]) -> int:
-    """Parse ``sys.argv`` into ``values`` and call ``main``; the program's exit status.
+def run_program(
+    name: str,
+    doc: str,
+    values: flags.FlagValues,
+    main: Callable[..., int],
+    *,
+    arguments: Sequence[str] | None = None,
+    takes_files: bool = False,
+) -> int:
+    """Parse the command line into ``values`` and call ``main``; the program's exit status.
 
     A user's mistake (a flag, a file, a hyperparameter) ends in one line on standard error and
     status 2; something that broke the work off in status 1.
+
+    Args:
+      arguments: what follows the program's name; None takes it from ``sys.argv``.
+      takes_files: whether ``main`` takes what is not a flag, as a list of strings.
     """
     _mend_standard_streams()
     try:
-        return _run(name, doc, values, main)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        return _run(name, doc, values, main, [name, *arguments], takes_files)
     finally:
         _flush_output()
 
 
-def _run(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int]) -> int:
+def _run(
+    name: str,
+    doc: str,
+    values: flags.FlagValues,
+    main: Callable[..., int],
+    arguments: list[str],
+    takes_files: bool,
+) -> int:
     try:
-        rest = values(sys.argv)[1:]
+        rest = values(arguments)[1:]
     except (flags.Error, UnicodeError) as error:
         return _fail(name, str(error).removeprefix("ERROR:: "), 2)  # absl's, of a flag file
-    if rest and not values.help:
+    if rest and not takes_files and not values.help:
         return _fail(name, f"what is {rest[0]!r}? All settings are flags: --name=value.", 2)
     if values.verbose_tensorflow:
         os.environ["MAGENTA_SKETCH_VERBOSE"] = "1"
@@ -70,7 +90,7 @@ def _run(name: str, doc: str, values: flags.FlagValues, main: Callable[[], int])
         if values.help:
             print(f"{doc.strip()}\n\n{_flag_help(values)}")
             return 0
-        return main()
+        return main(rest) if takes_files else main()
     except KeyboardInterrupt:
         return _fail(name, "interrupted.", 130)
     except BrokenPipeError:
@@ -114,7 +134,7 @@ def _status(error: Exception) -> int | None:
     """Exit status of an error that is a user's or the machine's; None for one of ours."""
     # By name, so that asking does not import TensorFlow.
     statuses = {"UsageError": 2, "HParamsError": 2, "DataError": 2, "BackendError": 2}
-    statuses |= {"RunError": 1}
+    statuses |= {"ModelFileError": 2, "RunError": 1}
     for kind in type(error).__mro__:
         if kind.__module__.startswith("magenta_sketch") and kind.__name__ in statuses:
             return statuses[kind.__name__]
