@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,9 @@ from magenta_sketch.datasets.sketch_set import DataError
 from magenta_sketch.datasets.spool import KEY_DECIDES, ClassSpool, Entry, Spool
 from magenta_sketch.files import replacing
 from magenta_sketch.strokes import from_polylines
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["Options", "build", "file_name"]
 
@@ -104,16 +108,20 @@ def build(
         report(credit)
     with _work_folder(out) as folder:
         collection = _Collection(out, options, Spool(folder))
-        with _writing(out), _Progress(sources) as progress:
+        size = sum(source.size for source in sources)
+        with _writing(out), _progress("reading", size, unit="B", unit_scale=True) as bar:
             for source in sources:
-                collection.read(source, progress)
+                collection.read(source, bar.update)
             collection.spool.flush()
         chosen = {name: collection.choose(name) for name in sorted(collection.spool.classes)}
         for line in collection.skips.lines():
             report(line)
-        for name, masks in chosen.items():
-            collection.check(name, masks)
-        return [collection.write(name, masks, report) for name, masks in chosen.items()]
+        collection.check(chosen)
+        sketches = sum(int(np.count_nonzero(mask)) for masks in chosen.values() for mask in masks)
+        with _progress("writing", sketches, unit="sketch") as bar:
+            return [
+                collection.write(name, masks, report, bar.update) for name, masks in chosen.items()
+            ]
 
 
 def file_name(name: str) -> str:
@@ -164,10 +172,10 @@ class _Collection:
         self._places: list[str] = []  # the drawings' files, numbered
         self._sources: dict[str, list[Source]] = defaultdict(list)  # class -> where it is from
 
-    def read(self, source: Source, progress: _Progress) -> None:
+    def read(self, source: Source, advance: Callable[[int], None]) -> None:
         """Adds a source's drawings to the spool."""
         before, kept = self.skips.counts.total(), 0
-        for item in source.read(progress.advance):
+        for item in source.read(advance):
             skipped = item if isinstance(item, Skipped) else self._add(item, source)
             if skipped is not None:
                 self.skips.add(skipped)
@@ -249,9 +257,7 @@ class _Collection:
         spool = self.spool.classes[name]
         keep = self._first_of_each(spool)
         places = spool.column("place")
-        splits = spool.column("split")
-        by_key = splits == KEY_DECIDES
-        splits[by_key] = splitting.splits_of(places[by_key], self.options.parts)
+        splits = _splits(spool, self.options.parts)
         masks = []
         for number, split in enumerate(SPLITS):
             mask = keep & (splits == number)
@@ -276,33 +282,45 @@ class _Collection:
             self.skips.count(reason, max(0, len(again) - NAMED))
         return keep
 
-    def check(self, name: str, masks: list[NDArray[np.bool_]]) -> None:
-        """Raises DataError when a split is empty or too large."""
-        spool = self.spool.classes[name]
-        counts = [int(np.count_nonzero(mask)) for mask in masks]
-        told = ", ".join(f"{split} {n:,}" for split, n in zip(SPLITS, counts, strict=True))
-        if not all(counts):
-            usable = np.any(masks, axis=0)
-            places, fixed = spool.column("place"), spool.column("split") != KEY_DECIDES
-            shares = splitting.suggestion(places[usable], fixed[usable])
-            advice = (
-                "it has too few drawings"
-                if shares is None
-                else f"give larger shares, such as --shares={','.join(map(str, shares))}"
-            )
+    def check(self, chosen: dict[str, list[NDArray[np.bool_]]]) -> None:
+        """Raises DataError when a split of a class is empty or too large."""
+        failing = [name for name, masks in chosen.items() if not all(map(np.any, masks))]
+        if failing:
+            counts = _counts_text(chosen[failing[0]])
+            others = f" (and {len(failing) - 1:,} more classes)" if failing[1:] else ""
             raise DataError(
-                f"{name}: {told}, of {sum(counts):,} drawings; no split may be empty: {advice}. "
-                "Nothing was written"
+                f"{failing[0]}{others}: {counts}; no split may be empty: "
+                f"{self._advice(chosen, failing)}. Nothing was written"
             )
-        sizes = spool.column("points") * np.where(self._is_float(spool, masks), 12, 6)
-        for split, mask in zip(SPLITS, masks, strict=True):
-            if sizes[mask].sum(dtype=np.int64) > MAX_SPLIT_BYTES:
-                raise too_large(f"{name}, {split}: {told}; give --counts: else")
+        for name, masks in chosen.items():
+            spool = self.spool.classes[name]
+            sizes = spool.column("points") * np.where(self._is_float(spool, masks), 12, 6)
+            for split, mask in zip(SPLITS, masks, strict=True):
+                if sizes[mask].sum(dtype=np.int64) > MAX_SPLIT_BYTES:
+                    raise too_large(f"{name}, {split}, {np.count_nonzero(mask):,} sketches")
+
+    def _advice(self, chosen: dict[str, list[NDArray[np.bool_]]], failing: list[str]) -> str:
+        """Shares that fill all splits of all classes, or what else to do."""
+
+        def fills(name: str, shares: tuple[int, int, int]) -> bool:
+            spool, usable = self.spool.classes[name], np.any(chosen[name], axis=0)
+            return set(_splits(spool, shares)[usable]) == {0, 1, 2}
+
+        for shares in splitting.LARGER:
+            if all(fills(name, shares) for name in chosen):
+                return f"give larger shares, such as --shares={','.join(map(str, shares))}"
+        return "give larger --shares, or leave out what has too few drawings"
 
     def _is_float(self, spool: ClassSpool, masks: list[NDArray[np.bool_]]) -> bool:
         return bool((spool.column("is_float") & np.any(masks, axis=0)).any())
 
-    def write(self, name: str, masks: list[NDArray[np.bool_]], report: Report) -> Path:
+    def write(
+        self,
+        name: str,
+        masks: list[NDArray[np.bool_]],
+        report: Report,
+        advance: Callable[[int], None],
+    ) -> Path:
         """Writes a class's file, and the text of its licence before it if there is one."""
         path = self.out / f"{name}.npz"
         spool = self.spool.classes[name]
@@ -319,15 +337,12 @@ class _Collection:
             path,
             dtype,
             {
-                split: (int(np.count_nonzero(mask)), spool.sketches(mask, dtype))
+                split: (int(np.count_nonzero(mask)), _told(spool.sketches(mask, dtype), advance))
                 for split, mask in zip(SPLITS, masks, strict=True)
             },
         )
-        counts = ", ".join(
-            f"{split} {np.count_nonzero(mask):,}" for split, mask in zip(SPLITS, masks, strict=True)
-        )
         longest = int(spool.column("points")[np.any(masks, axis=0)].max())
-        report(f"wrote {path}: {counts}; the longest has {longest:,} points")
+        report(f"wrote {path}: {_counts_text(masks)}; the longest has {longest:,} points")
         return path
 
 
@@ -345,6 +360,19 @@ def _sketch(drawing: Drawing, options: Options) -> NDArray[np.float32]:
         spacing = polylines.SPACING if drawing.form == "timed" else None
         lines = polylines.in_pixels(lines, options.pixels, spacing=spacing)
     return from_polylines(lines)
+
+
+def _splits(spool: ClassSpool, shares: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The number of each sketch's split, [count]."""
+    splits = spool.column("split")
+    by_key = splits == KEY_DECIDES
+    splits[by_key] = splitting.splits_of(spool.column("place")[by_key], shares)
+    return splits
+
+
+def _counts_text(masks: list[NDArray[np.bool_]]) -> str:
+    pairs = zip(SPLITS, masks, strict=True)
+    return ", ".join(f"{split} {np.count_nonzero(mask):,}" for split, mask in pairs)
 
 
 def _repeated(values: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -376,31 +404,17 @@ def _lowest(mask: NDArray[np.bool_], places: NDArray[np.uint64], count: int) -> 
     return mask
 
 
-class _Progress:
-    """A bar over the bytes of all sources on a terminal, nothing in a log file."""
+def _progress(what: str, total: int, **settings: object) -> tqdm:
+    from tqdm import tqdm
 
-    def __init__(self, sources: Sequence[Source]):
-        self._total = sum(source.size for source in sources)
+    # disable=None: a bar on a terminal, nothing in a log file.
+    return tqdm(total=total, desc=what, disable=None, leave=False, dynamic_ncols=True, **settings)
 
-    def __enter__(self) -> _Progress:
-        from tqdm import tqdm
 
-        self._bar = tqdm(
-            total=self._total,
-            unit="B",
-            unit_scale=True,
-            desc="reading",
-            disable=None,
-            leave=False,
-            dynamic_ncols=True,
-        )
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-    def advance(self, size: int) -> None:
-        self._bar.update(size)
+def _told(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:
+    for sketch in sketches:
+        yield sketch
+        advance(1)
 
 
 @contextlib.contextmanager

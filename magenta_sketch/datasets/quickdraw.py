@@ -24,7 +24,7 @@ from magenta_sketch.datasets.drawings import Drawing, Skipped, Source
 from magenta_sketch.datasets.npz import SPLITS
 from magenta_sketch.datasets.sketch_set import DataError
 
-__all__ = ["LONGEST_LINE", "SUFFIXES", "read", "source"]
+__all__ = ["LONGEST_LINE", "SUFFIXES", "UnusableError", "read", "source", "strokes_of"]
 
 SUFFIXES = (".ndjson", ".ndjson.gz")
 
@@ -37,7 +37,7 @@ _GZIP = b"\x1f\x8b"
 _EVERY = 128  # lines between reports of progress
 
 
-class _Unusable(Exception):
+class UnusableError(Exception):
     """A line that is no drawing: the reason, and what exactly."""
 
 
@@ -124,21 +124,21 @@ def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skip
         try:
             record = loads(line)
         except JSONDecodeError as error:
-            raise _Unusable("not JSON", str(error)) from None
+            raise UnusableError("not JSON", str(error)) from None
         if type(record) is not dict:
-            raise _Unusable("not a JSON object", repr(record)[:40])
+            raise UnusableError("not a JSON object", repr(record)[:40])
         key = _key(record.get("key_id"))
         name = record.get("word")
         if name is None:
             name = stem
         elif type(name) is not str:
-            raise _Unusable("the word is not text", repr(name)[:40])
+            raise UnusableError("the word is not text", repr(name)[:40])
         split = record.get("split")
         if split is not None and split not in SPLITS:
-            raise _Unusable("the split is not train, valid or test", repr(split)[:40])
+            raise UnusableError("the split is not train, valid or test", repr(split)[:40])
         recognized = record.get("recognized")
-        lines, form = _strokes(record.get("drawing"))
-    except _Unusable as error:
+        lines, form = strokes_of(record.get("drawing"))
+    except UnusableError as error:
         return Skipped(source, number, key, *error.args)
     return Drawing(
         source,
@@ -158,34 +158,41 @@ def _key(value: Any) -> str | None:
     if value is None or value == "":
         return None
     if type(value) is not str:
-        raise _Unusable("key_id is neither text nor a whole number", repr(value)[:40])
+        raise UnusableError("key_id is neither text nor a whole number", repr(value)[:40])
     return value
 
 
-def _strokes(drawing: Any) -> tuple[list[NDArray[np.float64]], str]:
+def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], str]:
+    """Returns the lines [k, 2] of a line's `drawing`, and its form: "timed" or "simplified".
+
+    Strokes without points are left out.
+
+    Raises:
+      UnusableError: it is no drawing.
+    """
     if type(drawing) is not list:
-        raise _Unusable("no drawing")
+        raise UnusableError("no drawing")
     sizes = {len(stroke) if type(stroke) is list else 0 for stroke in drawing}
     if not sizes:
-        raise _Unusable("no strokes")
+        raise UnusableError("no strokes")
     if sizes not in ({2}, {3}):
-        raise _Unusable("its strokes are not all [x, y] or all [x, y, t]")
+        raise UnusableError("its strokes are not all [x, y] or all [x, y, t]")
     xs: list[Any] = []
     ys: list[Any] = []
     ends = [0]
     for index, stroke in enumerate(drawing):
         x, y = stroke[0], stroke[1]
         if type(x) is not list or type(y) is not list:
-            raise _Unusable("a stroke's x or y is not a list", f"stroke {index}")
+            raise UnusableError("a stroke's x or y is not a list", f"stroke {index}")
         if len(x) != len(y):
-            raise _Unusable(
+            raise UnusableError(
                 "x and y are not of one length", f"stroke {index}, {len(x)} and {len(y)}"
             )
         xs += x
         ys += y
         ends.append(len(xs))
     if not xs:
-        raise _Unusable("no points")
+        raise UnusableError("no points")
     points = _numbers(xs, ys)
     lines = [
         points[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True) if end > start
@@ -200,8 +207,8 @@ def _numbers(xs: list[Any], ys: list[Any]) -> NDArray[np.float64]:
     except (ValueError, OverflowError):
         points = np.array(None)
     if points.ndim != 2 or points.dtype.kind not in "iuf":
-        raise _Unusable("a coordinate is not a number")
+        raise UnusableError("a coordinate is not a number")
     points = points.T.astype(np.float64, order="C")
     if not np.abs(points).max() <= LARGEST:
-        raise _Unusable(f"a coordinate is not finite or beyond {LARGEST:,.0f}")
+        raise UnusableError(f"a coordinate is not finite or beyond {LARGEST:,.0f}")
     return points

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SHARES", "place", "split_of", "splits_of", "suggestion"]
+__all__ = ["LARGER", "SHARES", "place", "split_of", "splits_of"]
 
 # Parts of train, valid and test. With these, characters of KanjiVG fall where `kanjivg.build` puts
 # them.
 SHARES = (90, 5, 5)
 
 # What is proposed where a class is too small for the shares asked for.
-_LARGER = ((80, 10, 10), (70, 15, 15), (60, 20, 20), (50, 25, 25), (40, 30, 30), (34, 33, 33))
+LARGER = ((80, 10, 10), (70, 15, 15), (60, 20, 20), (50, 25, 25), (40, 30, 30), (34, 33, 33))
 
 
 def place(key: bytes) -> int:
@@ -40,16 +40,3 @@ def splits_of(places: NDArray, shares: Sequence[int]) -> NDArray[np.uint8]:
     remainders = places % places.dtype.type(sum(shares))
     # Recorded in a test: whoever changes this makes old and new data sets leak into each other.
     return np.select([remainders < valid, remainders < valid + test], [1, 2], 0).astype(np.uint8)
-
-
-def suggestion(places: NDArray, fixed: NDArray[np.bool_]) -> tuple[int, int, int] | None:
-    """Returns shares that fill all three splits, or None.
-
-    Args:
-      places: uint64 [n].
-      fixed: [n], True where the source says the split; these are left out of account.
-    """
-    for shares in _LARGER:
-        if len(np.unique(splits_of(places[~fixed], shares))) == 3:
-            return shares
-    return None
