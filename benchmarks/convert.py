@@ -55,11 +55,12 @@ def run(arguments: list[str]) -> None:
     from magenta_sketch.commands.convert import data
 
     before = measure.peak_memory()
-    began = time.perf_counter()
+    began, started = time.perf_counter(), time.process_time()
     data.main(data.FLAGS(["data", *arguments])[1:])
     seconds = time.perf_counter() - began
     size = Path(arguments[0]).stat().st_size
-    print(f"{seconds:.0f} s, {size / seconds / 1e6:.1f} MB/s")
+    busy = time.process_time() - started
+    print(f"{seconds:.0f} s, {size / seconds / 1e6:.1f} MB/s; {busy:.0f} s of processor time")
     print(f"peak memory {measure.peak_memory():.0f} MiB, of which {before:.0f} before it began")
 
 

@@ -49,7 +49,9 @@ def in_pixels(
     lines = fit(lines)
     if spacing is not None:
         lines = resample(lines, spacing)
-    return whole_pixels([simplify(line, epsilon) for line in lines])
+    # To a millionth first, so that points that are equal and in the middle between two pixels, as
+    # the ends of a circle are, stay equal whatever their last digits are.
+    return whole_pixels([simplify(line, epsilon).round(6) for line in lines])
 
 
 def fit(lines: Lines) -> list[NDArray[np.float64]]:

@@ -33,7 +33,7 @@ PIECES = 64
 
 LARGEST_FILE = 16 << 20  # bytes
 MOST_POINTS = 1_000_000  # of one file, curves flattened
-MOST_ELEMENTS = 100_000  # with all that is used several times
+MOST_ELEMENTS = 20_000  # with all that is used several times
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
@@ -138,19 +138,24 @@ def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
     root = parse_xml(path)
     if _tag(root) != "svg":
         raise ValueError("the document is not SVG")
-    lines, points = [], 0
+    with np.errstate(all="ignore"):  # what overflows is found in the result
+        lines = list(_lines(root))
+    if not lines:
+        raise ValueError("draws nothing")
+    return lines
+
+
+def _lines(root: Element) -> Iterator[NDArray[np.float64]]:
+    points = 0
     for element, place in _shapes(root):
         for line in _outline(element, place.viewport):
             points += len(line)
             if points > MOST_POINTS:
                 raise ValueError(f"over {MOST_POINTS:,} points")
-            with np.errstate(over="ignore", invalid="ignore"):
-                lines.append(line @ place.matrix[:2, :2].T + place.matrix[:2, 2])
-            if not np.abs(lines[-1]).max() < 1e100:  # NaN, too; the sizes of drawings are squared
+            line = line @ place.matrix[:2, :2].T + place.matrix[:2, 2]
+            if not np.abs(line).max() < 1e100:  # NaN, too; the sizes of drawings are squared
                 raise ValueError("a coordinate is not finite or beyond all measure")
-    if not lines:
-        raise ValueError("draws nothing")
-    return lines
+            yield line
 
 
 # Paths
