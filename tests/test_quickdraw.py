@@ -90,7 +90,7 @@ DAMAGED = {
     strokes([[[1], [2]], [[3], [4]]]): "a coordinate is not a number",
     strokes([[1, [2]], [3, 4]]): "a coordinate is not a number",
     strokes([[True, False], [True, True]]): "a coordinate is not a number",
-    strokes([[1, 1e300], [3, 4]]): "a coordinate is not finite or beyond 1,000,000",
+    strokes([[1, 1e300], [3, 4]]): "a coordinate is not finite or beyond 1,000,000,000",
     strokes([[1, -(10**40)], [3, 4]]): "a coordinate is not",
     json.dumps(RAW | {"word": 5}).encode(): "the word is not text",
     json.dumps(RAW | {"key_id": [1]}).encode(): "key_id is neither text nor a whole number",

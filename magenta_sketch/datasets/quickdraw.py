@@ -31,7 +31,7 @@ SUFFIXES = (".ndjson", ".ndjson.gz")
 # Bytes. Twenty seconds of drawing, which is what the game gives, are about 20,000.
 LONGEST_LINE = 4 << 20
 
-LARGEST = 1e6  # of a coordinate, in pixels of somebody's screen
+LARGEST = 1e9  # of a coordinate, in pixels; a sketch of many long moves may go far
 
 _GZIP = b"\x1f\x8b"
 _EVERY = 128  # lines between reports of progress
