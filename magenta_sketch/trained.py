@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import sys
@@ -9,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from magenta_sketch import batches
+from magenta_sketch import batches, interop
 from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, restore_first_whole
+from magenta_sketch.interop.foreign import AdamState
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
 from magenta_sketch.sampling import PointDecoder, Sampler, natural
 
@@ -32,16 +34,30 @@ class TrainedModel:
     Args:
       model: the network.
       info: its hyperparameters (with max_seq_len) and normalizing factor.
+      adam: the optimizer's state by Magenta's names, of a Magenta checkpoint that has it.
+      units_known: whether the normalizing factor is the model's own; if not, as for a Magenta
+        checkpoint, it is 1 and sketches are in model units, see `with_normalizing_factor`.
     """
 
-    def __init__(self, model: SketchRNN, info: RunInfo):
-        self.model, self.info = model, info
+    def __init__(
+        self,
+        model: SketchRNN,
+        info: RunInfo,
+        adam: AdamState | None = None,
+        units_known: bool = True,
+    ):
+        self.model, self.info, self.adam, self.units_known = model, info, adam, units_known
         self._sampler = Sampler(PointDecoder(model.decoder))
         self._encode = tf.function(
             lambda strokes, lengths: model.encoder(strokes, lengths),
             reduce_retracing=True,
             autograph=False,
         )
+
+    def with_normalizing_factor(self, factor: float) -> TrainedModel:
+        """The same network for data with ``factor`` pixel units in a model unit."""
+        info = dataclasses.replace(self.info, normalizing_factor=float(factor))
+        return TrainedModel(self.model, info, self.adam)
 
     @property
     def conditional(self) -> bool:
@@ -141,7 +157,7 @@ class TrainedModel:
         if len(bad):
             row, column = bad[0]
             raise ValueError(f"z must be finite, got {z[row, column]} at z[{row}, {column}].")
-        return self._draw(z, None, temperature, greedy, seed)
+        return self._draw(z, len(z), temperature, greedy, seed)
 
     def sample(
         self, count: int, *, temperature: float = 1.0, greedy: bool = False, seed: int = 0
@@ -171,7 +187,8 @@ class TrainedModel:
         return self.decode(z, temperature=temperature, greedy=greedy, seed=seed)
 
     def _draw(self, z, count, temperature, greedy, seed):
-        count = count if z is None else len(z)
+        if z is not None:
+            z = self.model.decoder_z(tf.constant(z)).numpy()
         drawn = []
         # Once even for no sketches, so that the arguments are checked.
         for part, start in enumerate(range(0, max(count, 1), _AT_ONCE)):
@@ -204,22 +221,32 @@ def load(
     checkpoint: str = "best",
     warn: Callable[[str], None] = _warn,
 ) -> TrainedModel:
-    """The trained model of a run's folder.
+    """The trained model of a run's folder, a Magenta checkpoint or a Sketch-RNN-JS file.
 
     Args:
-      model_dir: the run's --log_root.
-      checkpoint: best (lowest validation cost; the newest if there is none yet, or it is damaged)
-        or newest.
-      warn: called with a line for each damaged checkpoint that is passed over.
+      model_dir: a run's --log_root; a Magenta checkpoint directory (or the prefix of one checkpoint
+        in it, `.../vector-N`), with or without a usable model_config.json; or a Sketch-RNN-JS file,
+        decoder-only or conditional.
+      checkpoint: of a run: best (lowest validation cost; the newest if there is none yet, or it is
+        damaged) or newest.
+      warn: called with a line for each damaged checkpoint that is passed over, and for what the
+        files of another program don't say.
+
+    A Magenta checkpoint does not hold the normalizing factor: its sketches are in model units until
+    `TrainedModel.with_normalizing_factor` gives it (`datasets.load_data_set` computes it).
 
     Raises:
-      RunError: no run there, no checkpoint in it, or none that can be read.
+      RunError: no model there, no checkpoint in it, or none that can be read.
+      ModelFileError: another program's model that can't be read.
     """
     if checkpoint not in ("best", "newest"):
         raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
     folder = RunFolder(model_dir)
+    foreign = None if folder.run.exists() else interop.read(model_dir)
+    if foreign is not None:
+        return _from_foreign(foreign, warn)
     info = folder.read()
-    model = SketchRNN(info.hparams, seed=info.seed)
+    model = SketchRNN(info.hparams, seed=info.seed, tanh_z=info.tanh_z)
     restorer = tf.train.Checkpoint(model=model)
     places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
     damaged = None
@@ -234,3 +261,11 @@ def load(
     if damaged is not None:
         raise damaged
     raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")
+
+
+def _from_foreign(foreign: interop.ForeignModel, warn: Callable[[str], None]) -> TrainedModel:
+    for note in foreign.notes:
+        warn(note)
+    factor = foreign.normalizing_factor
+    info = RunInfo(foreign.hparams, seed=0, normalizing_factor=factor or 1.0, tanh_z=foreign.tanh_z)
+    return TrainedModel(foreign.build(), info, foreign.adam, units_known=factor is not None)
