@@ -35,6 +35,7 @@ from magenta_sketch.files import write_bytes
 from magenta_sketch.hparams import HParams, HParamsError
 from magenta_sketch.model import SketchRNN
 
+ADAM_EPSILON = 1e-8
 KEPT = 3  # newest checkpoints kept, so that a damaged one has a predecessor
 _PREFIX = "checkpoint"
 _SWITCHES = ("mixed_precision", "bucket_by_length", "tanh_z", "init_optimizer")
@@ -261,6 +262,13 @@ def _remove(place: pathlib.Path, folder: pathlib.Path) -> None:
 def _remove_hidden(folder: pathlib.Path) -> None:
     for hidden in folder.glob(".step-*"):
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def new_optimizer(model: SketchRNN) -> keras.optimizers.Adam:
+    """The optimizer of a run, built for ``model``; its learning rate is set at each step."""
+    optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
+    optimizer.build(model.trainable_variables)
+    return optimizer
 
 
 class Checkpoints:

@@ -12,7 +12,14 @@ import numpy as np
 
 from magenta_sketch import batches, interop
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, restore_first_whole
+from magenta_sketch.checkpoints import (
+    RunError,
+    RunFolder,
+    RunInfo,
+    new_optimizer,
+    restore_first_whole,
+)
+from magenta_sketch.interop import adam
 from magenta_sketch.interop.foreign import AdamState
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
 from magenta_sketch.sampling import PointDecoder, Sampler, natural
@@ -34,7 +41,8 @@ class TrainedModel:
     Args:
       model: the network.
       info: its hyperparameters (with max_seq_len) and normalizing factor.
-      adam: the optimizer's state by Magenta's names, of a Magenta checkpoint that has it.
+      adam_state: the optimizer's state by Magenta's names, where it was loaded.
+      step: updates the weights have seen, as far as is known.
       units_known: whether the normalizing factor is the model's own; if not, as for a Magenta
         checkpoint, it is 1 and sketches are in model units, see `with_normalizing_factor`.
     """
@@ -43,10 +51,12 @@ class TrainedModel:
         self,
         model: SketchRNN,
         info: RunInfo,
-        adam: AdamState | None = None,
+        adam_state: AdamState | None = None,
+        step: int = 0,
         units_known: bool = True,
     ):
-        self.model, self.info, self.adam, self.units_known = model, info, adam, units_known
+        self.model, self.info = model, info
+        self.adam, self.step, self.units_known = adam_state, step, units_known
         self._sampler = Sampler(PointDecoder(model.decoder))
         self._encode = tf.function(
             lambda strokes, lengths: model.encoder(strokes, lengths),
@@ -57,7 +67,7 @@ class TrainedModel:
     def with_normalizing_factor(self, factor: float) -> TrainedModel:
         """The same network for data with ``factor`` pixel units in a model unit."""
         info = dataclasses.replace(self.info, normalizing_factor=float(factor))
-        return TrainedModel(self.model, info, self.adam)
+        return TrainedModel(self.model, info, self.adam, self.step)
 
     @property
     def conditional(self) -> bool:
@@ -219,6 +229,7 @@ def load(
     model_dir: str | os.PathLike,
     *,
     checkpoint: str = "best",
+    with_optimizer: bool = False,
     warn: Callable[[str], None] = _warn,
 ) -> TrainedModel:
     """The trained model of a run's folder, a Magenta checkpoint or a Sketch-RNN-JS file.
@@ -229,6 +240,8 @@ def load(
         decoder-only or conditional.
       checkpoint: of a run: best (lowest validation cost; the newest if there is none yet, or it is
         damaged) or newest.
+      with_optimizer: whether to load a run's optimizer too, as `TrainedModel.adam`. That of a
+        Magenta checkpoint is always there.
       warn: called with a line for each damaged checkpoint that is passed over, and for what the
         files of another program don't say.
 
@@ -247,7 +260,10 @@ def load(
         return _from_foreign(foreign, warn)
     info = folder.read()
     model = SketchRNN(info.hparams, seed=info.seed, tanh_z=info.tanh_z)
-    restorer = tf.train.Checkpoint(model=model)
+    step = tf.Variable(0, dtype=tf.int64)
+    optimizer = new_optimizer(model) if with_optimizer else None
+    also = {} if optimizer is None else {"optimizer": optimizer}
+    restorer = tf.train.Checkpoint(model=model, step=step, **also)
     places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
     damaged = None
     for place in places:
@@ -255,7 +271,8 @@ def load(
             if restore_first_whole(restorer, place, warn) is not None:
                 if damaged is not None:
                     warn("warning: took the newest checkpoint in place of the best")
-                return TrainedModel(model, info)
+                state = None if optimizer is None else adam.state_of(model, optimizer)
+                return TrainedModel(model, info, state, int(step))
         except RunError as error:
             damaged = error
     if damaged is not None:
@@ -268,4 +285,5 @@ def _from_foreign(foreign: interop.ForeignModel, warn: Callable[[str], None]) ->
         warn(note)
     factor = foreign.normalizing_factor
     info = RunInfo(foreign.hparams, seed=0, normalizing_factor=factor or 1.0, tanh_z=foreign.tanh_z)
-    return TrainedModel(foreign.build(), info, foreign.adam, units_known=factor is not None)
+    step = foreign.adam.step if foreign.adam else 0
+    return TrainedModel(foreign.build(), info, foreign.adam, step, units_known=factor is not None)

@@ -49,6 +49,7 @@ MAY_IMPORT = {
         "datasets",
         "gallery",
         "hparams",
+        "interop",
         "journal",
         "trained",
         "training",
