@@ -15,7 +15,7 @@ import pathlib
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -169,7 +169,6 @@ def write(
     *,
     step: int,
     adam: AdamState | None = None,
-    overwrite: Callable[[pathlib.Path], bool] = lambda path: False,
 ) -> pathlib.Path:
     """Writes a directory that Magenta's sketch_rnn loads, to draw with or to go on training.
 
@@ -181,7 +180,6 @@ def write(
       hparams: go into `model_config.json`, without those of `NOT_MAGENTAS`.
       step: updates made so far.
       adam: the optimizer's state; zeros when None, from which Adam begins anew.
-      overwrite: asked with the path of a directory that is not empty whether to replace it.
 
     Returns:
       The checkpoint's prefix.
@@ -197,7 +195,7 @@ def write(
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
             "does not: write it as a Sketch-RNN-JS file."
         )
-    if path.exists() and (not path.is_dir() or any(path.iterdir())) and not overwrite(path):
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
     weights = magenta_tf1.to_original(model)
     tensors = dict(weights)
@@ -223,13 +221,7 @@ def write(
         newest = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
         (beside / "checkpoint").write_text(newest, encoding="utf-8")
         (beside / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        if path.exists():
-            old = path.with_name(f"{beside.name}.old")
-            os.rename(path, old)
-            os.rename(beside, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(beside, path)
+        os.rename(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return path / name
