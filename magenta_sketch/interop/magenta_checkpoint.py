@@ -89,7 +89,9 @@ def read(path: str | os.PathLike) -> ForeignModel:
         hparams = hparams_of(origin, weights, given)
     except HParamsError as error:
         raise ModelFileError(f"{prefix.parent / CONFIG}: {error}") from error
-    return ForeignModel(origin, weights, hparams, adam=_adam(variables, weights), notes=notes)
+    step = max(0, int(variables.get(_GLOBAL_STEP, 0)))
+    adam = _adam(variables, weights, step)
+    return ForeignModel(origin, weights, hparams, step=step, adam=adam, notes=notes)
 
 
 def _index(prefix: pathlib.Path) -> pathlib.Path:
@@ -146,17 +148,19 @@ def _lenient(default: Any, value: Any) -> Any:
 
 
 def _adam(
-    variables: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+    variables: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray], step: int
 ) -> AdamState | None:
-    if _GLOBAL_STEP not in variables:
-        return None
     moments = []
     for slot in _SLOTS:
         names = {name: _slot_name(name, slot) for name in weights}
         if not all(name in variables for name in names.values()):
             return None
         moments.append({name: variables[there] for name, there in names.items()})
-    return AdamState(*moments, step=max(0, int(variables[_GLOBAL_STEP])))
+    # The powers say when Adam began anew; they can't say how many updates it has seen since, for
+    # they soon underflow.
+    power = variables.get(magenta_tf1.PREFIX + "beta1_power", 0.0)
+    began_anew = np.isclose(power, _BETAS["beta1_power"])
+    return AdamState(*moments, step=0 if began_anew else step)
 
 
 # Writing

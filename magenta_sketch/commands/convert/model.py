@@ -46,8 +46,8 @@ flags.DEFINE_string(
 flags.DEFINE_float(
     "normalizing_factor",
     None,
-    "Pixel units in a model unit, for a .json made of a Magenta checkpoint, which does not hold it. "
-    "Default: computed from the data.",
+    "Pixel units in a model unit, for a .json made of a Magenta checkpoint, which does not hold "
+    "it. Default: computed from the data.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
