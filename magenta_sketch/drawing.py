@@ -15,7 +15,7 @@ import math
 import os
 import pathlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,9 +24,10 @@ import svgwrite
 from magenta_sketch.files import write_bytes
 from magenta_sketch.strokes import to_polylines
 
-__all__ = ["save_grid", "save_svg", "sketch_to_svg"]
+__all__ = ["save_grid", "save_svg", "sketch_to_pixel_svg", "sketch_to_svg"]
 
 _INK = "#1a1a1a"
+_PALE = "#767676"  # captions: legible, and lighter than the drawings
 _RULE = "#e3e3e3"  # between cells: visible on paper and screen, never taken for a stroke
 _FONT = "Helvetica, Arial, 'Noto Sans', sans-serif"
 _CELL = 160.0
@@ -67,6 +68,37 @@ def sketch_to_svg(
     """
     sketch = _check(stroke3, "the sketch")
     return _grid_document([[sketch]], cell=size, stroke_width=stroke_width, padding=padding)
+
+
+def sketch_to_pixel_svg(stroke3: np.ndarray) -> str:
+    """One sketch as the text of an SVG document whose coordinates are the sketch's own units.
+
+    The first point is at (0, 0), wherever the viewBox around the drawing begins; nothing is scaled
+    or rounded. Positions are sums of offsets in float64, written so that they read back as the same
+    float64: whole offsets come back exactly from their differences. The pen's width is 1/100 of the
+    longer side, at least 1/2.
+
+    Args:
+      stroke3: [n, 3] rows (dx, dy, lift); n may be 0, which gives an empty white square.
+
+    Returns:
+      The document, with an XML declaration, as large as the drawing and a margin of 4 pens.
+
+    Raises:
+      ValueError: stroke3 is not [n, 3] or holds a number that is not finite.
+    """
+    sketch = _check(stroke3, "the sketch")
+    pen = max(float(sketch.extent.max()) / 100, 0.5)
+    margin = 4 * pen
+    x, y = (_round(value, 2) for value in sketch.center - sketch.extent / 2 - margin)
+    width, height = (_round(value, 2) for value in sketch.extent + 2 * margin)
+    drawing = svgwrite.Drawing(size=(width, height), profile="full", debug=True)
+    drawing.viewbox(x, y, width, height)
+    drawing["style"] = "background: white"  # no shape, which a reader could take for a stroke
+    ink = _pen(drawing, pen)
+    ink.add(_sketch_group(drawing, sketch.polylines, _exact))
+    drawing.add(ink)
+    return _document(drawing)
 
 
 def save_svg(
@@ -123,6 +155,7 @@ def save_grid(
     column_titles: Sequence[str] | None = None,
     row_titles: Sequence[str] | None = None,
     title: str | None = None,
+    captions: Sequence[Sequence[str]] | None = None,
     cell: float = _CELL,
     stroke_width: float | None = None,
     shared_scale: bool = False,
@@ -136,6 +169,7 @@ def save_grid(
         with an ellipsis and stays whole as the tooltip.
       row_titles: at most one for each row, to the left of it.
       title: above everything.
+      captions: a line of small text below each sketch, row by row as `rows`; "" for none.
       cell, stroke_width, shared_scale: as in save_svg.
 
     Raises:
@@ -155,6 +189,8 @@ def save_grid(
     for name, titles, limit in (
         ("column_titles", column_titles, columns),
         ("row_titles", row_titles, len(checked)),
+        ("captions", captions, len(checked)),
+        *((f"captions[{i}]", row, columns) for i, row in enumerate(captions or ())),
     ):
         if titles is not None and len(titles) > limit:
             raise ValueError(f"{name} has {len(titles)} entries for {limit} places")
@@ -167,6 +203,7 @@ def save_grid(
         column_titles=column_titles,
         row_titles=row_titles,
         title=title,
+        captions=captions,
     )
     _write_svg(path, text)
 
@@ -211,6 +248,7 @@ def _grid_document(
     column_titles: Sequence[str] | None = None,
     row_titles: Sequence[str] | None = None,
     title: str | None = None,
+    captions: Sequence[Sequence[str]] | None = None,
 ) -> str:
     stroke_width = cell / 64 if stroke_width is None else stroke_width
     padding = cell / 16 if padding is None else padding
@@ -227,13 +265,14 @@ def _grid_document(
     if row_titles:
         left = min(max(map(_text_width, row_titles)) * small, 2 * cell) + small
     top = (2 * large if title else 0.0) + (1.8 * small if column_titles else 0.0)
-    width, height = left + columns * cell, top + len(rows) * cell
+    row_height = cell + (small if captions else 0.0)
+    width, height = left + columns * cell, top + len(rows) * row_height
 
     drawing = svgwrite.Drawing(size=(_round(width), _round(height)), profile="full", debug=True)
     drawing.viewbox(0, 0, _round(width), _round(height))
     drawing.add(drawing.rect((0, 0), ("100%", "100%"), fill="white"))
     if rules:
-        _add_rules(drawing, left, top, columns, len(rows), cell)
+        _add_rules(drawing, left, top, columns, len(rows), cell, row_height)
     texts = drawing.g(font_family=_FONT, fill=_INK)
     if title:
         _add_text(drawing, texts, title, width / 2, 1.4 * large, large, width - large, "middle")
@@ -241,18 +280,19 @@ def _grid_document(
         x, y = left + (j + 0.5) * cell, top - 0.6 * small
         _add_text(drawing, texts, text, x, y, small, 0.96 * cell, "middle")
     for i, text in enumerate(row_titles or ()):
-        y = top + (i + 0.5) * cell + 0.35 * small  # the letters' middle, not their foot
+        y = top + (i + 0.5) * row_height + 0.35 * small  # the letters' middle, not their foot
         _add_text(drawing, texts, text, left - small / 2, y, small, 2 * cell, "end")
-    if texts.elements:
-        drawing.add(texts)
+    notes = drawing.g(font_family=_FONT, fill=_PALE)
+    for i, row in enumerate(captions or ()):
+        for j, text in enumerate(row):
+            x, y = left + (j + 0.5) * cell, top + (i + 1) * row_height - 0.6 * small
+            if text:
+                _add_text(drawing, notes, text, x, y, 0.75 * small, 0.96 * cell, "middle")
+    for group in (texts, notes):
+        if group.elements:
+            drawing.add(group)
 
-    ink = drawing.g(
-        fill="none",
-        stroke=_INK,
-        stroke_width=_round(stroke_width, 2),
-        stroke_linecap="round",  # also what makes a stroke of no length visible, as a dot
-        stroke_linejoin="round",
-    )
+    ink = _pen(drawing, stroke_width)
     scales = [_scale(s, inner) for row in rows for s in row if s is not None]
     common = min(scales, default=1.0)
     for i, row in enumerate(rows):
@@ -262,24 +302,53 @@ def _grid_document(
             scale = common if shared_scale else _scale(sketch, inner)
             if math.isinf(scale):
                 scale = 1.0  # only points without extent: any scale is right
-            middle = np.array([left + (j + 0.5) * cell, top + (i + 0.5) * cell])
-            group = drawing.g(class_="sketch")
-            for line in sketch.polylines:
-                group.add(drawing.path(_path_data((line - sketch.center) * scale + middle)))
-            ink.add(group)
+            middle = np.array([left + (j + 0.5) * cell, top + i * row_height + 0.5 * cell])
+            lines = [(line - sketch.center) * scale + middle for line in sketch.polylines]
+            ink.add(_sketch_group(drawing, lines, _number))
     drawing.add(ink)
+    return _document(drawing)
+
+
+def _pen(drawing: svgwrite.Drawing, width: float) -> Any:
+    """A group whose paths are lines of a pen of this width."""
+    return drawing.g(
+        fill="none",
+        stroke=_INK,
+        stroke_width=_round(width, 2),
+        stroke_linecap="round",  # also what makes a stroke of no length visible, as a dot
+        stroke_linejoin="round",
+    )
+
+
+def _sketch_group(
+    drawing: svgwrite.Drawing, polylines: Sequence[np.ndarray], number: Callable[[float], str]
+) -> Any:
+    group = drawing.g(class_="sketch")
+    for line in polylines:
+        group.add(drawing.path(_path_data(line, number)))
+    return group
+
+
+def _document(drawing: svgwrite.Drawing) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + drawing.tostring() + "\n"
 
 
 def _add_rules(
-    drawing: svgwrite.Drawing, left: float, top: float, columns: int, rows: int, cell: float
+    drawing: svgwrite.Drawing,
+    left: float,
+    top: float,
+    columns: int,
+    rows: int,
+    cell: float,
+    row_height: float,
 ) -> None:
-    right, bottom = left + columns * cell, top + rows * cell
+    right, bottom = left + columns * cell, top + rows * row_height
     lines = [
         f"M{_number(left + j * cell)} {_number(top)}V{_number(bottom)}" for j in range(columns + 1)
     ]
     lines += [
-        f"M{_number(left)} {_number(top + i * cell)}H{_number(right)}" for i in range(rows + 1)
+        f"M{_number(left)} {_number(top + i * row_height)}H{_number(right)}"
+        for i in range(rows + 1)
     ]
     drawing.add(drawing.path("".join(lines), fill="none", stroke=_RULE, class_="rules"))
 
@@ -289,10 +358,8 @@ def _scale(sketch: _Sketch, inner: float) -> float:
     return inner / longest if longest > 0 else math.inf
 
 
-def _path_data(points: np.ndarray) -> str:
-    # A tenth of a pixel is below what anyone sees and a third of the size of full numbers.
-    # Coordinates are absolute, so the rounding does not add up along a stroke.
-    corners = [f"{_number(x)} {_number(y)}" for x, y in points.tolist()]
+def _path_data(points: np.ndarray, number: Callable[[float], str]) -> str:
+    corners = [f"{number(x)} {number(y)}" for x, y in points.tolist()]
     if len(corners) == 1:
         corners *= 2  # a path that only moves draws nothing; one of no length draws its round cap
     return f"M{corners[0]}L{' '.join(corners[1:])}"
@@ -302,7 +369,13 @@ def _round(value: float, digits: int = 1) -> float:
     return round(value, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+def _exact(value: float) -> str:
+    return repr(value + 0.0).removesuffix(".0")
+
+
 def _number(value: float) -> str:
+    # A tenth of a pixel is below what anyone sees and a third of the size of full numbers.
+    # Coordinates are absolute, so the rounding does not add up along a stroke.
     text = f"{_round(value):.1f}"
     return text.removesuffix(".0")
 
