@@ -286,8 +286,7 @@ def _grid_document(
     for i, row in enumerate(captions or ()):
         for j, text in enumerate(row):
             x, y = left + (j + 0.5) * cell, top + (i + 1) * row_height - 0.6 * small
-            if text:
-                _add_text(drawing, notes, text, x, y, 0.75 * small, 0.96 * cell, "middle")
+            _add_text(drawing, notes, text, x, y, 0.75 * small, 0.96 * cell, "middle")
     for group in (texts, notes):
         if group.elements:
             drawing.add(group)
@@ -392,6 +391,8 @@ def _add_text(
 ) -> None:
     # Control characters and halves of surrogate pairs may not stand in XML, escaped or not.
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(text).split()))
+    if not text:
+        return
     shown = text
     while len(shown) > 1 and _text_width(shown) * size > room:
         shown = shown[:-2].rstrip() + "…"
