@@ -89,11 +89,11 @@ def _odd(inspection: Inspection) -> dict[str, list[Entry]]:
     lengths = {split: part.lengths for split, part in inspection.sketches.items()}
     rows = {
         "most points": [
-            _entry(inspection, split, i, f", {lengths[split][i]} points")
+            _entry(inspection, split, i, _points(lengths[split][i]))
             for split, i in _largest(lengths)
         ],
         "fewest points": [
-            _entry(inspection, split, i, f", {lengths[split][i]} points")
+            _entry(inspection, split, i, _points(lengths[split][i]))
             for split, i in _largest({split: -values for split, values in lengths.items()})
         ],
         "longest offsets": [
@@ -110,6 +110,10 @@ def _odd(inspection: Inspection) -> dict[str, list[Entry]]:
             ]
             rows[_ROWS[oddity.kind]] = [Entry(s, str(p)) for s, p in found if s is not None]
     return rows
+
+
+def _points(count: int) -> str:
+    return f", {count} point{'s' if count != 1 else ''}"
 
 
 def _largest(values: dict[str, NDArray]) -> list[tuple[str, int]]:

@@ -259,34 +259,28 @@ def _grid_document(
             f"and a stroke_width of {stroke_width:g}; both must fit in, and the pen be above 0"
         )
     columns = max(len(row) for row in rows)
-    small = min(max(cell / 11, 10.0), 16.0)  # font size of row and column titles
+    small = min(max(cell / 11, 10.0), 16.0)
     large = small * 1.3
     left = 0.0
     if row_titles:
         left = min(max(map(_text_width, row_titles)) * small, 2 * cell) + small
     top = (2 * large if title else 0.0) + (1.8 * small if column_titles else 0.0)
     row_height = cell + (small if captions else 0.0)
-    width, height = left + columns * cell, top + len(rows) * row_height
+    layout = _Layout(left, top, columns, len(rows), cell, row_height, small)
 
-    drawing = svgwrite.Drawing(size=(_round(width), _round(height)), profile="full", debug=True)
-    drawing.viewbox(0, 0, _round(width), _round(height))
+    size = _round(layout.right), _round(layout.bottom)
+    drawing = svgwrite.Drawing(size=size, profile="full", debug=True)
+    drawing.viewbox(0, 0, *size)
     drawing.add(drawing.rect((0, 0), ("100%", "100%"), fill="white"))
     if rules:
-        _add_rules(drawing, left, top, columns, len(rows), cell, row_height)
+        _add_rules(drawing, layout)
     texts = drawing.g(font_family=_FONT, fill=_INK)
     if title:
-        _add_text(drawing, texts, title, width / 2, 1.4 * large, large, width - large, "middle")
-    for j, text in enumerate(column_titles or ()):
-        x, y = left + (j + 0.5) * cell, top - 0.6 * small
-        _add_text(drawing, texts, text, x, y, small, 0.96 * cell, "middle")
-    for i, text in enumerate(row_titles or ()):
-        y = top + (i + 0.5) * row_height + 0.35 * small  # the letters' middle, not their foot
-        _add_text(drawing, texts, text, left - small / 2, y, small, 2 * cell, "end")
+        x, room = layout.right / 2, layout.right - large
+        _add_text(drawing, texts, title, x, 1.4 * large, large, room, "middle")
+    _add_titles(drawing, texts, layout, column_titles or (), row_titles or ())
     notes = drawing.g(font_family=_FONT, fill=_PALE)
-    for i, row in enumerate(captions or ()):
-        for j, text in enumerate(row):
-            x, y = left + (j + 0.5) * cell, top + (i + 1) * row_height - 0.6 * small
-            _add_text(drawing, notes, text, x, y, 0.75 * small, 0.96 * cell, "middle")
+    _add_captions(drawing, notes, layout, captions or ())
     for group in (texts, notes):
         if group.elements:
             drawing.add(group)
@@ -301,11 +295,39 @@ def _grid_document(
             scale = common if shared_scale else _scale(sketch, inner)
             if math.isinf(scale):
                 scale = 1.0  # only points without extent: any scale is right
-            middle = np.array([left + (j + 0.5) * cell, top + i * row_height + 0.5 * cell])
+            middle = np.array([layout.x(j), layout.y(i)])
             lines = [(line - sketch.center) * scale + middle for line in sketch.polylines]
             ink.add(_sketch_group(drawing, lines, _number))
     drawing.add(ink)
     return _document(drawing)
+
+
+class _Layout(NamedTuple):
+    """Where the cells of a grid are."""
+
+    left: float  # of the first column
+    top: float  # of the first row
+    columns: int
+    rows: int
+    cell: float  # width and height of the square that a sketch has
+    row_height: float  # the cell's and its caption's
+    small: float  # font size of row and column titles
+
+    def x(self, column: int) -> float:
+        """The middle of a column's cells."""
+        return self.left + (column + 0.5) * self.cell
+
+    def y(self, row: int) -> float:
+        """The middle of a row's squares."""
+        return self.top + row * self.row_height + 0.5 * self.cell
+
+    @property
+    def right(self) -> float:
+        return self.left + self.columns * self.cell
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.rows * self.row_height
 
 
 def _pen(drawing: svgwrite.Drawing, width: float) -> Any:
@@ -332,24 +354,43 @@ def _document(drawing: svgwrite.Drawing) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + drawing.tostring() + "\n"
 
 
-def _add_rules(
-    drawing: svgwrite.Drawing,
-    left: float,
-    top: float,
-    columns: int,
-    rows: int,
-    cell: float,
-    row_height: float,
-) -> None:
-    right, bottom = left + columns * cell, top + rows * row_height
+def _add_rules(drawing: svgwrite.Drawing, layout: _Layout) -> None:
+    left, top, right, bottom = layout.left, layout.top, layout.right, layout.bottom
     lines = [
-        f"M{_number(left + j * cell)} {_number(top)}V{_number(bottom)}" for j in range(columns + 1)
+        f"M{_number(left + j * layout.cell)} {_number(top)}V{_number(bottom)}"
+        for j in range(layout.columns + 1)
     ]
     lines += [
-        f"M{_number(left)} {_number(top + i * row_height)}H{_number(right)}"
-        for i in range(rows + 1)
+        f"M{_number(left)} {_number(top + i * layout.row_height)}H{_number(right)}"
+        for i in range(layout.rows + 1)
     ]
     drawing.add(drawing.path("".join(lines), fill="none", stroke=_RULE, class_="rules"))
+
+
+def _add_titles(
+    drawing: svgwrite.Drawing,
+    group: Any,
+    layout: _Layout,
+    columns: Sequence[str],
+    rows: Sequence[str],
+) -> None:
+    small, cell = layout.small, layout.cell
+    for j, text in enumerate(columns):
+        x, y = layout.x(j), layout.top - 0.6 * small
+        _add_text(drawing, group, text, x, y, small, 0.96 * cell, "middle")
+    for i, text in enumerate(rows):
+        x, y = layout.left - small / 2, layout.y(i) + 0.35 * small  # the letters' middle
+        _add_text(drawing, group, text, x, y, small, 2 * cell, "end")
+
+
+def _add_captions(
+    drawing: svgwrite.Drawing, group: Any, layout: _Layout, captions: Sequence[Sequence[str]]
+) -> None:
+    small = layout.small
+    for i, row in enumerate(captions):
+        for j, text in enumerate(row):
+            x, y = layout.x(j), layout.top + (i + 1) * layout.row_height - 0.6 * small
+            _add_text(drawing, group, text, x, y, 0.75 * small, 0.96 * layout.cell, "middle")
 
 
 def _scale(sketch: _Sketch, inner: float) -> float:

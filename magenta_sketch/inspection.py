@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,8 @@ def inspect_npz(path: str | os.PathLike[str]) -> Inspection:
     counts = {split: len(part.starts) - 1 for split, part in raw.items()}
     for split in SPLITS:
         if not counts.get(split):
-            finds.add("empty_split" if split in raw else "missing_split", [Place(split, None)])
+            kind = "empty_split" if split in raw else "missing_split"
+            finds.add(kind, [Place(split, None)], 1)
     sketches, numbers = {}, {}
     for split in counts:
         sketches[split], numbers[split] = _usable(raw.pop(split), split, finds)
@@ -217,15 +219,11 @@ class _Finds:
         self._counts: dict[str, int] = dict.fromkeys(KINDS, 0)
         self._places: dict[str, list[Place]] = {kind: [] for kind in KINDS}
 
-    def add(self, kind: str, places: Any, count: int | None = None) -> None:
-        """Counts `count` of a kind, by default all of the places; names the first of them."""
-        places = list(places) if count is None else places
-        self._counts[kind] += len(places) if count is None else count
+    def add(self, kind: str, places: Iterable[Place], count: int) -> None:
+        """Counts `count` of a kind, and names the first of their places, taking no more."""
+        self._counts[kind] += count
         named = self._places[kind]
-        for place in places:
-            if len(named) >= NAMED:
-                break
-            named.append(place)
+        named.extend(itertools.islice(places, NAMED - len(named)))
 
     def oddities(self) -> list[Oddity]:
         return [
@@ -239,9 +237,10 @@ class _Finds:
 def _usable(raw: RawSplit, split: str, finds: _Finds) -> tuple[SketchSet, NDArray[np.int64]]:
     """The sketches that `read_npz` would take, as it gives them, and their numbers in the file."""
     lengths = np.diff(raw.starts)
-    finds.add("not_a_sketch", [Place(split, i, _reason(why)) for i, why in raw.refused.items()])
+    found = (Place(split, i, _reason(why)) for i, why in raw.refused.items())
+    finds.add("not_a_sketch", found, len(raw.refused))
     empty = [i for i in np.flatnonzero(lengths == 0).tolist() if i not in raw.refused]
-    finds.add("empty", [Place(split, i) for i in empty])
+    finds.add("empty", (Place(split, i) for i in empty), len(empty))
 
     finite = np.isfinite(raw.points).all(axis=1)
     lifts = raw.points[:, 2]
@@ -330,8 +329,8 @@ def _find_duplicates(
                 across.append(Place(split, number, f"= {other} {at}"))
             else:
                 first[digest] = split, number
-        finds.add("duplicates_within", within)
-        finds.add("duplicates_across", across)
+        finds.add("duplicates_within", within, len(within))
+        finds.add("duplicates_across", across, len(across))
 
 
 def _digests(sketches: SketchSet) -> Iterator[bytes]:

@@ -8,10 +8,11 @@
 .ndjson or .ndjson.gz is ndjson, and a folder takes one SVG a sketch, named by split and number
 (train-00012.svg).
 
-For data that are to be read again, by sketch_rnn_convert data or another program: ndjson keeps
-every offset (its drawings are moved to the top left and never scaled) and, in a member "split",
-the splits. Of SVG files those of --units=pixels have the data's own coordinates; others are scaled
-to fill a square of 256. The last point of every sketch comes back lifted.
+To read the data again, with sketch_rnn_convert data or another program, write ndjson: it keeps
+every offset (drawings are moved to the top left and never scaled) and, in a member "split", the
+splits. SVG files have the data's own coordinates with --units=pixels, and are scaled to fill a
+square of 256 without it; sketch_rnn_convert data scales and simplifies either. The last point of
+every sketch comes back lifted.
 """
 
 from __future__ import annotations
