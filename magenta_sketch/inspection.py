@@ -185,22 +185,12 @@ def inspect_npz(path: str | os.PathLike[str]) -> Inspection:
     sketches, numbers = {}, {}
     for split in counts:
         sketches[split], numbers[split] = _usable(raw.pop(split), split, finds)
-    longest, diagonals = {}, []
-    sizes = {split: _sizes(part) for split, part in sketches.items()}
     for split, part in sketches.items():
         _find_small_oddities(part, split, numbers[split], finds)
-        longest[split] = _longest_offsets(part)
-        diagonals.append(np.hypot(*sizes[split].T))
-    typical = float(np.median(np.concatenate(diagonals))) if any(map(len, diagonals)) else 0.0
-    for split in sketches:
-        # Without a typical size, as when all drawings are dots, nothing is huge beside it.
-        huge = np.flatnonzero(longest[split] > (JUMP * typical or np.inf))
-        found = (
-            Place(split, int(numbers[split][i]), f"offset {longest[split][i]:.0f}") for i in huge
-        )
-        finds.add("jumps", found, len(huge))
+    longest = {split: _longest_offsets(part) for split, part in sketches.items()}
+    extents = np.concatenate([np.zeros((0, 2)), *map(_sizes, sketches.values())])
+    _find_jumps(longest, np.hypot(*extents.T), numbers, finds)
     _find_duplicates(sketches, numbers, finds)
-    extents = np.concatenate([np.zeros((0, 2)), *sizes.values()])
     return Inspection(
         str(path),
         counts,
@@ -309,6 +299,22 @@ def _longest_offsets(sketches: SketchSet) -> NDArray[np.float64]:
         return np.zeros(0)
     offsets = np.hypot(sketches.points[:, 0], sketches.points[:, 1])
     return np.maximum.reduceat(offsets, sketches.starts[:-1]).astype(np.float64)
+
+
+def _find_jumps(
+    longest: dict[str, NDArray[np.float64]],
+    diagonals: NDArray[np.float64],
+    numbers: dict[str, NDArray[np.int64]],
+    finds: _Finds,
+) -> None:
+    """Offsets far longer than drawings are large; the median is not moved by those that have one."""
+    typical = float(np.median(diagonals)) if len(diagonals) else 0.0
+    # Without a typical size, as when most drawings are dots, nothing is huge beside it.
+    limit = JUMP * typical or np.inf
+    for split, lengths in longest.items():
+        huge = np.flatnonzero(lengths > limit)
+        found = (Place(split, int(numbers[split][i]), f"offset {lengths[i]:.0f}") for i in huge)
+        finds.add("jumps", found, len(huge))
 
 
 def _find_duplicates(

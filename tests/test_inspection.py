@@ -174,6 +174,16 @@ def test_raw_splits_are_as_the_file_has_them(tmp_path):
     assert part.starts.tolist() == [0, 0, 1, 1, 2] and list(part.refused) == [2]
 
 
+def test_one_wrong_item_many_times_over(tmp_path):
+    # Items that are not arrays of numbers are converted once, and refused each time.
+    wrong, right, empty = np.ones((4, 2), object), np.array([[1, 2, 1]], object), []
+    items = [wrong, right, wrong, empty, right, wrong, empty]
+    raw = read_raw_npz(save(tmp_path / "a.npz", train=objects(items)))["train"]
+    assert list(raw.refused) == [0, 2, 5]
+    assert raw.points.tolist() == [[1, 2, 1], [1, 2, 1]]
+    assert np.diff(raw.starts).tolist() == [0, 1, 0, 0, 1, 0, 0]
+
+
 # Statistics, against other ways to the same numbers
 
 

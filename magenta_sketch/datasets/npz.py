@@ -292,26 +292,26 @@ def _flatten_items(
     del others
     repeated: dict[int, tuple[Any, Array]] = {}
     for index, item in enumerate(items):
+        ready, key = type(item) is Array and type(item.data) is not list, id(item)
+        if not ready and key in repeated:
+            items[index] = repeated[key][1]
+            continue
         try:
-            if type(item) is not Array or type(item.data) is list:
-                key = id(item)
-                if key in repeated:
-                    items[index] = repeated[key][1]
-                    continue
-                items[index] = _array_of_numbers(item, f"{name}[{index}]")
-                if times[key] > 1:
-                    repeated[key] = item, items[index]
-                item = items[index]
-            if len(item.shape) != 2 or item.shape[1] != 3 or item.shape[0] < 1:
-                check_shape(item.shape, f"{name}[{index}]")
+            array = item if ready else _array_of_numbers(item, f"{name}[{index}]")
+            if len(array.shape) != 2 or array.shape[1] != 3 or array.shape[0] < 1:
+                if refused is None or array.shape != (0, 3):
+                    check_shape(array.shape, f"{name}[{index}]")
         except DataError as error:
             if refused is None:
                 raise
-            if type(item) is not Array or item.shape != (0, 3):
-                refused[index] = str(error)
-            if len(refused) > MOST_REFUSED:
+            if len(refused) == MOST_REFUSED:
                 raise DataError(f"{error}; and so for over {MOST_REFUSED:,} items") from None
+            refused[index] = str(error)
             items[index] = _NO_POINTS
+            continue
+        if not ready and times[key] > 1:
+            repeated[key] = item, array
+        items[index] = array
     starts = starts_of([item.shape[0] for item in items])
     filled = [item for item in items if item.data]
     types = {item.dtype for item in filled} or {np.dtype(np.float32)}
