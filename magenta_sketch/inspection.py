@@ -307,7 +307,7 @@ def _find_jumps(
     numbers: dict[str, NDArray[np.int64]],
     finds: _Finds,
 ) -> None:
-    """Offsets far longer than drawings are large; the median is not moved by those that have one."""
+    """Offsets far longer than a typical drawing is large, by the median, which few do not move."""
     typical = float(np.median(diagonals)) if len(diagonals) else 0.0
     # Without a typical size, as when most drawings are dots, nothing is huge beside it.
     limit = JUMP * typical or np.inf
