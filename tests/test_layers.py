@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "datasets": {"files", "strokes"},
     "batches": {"datasets", "strokes"},
     "drawing": {"files", "strokes"},
+    "inspection": {"datasets"},
+    "contact_sheet": {"drawing", "inspection"},
     "curves": {"files"},
     "steps": {"_backend"},
     "cells": {"_backend", "steps"},
@@ -113,7 +115,7 @@ def test_the_rules_have_no_circle():
 
 
 def test_what_is_light_does_not_import_tensorflow():
-    light = "hparams strokes files datasets batches drawing commands.common".split()
+    light = "hparams strokes files datasets batches drawing contact_sheet commands.common".split()
     code = f"""
 import sys
 import magenta_sketch
