@@ -32,7 +32,16 @@ MAY_IMPORT = {
     "sampling": {"_backend", "mixture", "model", "strokes"},
     "checkpoints": {"_backend", "files", "hparams", "model"},
     "journal": {"_backend", "checkpoints", "files"},
-    "trained": {"_backend", "batches", "checkpoints", "datasets", "interop", "model", "sampling"},
+    "trained": {
+        "_backend",
+        "batches",
+        "checkpoints",
+        "datasets",
+        "interop",
+        "losses",
+        "model",
+        "sampling",
+    },
     "training": {
         "_backend",
         "batches",
