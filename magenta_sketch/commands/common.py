@@ -7,11 +7,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from magenta_sketch.hparams import HParams
+
+if TYPE_CHECKING:  # these import TensorFlow
+    from magenta_sketch.datasets import DataSet
+    from magenta_sketch.trained import TrainedModel
 
 MAGENTA_DATA_URL = "https://github.com/hardmaru/sketch-rnn-datasets/raw/master/aaron_sheep/"
 
@@ -40,6 +44,38 @@ def new_flags() -> flags.FlagValues:
         "verbose_tensorflow", False, "Show TensorFlow's own start-up messages.", flag_values=values
     )
     return values
+
+
+def with_data(
+    trained: TrainedModel, model_dir: str, data_dir: str | None, data_set: list[str] | None
+) -> tuple[TrainedModel, DataSet]:
+    """The data a model was trained on, or those named, and the model with their normalizing factor
+    where its own is not known.
+
+    Args:
+      trained: from `trained.load`, of ``model_dir``.
+      data_dir, data_set: folder or URL, and names in it; None takes what the model says.
+
+    Raises:
+      UsageError: the model does not say, and nothing is named.
+      DataError: the data can't be read.
+    """
+    from magenta_sketch.datasets import load_data_set
+
+    info = trained.info
+    if not data_dir and not info.data_dir:
+        raise UsageError(f"{model_dir} does not say where its data are: give --data_dir.")
+    if not data_set and os.path.isfile(model_dir):  # a Sketch-RNN-JS file
+        raise UsageError(f"{model_dir} does not say what its data are: give --data_set.")
+    data = load_data_set(
+        list(data_set or info.hparams.data_set),
+        data_dir or info.data_dir,
+        max_seq_len=info.max_seq_len,
+        normalizing_factor=info.normalizing_factor if trained.units_known else None,
+    )
+    if not trained.units_known:
+        trained = trained.with_normalizing_factor(data.normalizing_factor)
+    return trained, data
 
 
 def run_program(
@@ -174,6 +210,37 @@ def _flush_output() -> None:
         except (OSError, ValueError):
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def parse_numbers(text: str, flag: str, *, most: int = 100_000) -> list[int]:
+    """``"0,7,20-23"``, the value of a flag, as [0, 7, 20, 21, 22, 23], in the order given.
+
+    Raises:
+      UsageError: the text is something else, or names more than ``most``.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        # Twenty digits name more than there can be, and int refuses thousands of them.
+        if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
+            part = part if len(part) <= 40 else f"{part[:40]}..."
+            text = text if len(text) <= 80 else f"{text[:80]}..."
+            raise UsageError(
+                f"--{flag}={text}: {part.strip()!r} is not a number or a range; write "
+                "something like 0,7,20-23."
+            )
+        start, stop = int(first), int(last if dash else first) + 1
+        if not start < stop <= start + 10_000:
+            raise UsageError(
+                f"--{flag}={text}: the range {part.strip()} is not usable: it must rise, by "
+                "less than 10000."
+            )
+        numbers += range(start, stop)
+        if len(numbers) > most:
+            raise UsageError(
+                f"--{flag} names more than {most} sketches: take them in several goes."
+            )
+    return numbers
 
 
 def _flag_help(values: flags.FlagValues) -> str:

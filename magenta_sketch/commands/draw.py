@@ -3,8 +3,10 @@
     sketch_rnn_draw --model_dir=models/quickstart --count=20
     sketch_rnn_draw --model_dir=models/quickstart --reconstruct=0,7,20-23 --temperature=0.2
     sketch_rnn_draw --model_dir=models/quickstart --count=100 --out=drawings/
+    sketch_rnn_draw --model_dir=bird.gen.json --count=10 --out=birds.svg
 
-The model is read from the run's folder; the drawings go to --out.
+The model is read from a run's folder, a Magenta checkpoint directory or a Sketch-RNN-JS file; the
+drawings go to --out.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are wri
 LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
 
 FLAGS = common.new_flags()
-flags.DEFINE_string("model_dir", None, "The --log_root of a trained run.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "model_dir",
+    None,
+    "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_string(
     "out",
     "drawings.svg",
@@ -50,6 +57,12 @@ flags.DEFINE_string(
     "data_dir",
     None,
     "Folder or URL of the data for --reconstruct. Default: the one the model was trained on.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "data_set",
+    None,
+    "The .npz files there, with commas between. Default: those the model was trained on.",
     flag_values=FLAGS,
 )
 flags.DEFINE_float(
@@ -83,41 +96,12 @@ flags.DEFINE_enum(
 )
 
 
-def parse_numbers(text: str) -> list[int]:
-    """``"0,7,20-23"`` as [0, 7, 20, 21, 22, 23], in the order given.
-
-    Raises:
-      UsageError: the text is something else, or names more than `MOST_SKETCHES`.
-    """
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        # Twenty digits name more than there can be, and int refuses thousands of them.
-        if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
-            part = part if len(part) <= 40 else f"{part[:40]}..."
-            text = text if len(text) <= 80 else f"{text[:80]}..."
-            raise common.UsageError(
-                f"--reconstruct={text}: {part.strip()!r} is not a number or a range; write "
-                "something like 0,7,20-23."
-            )
-        start, stop = int(first), int(last if dash else first) + 1
-        if not start < stop <= start + 10_000:
-            raise common.UsageError(
-                f"--reconstruct={text}: the range {part.strip()} is not usable: it must rise, by "
-                "less than 10000."
-            )
-        numbers += range(start, stop)
-        if len(numbers) > MOST_SKETCHES:
-            raise common.UsageError(
-                f"--reconstruct names more than {MOST_SKETCHES} sketches: draw them in several "
-                "goes."
-            )
-    return numbers
-
-
 def _check_flags() -> list[int] | None:
     if not FLAGS.model_dir:
-        raise common.UsageError("--model_dir is missing: name the --log_root of a trained run.")
+        raise common.UsageError(
+            "--model_dir is missing: name the --log_root of a trained run, a Magenta checkpoint "
+            "directory or a Sketch-RNN-JS file."
+        )
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise common.UsageError(
             f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
@@ -130,7 +114,7 @@ def _check_flags() -> list[int] | None:
         )
     if FLAGS.reconstruct is None:
         return None
-    numbers = parse_numbers(FLAGS.reconstruct)
+    numbers = common.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
     count = FLAGS.count or 1
     if len(numbers) * count > MOST_SKETCHES:
         raise common.UsageError(
@@ -169,22 +153,15 @@ def _draw_new(trained, how) -> None:
 
 
 def _draw_reconstructions(trained, numbers: list[int], how) -> None:
-    from magenta_sketch.datasets import load_data_set
     from magenta_sketch.drawing import save_grid, save_svg
 
     if not trained.conditional:
         raise common.UsageError(
             f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
         )
-    info = trained.info
-    place = FLAGS.data_dir or info.data_dir
-    data = load_data_set(
-        list(info.hparams.data_set),
-        place,
-        max_seq_len=info.max_seq_len,
-        normalizing_factor=info.normalizing_factor,
-    )
-    if info.fingerprint and data.fingerprint != info.fingerprint:
+    trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+    info, place = trained.info, FLAGS.data_dir or trained.info.data_dir
+    if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
         print(
             f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
             "on; numbers may name other sketches.",
