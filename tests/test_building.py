@@ -7,6 +7,7 @@ import pytest
 from magenta_sketch.datasets import (
     DataError,
     building,
+    collecting,
     npz,
     quickdraw,
     read_npz,
@@ -112,8 +113,9 @@ def test_counts_keep_the_lowest_places(tmp_path, owls, shares):
         keys = [k for k in range(300) if splitting.split_of(str(k), parts) == split]
         lowest = sorted(keys, key=lambda key: splitting.place(str(key).encode()))[:count]
         assert found[split] == sorted(lowest)
-        left = f"left out {len(keys) - count}: over --counts in {split} of owl"
-        assert (left in lines) == (len(keys) > count)
+    left = 300 - sum(map(len, found.values()))
+    assert f"left out {left}: more than --counts" in lines
+    assert lines[-1].startswith("wrote ") and lines[-1].endswith(f"; left out {left}")
 
 
 def test_counts_do_not_mind_the_order_of_the_lines(tmp_path, owls):
@@ -131,7 +133,7 @@ def test_a_key_that_comes_again_is_left_out(tmp_path, owls):
     (alone,) = build(owls, tmp_path / "alone")
     assert path.read_bytes() == alone.read_bytes()
     named = [line for line in lines if line.startswith("skipped")]
-    expected = "the same drawing again, by its key"
+    expected = "the same drawing again"
     assert named == [f"skipped {more}, line {i + 1}: {expected}" for i in range(10)]
     assert f"left out 15: {expected}" in lines
 
@@ -198,7 +200,7 @@ def test_classes_and_their_files(tmp_path):
     ["", " ", ".", "..", "/", "../x", "a/b", "a\\b", "\0", "-rf", ".x", "x" * 300, "鳥" * 90],
 )
 def test_file_names_are_safe(name):
-    result = building.file_name(name)
+    result = collecting.file_name(name)
     assert 0 < len(result.encode()) <= 100
     assert not set(result) & set("/\\\0 ") and result[0] not in ".-"
 
@@ -214,7 +216,7 @@ def test_two_classes_of_one_file(tmp_path):
 
 
 def test_too_many_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr(building, "MOST_CLASSES", 5)
+    monkeypatch.setattr(collecting, "MOST_CLASSES", 5)
     records = [record(key, f"word {key}") for key in range(6)]
     with pytest.raises(DataError, match="over 5 classes"):
         build(write(tmp_path / "a.ndjson", records), tmp_path / "out")
@@ -256,8 +258,7 @@ def test_what_is_skipped_is_counted_and_the_first_ten_named(tmp_path):
             f"skipped {file}, line {101 + i}, drawing {100 + i}: not recognised by QuickDraw's game"
             for i in range(10)
         ],
-        f"skipped {file}, line 126, drawing 200: moves by more than 1,000 pixels at once: give "
-        "--epsilon to have it fitted and simplified",
+        f"skipped {file}, line 126, drawing 200: moves by more than 1,000 pixels at once",
         f"skipped {file}, line 128, drawing 202: no strokes",
     ]
     assert lines[12:15] == [
@@ -304,6 +305,25 @@ def test_an_empty_split_is_told_before_anything_is_written(tmp_path, owls):
     assert not (tmp_path / "out").exists()
     shares = tuple(map(int, message.split("--shares=")[1].split(".")[0].split(",")))
     assert len(build([few, owls], tmp_path / "out", shares=shares)) == 2
+
+
+def test_one_advice_for_all_classes(tmp_path):
+    words = [f"word {i}" for i in range(9)]
+    file = write(tmp_path / "a.ndjson", [record(key, words[key % 9]) for key in range(180)])
+    with pytest.raises(DataError, match=r"word_\d \(and \d more classes\): train ") as caught:
+        build(file, tmp_path / "out")
+    advice = str(caught.value).split("--shares=")[1].split(".")[0]
+    assert len(build(file, tmp_path / "out", shares=tuple(map(int, advice.split(","))))) == 9
+
+
+def test_a_source_is_blamed_for_its_own_drawings(tmp_path, owls):
+    with open(owls, "ab") as file:
+        file.write(b"oops\n")
+    bad = write(tmp_path / "bad.ndjson", [record(0, drawing=[])])
+    with pytest.raises(
+        DataError, match=r"bad\.ndjson: .* among 1; .*bad\.ndjson, line 1.*no strok"
+    ):
+        build([owls, bad], tmp_path / "out")
 
 
 def test_shares_cannot_help_two_drawings(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from magenta_sketch.datasets import DataError, svg
+from magenta_sketch.datasets import DataError, svg, svg_shapes
 from magenta_sketch.datasets.drawings import Drawing, Skipped
 
 XMLNS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -77,7 +77,7 @@ def test_corners_are_rounded_by_half_a_side_at_most(tmp_path):
 
 
 def test_curves(tmp_path):
-    t = np.linspace(0, 1, svg.PIECES + 1)[:, None]
+    t = np.linspace(0, 1, svg_shapes.PIECES + 1)[:, None]
     paths = "M0,0C10,20 30,40 50,0", "M0 0q10,20 30,0", "M0 0Q5,9 10,0t10,0"
     body = "".join(f'<path d="{path}"/>' for path in paths)
     cubic, quadratic, smooth = read(tmp_path, body)
@@ -86,7 +86,9 @@ def test_curves(tmp_path):
     np.testing.assert_allclose(cubic, expected, atol=1e-9)
     expected = 2 * t * (1 - t) * [10, 20] + t**2 * [30, 0]
     np.testing.assert_allclose(quadratic, expected, atol=1e-9)
-    np.testing.assert_allclose(smooth[: svg.PIECES + 1, 1], -smooth[svg.PIECES :, 1], atol=1e-9)
+    np.testing.assert_allclose(
+        smooth[: svg_shapes.PIECES + 1, 1], -smooth[svg_shapes.PIECES :, 1], atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("large, sweep", [(0, 0), (0, 1), (1, 0), (1, 1)])

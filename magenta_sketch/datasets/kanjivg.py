@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.datasets import svg
+from magenta_sketch.datasets import svg, svg_shapes
 from magenta_sketch.datasets.drawings import Drawing, Skipped, Source
 from magenta_sketch.datasets.npz import write_npz
 from magenta_sketch.datasets.polylines import SIDE, simplify, whole_pixels
@@ -217,8 +217,8 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
 
 
 def flatten(path: str) -> list[NDArray[np.float64]]:
-    """`svg.flatten` with PIECES straight pieces for each curve."""
-    return svg.flatten(path, PIECES)
+    """`svg_shapes.flatten` with PIECES straight pieces for each curve."""
+    return svg_shapes.flatten(path, PIECES)
 
 
 def _flatten_stroke(path: str, number: int) -> list[NDArray[np.float64]]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.datasets.npz import fits_int16
+from magenta_sketch.datasets.sketch_set import DataError
 
 __all__ = ["KEY_DECIDES", "ClassSpool", "Entry", "Spool"]
 
@@ -71,7 +72,7 @@ class Spool:
         """Adds a stroke-3 sketch [n, 3] to the class `name`.
 
         Raises:
-          OSError: the files cannot be written.
+          DataError: the files cannot be written.
         """
         if name not in self.classes:
             self.classes[name] = ClassSpool(self._folder / f"{len(self.classes)}")
@@ -80,9 +81,18 @@ class Spool:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is in memory to the files."""
-        for one in self.classes.values():
-            one.flush()
+        """Writes what is in memory to the files.
+
+        Raises:
+          DataError: they cannot be written.
+        """
+        try:
+            for one in self.classes.values():
+                one.flush()
+        except OSError as error:
+            raise DataError(
+                f"{self._folder}: cannot be written: {error.strerror or error}"
+            ) from error
         self._buffered = 0
 
 

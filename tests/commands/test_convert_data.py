@@ -12,8 +12,6 @@ import sys
 import numpy as np
 import pytest
 
-from magenta_sketch.commands import convert
-from magenta_sketch.commands.convert import data
 from magenta_sketch.datasets import kanjivg, read_npz
 from magenta_sketch.datasets.splitting import split_of
 from magenta_sketch.strokes import to_polylines
@@ -25,19 +23,12 @@ KANJI = """<svg xmlns="http://www.w3.org/2000/svg"><g id="kvg:StrokePaths_{name}
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(run_convert):
     """Run the program with some arguments in a temporary folder: (status, lines, errors)."""
-    monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        data.FLAGS.unparse_flags()
-        for name in data.FLAGS:
-            data.FLAGS[name].unparse()
-        monkeypatch.setattr(sys, "argv", ["sketch_rnn_convert", "data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            convert.run()
-        out, errors = capsys.readouterr()
-        return stop.value.code, out.splitlines(), errors
+        status, out, errors = run_convert("data", *arguments)
+        return status, out.splitlines(), errors
 
     return run
 
@@ -66,7 +57,7 @@ def test_quickdraw(run, owls, tmp_path):
     counts = {split: len(sketches) for split, sketches in read_npz("sets/new/owl.npz").items()}
     assert sum(counts.values()) == 180
     told = ", ".join(f"{split} {count}" for split, count in counts.items())
-    assert lines[-1] == f"wrote sets/new/owl.npz: {told}; the longest has 4 points"
+    assert lines[-1] == f"wrote sets/new/owl.npz: {told}; the longest has 4 points; left out 20"
     assert lines[-2] == "left out 20: not recognised by QuickDraw's game"
     assert [line for line in lines if line.startswith("skipped")] == lines[:10]
     assert [path.name for path in (tmp_path / "sets" / "new").iterdir()] == ["owl.npz"]
@@ -179,6 +170,20 @@ def test_several_inputs_of_one_class_are_joined(run, owls, characters, tmp_path)
     assert sum(line.startswith("wrote") for line in lines) == 3
 
 
+@pytest.mark.parametrize("name", ["tiny.ndjson", "tiny.ndjson.gz"])
+def test_a_data_set_comes_back_from_ndjson(run, run_convert, tiny_folder, tmp_path, name):
+    status, _, errors = run_convert("export", tiny_folder / "tiny.npz", f"--out={name}")
+    assert (status, errors) == (0, "")
+    # Larger than what simplification would make of it, and split in a way of its own.
+    status, _, errors = run(name, "--out=out", "--shares=1,1,1")
+    assert (status, errors) == (0, "")
+    (path,) = (tmp_path / "out").iterdir()
+    before, after = read_npz(tiny_folder / "tiny.npz"), read_npz(path)
+    for split in before:
+        for one, other in zip(before[split], after[split], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 # Mistakes
 
 MISTAKES = {
@@ -279,7 +284,7 @@ convert.run()
 
 
 @pytest.mark.parametrize("where", ["reading", "writing"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_nothing_is_left_when_it_is_stopped(owls, tmp_path, where, number):
     done = subprocess.run(
         [sys.executable, "-c", STOPPED, where, str(int(number))],

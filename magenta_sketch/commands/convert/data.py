@@ -101,7 +101,7 @@ def main(files: list[str]) -> int:
             raise common.UsageError(f"{name} is named twice; name each input once.")
         seen[path] = name
     inputs = [sources.find(name, FLAGS.format) for name in files]
-    with _terminated_like_interrupted():
+    with _ended_like_interrupted():
         building.build(inputs, FLAGS.out, options, _say)
     return 0
 
@@ -146,14 +146,19 @@ def _three_numbers(flag: str) -> tuple[int, int, int] | None:
 
 
 @contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Lets SIGTERM end the work as Ctrl-C does, so that nothing is left on the disk."""
+def _ended_like_interrupted() -> Iterator[None]:
+    """Lets SIGTERM and SIGHUP end the work as Ctrl-C does, so that nothing is left on the disk."""
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # not every system has both
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            before[number] = signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
