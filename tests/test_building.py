@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -239,6 +240,22 @@ def test_what_waits_on_the_disk_comes_back(tmp_path, monkeypatch):
     assert len(keys) > 10
     keys.sort(key=lambda key: splitting.place(str(key).encode()))
     assert contents(tmp_path / "other" / "word_3.npz")["test"] == sorted(keys[:10])
+
+
+def test_memory_does_not_grow_with_the_drawings(tmp_path, monkeypatch):
+    """But for a few bytes of each, read when all are there. A sketch here has 900."""
+    monkeypatch.setattr(spool, "_BUFFERED", 50_000)
+    long = [[[number % 250 for number in range(150)], [number % 2 for number in range(150)]]]
+    peaks = {}
+    for count in (2000, 5000):
+        records = (record(key, drawing=long) for key in range(count))
+        file = write(tmp_path / f"{count}.ndjson", records)
+        build(file, tmp_path / f"first {count}")  # what is imported and cached the first time
+        tracemalloc.start()
+        build(file, tmp_path / f"{count}")
+        peaks[count] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[5000] - peaks[2000] < 3000 * 150
 
 
 # What is left out

@@ -1,10 +1,14 @@
 import gzip
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from magenta_sketch.datasets import DataError, quickdraw
+from magenta_sketch.datasets import DataError, collecting, quickdraw
 from magenta_sketch.datasets.drawings import Drawing, Skipped
 
 RAW = {
@@ -176,3 +180,32 @@ def test_real_drawings(shared):
             assert item.form == "timed" and item.recognized == record["recognized"]
             for line, stroke in zip(item.lines, record["drawing"], strict=True):
                 np.testing.assert_array_equal(line, np.transpose(stroke[:2]))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+)
+NUMBERS = st.lists(st.one_of(st.integers(-300, 300), st.floats(-9, 9), JSON), max_size=3)
+STROKES = st.lists(st.lists(st.one_of(NUMBERS, JSON), min_size=2, max_size=3), max_size=3)
+MEMBERS = {
+    "word": st.one_of(st.text(max_size=5), JSON),
+    "key_id": st.one_of(st.text(max_size=5), JSON),
+    "drawing": st.one_of(STROKES, JSON),
+}
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.one_of(st.binary(), JSON, st.fixed_dictionaries({}, optional=MEMBERS)))
+def test_any_line_is_a_drawing_or_skipped(value):
+    line = value if isinstance(value, bytes) else json.dumps(value).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        items = read(write(Path(folder, "a.ndjson"), line.replace(b"\n", b"")))
+    assert len(items) <= 1
+    for item in items:
+        if isinstance(item, Drawing):
+            points = np.concatenate(item.lines)
+            assert points.dtype == np.float64 and np.isfinite(points).all() and len(points)
+            assert collecting.file_name(item.name)
+        else:
+            assert len(str(item).splitlines()) == 1
