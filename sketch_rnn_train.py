@@ -4,6 +4,8 @@
     python sketch_rnn_train.py --log_root=models/cats --data_dir=datasets \\
         --hparams="data_set=[cat.npz],scale=2.0,num_steps=10000"
     python sketch_rnn_train.py --log_root=models/cats --resume_training
+    python sketch_rnn_train.py --log_root=models/birds --init_from=bird.gen.json \\
+        --data_dir=datasets --hparams="data_set=[bird.npz],num_steps=2000"
 """
 
 import math
@@ -40,6 +42,20 @@ flags.DEFINE_multi(
     "hparams",
     [],
     "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "init_from",
+    None,
+    "Begin with the weights of this model: a run's log_root, a Magenta checkpoint directory or a "
+    "Sketch-RNN-JS file. Its sizes and cells are the run's; all else is as given or default.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    "init_optimizer",
+    False,
+    "With --init_from: take Adam's moments and the step count too, from which the schedules "
+    "follow: go on where that training stopped. num_steps counts its steps as well.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
@@ -92,6 +108,12 @@ def main() -> int:
     given = {name: value for one in FLAGS.hparams for name, value in one.items()}
     if FLAGS.resume_training and FLAGS.overwrite:
         raise common.UsageError("give one of --resume_training and --overwrite, not both.")
+    if FLAGS.resume_training and (FLAGS.init_from or FLAGS.init_optimizer):
+        raise common.UsageError(
+            "leave out --init_from: a run that is resumed goes on from its own checkpoint."
+        )
+    if FLAGS.init_optimizer and not FLAGS.init_from:
+        raise common.UsageError("--init_optimizer goes with --init_from, which is missing.")
     if not FLAGS.log_root:
         raise common.UsageError("--log_root is empty: name the run's folder.")
     if FLAGS.num_epochs is not None and not math.isfinite(FLAGS.num_epochs):
@@ -127,6 +149,8 @@ def main() -> int:
             num_epochs=FLAGS.num_epochs,
             mixed_precision=bool(FLAGS.mixed_precision),
             bucket_by_length=bool(FLAGS.bucket_by_length),
+            init_from=FLAGS.init_from or None,
+            init_optimizer=FLAGS.init_optimizer,
         )
     return runs.train(
         folder,

@@ -21,6 +21,7 @@ _HOMES = {
     "DataSet": "datasets",
     "HParams": "hparams",
     "HParamsError": "hparams",
+    "ModelFileError": "interop",
     "RunError": "checkpoints",
     "SketchRNN": "model",
     "SketchSet": "datasets",

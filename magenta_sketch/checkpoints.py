@@ -35,8 +35,10 @@ from magenta_sketch.files import write_bytes
 from magenta_sketch.hparams import HParams, HParamsError
 from magenta_sketch.model import SketchRNN
 
+ADAM_EPSILON = 1e-8
 KEPT = 3  # newest checkpoints kept, so that a damaged one has a predecessor
 _PREFIX = "checkpoint"
+_SWITCHES = ("mixed_precision", "bucket_by_length", "tanh_z", "init_optimizer")
 _PLACE = re.compile(r"step-(\d+)(?:\.(\d+))?", re.ASCII)
 
 
@@ -50,7 +52,9 @@ class RunInfo:
 
     normalizing_factor: data units (pixels) in one model unit. max_seq_len is that of
     ``hparams``, taken from the data. fingerprint: `datasets.DataSet.fingerprint`. num_epochs: see
-    `training.total_steps`. mixed_precision, bucket_by_length: see `model.SketchRNN`.
+    `training.total_steps`. mixed_precision, bucket_by_length, tanh_z: see `model.SketchRNN`.
+    init_from, init_optimizer: what the first weights were taken from, empty for random ones, and
+    whether the optimizer's state and the step count were taken too.
     """
 
     hparams: HParams
@@ -61,6 +65,9 @@ class RunInfo:
     num_epochs: float | None = None
     mixed_precision: bool = False
     bucket_by_length: bool = False
+    tanh_z: bool = False
+    init_from: str = ""
+    init_optimizer: bool = False
 
     @property
     def max_seq_len(self) -> int:
@@ -132,6 +139,9 @@ class RunFolder:
             "num_epochs": info.num_epochs,
             "mixed_precision": info.mixed_precision,
             "bucket_by_length": info.bucket_by_length,
+            "tanh_z": info.tanh_z,
+            "init_from": info.init_from,
+            "init_optimizer": info.init_optimizer,
             "versions": {
                 "python": ".".join(map(str, sys.version_info[:3])),
                 "tensorflow": tf.__version__,
@@ -183,7 +193,8 @@ class RunFolder:
                 there = sorted(p.name for p in self.root.glob("*")) if self.root.is_dir() else None
                 found = "there is no such folder" if there is None else f"it holds {there[:8]}"
                 raise RunError(
-                    f"{self.root} is not a trained model: {path.name} is missing ({found})."
+                    f"{self.root} is not a trained model: {path.name} is missing ({found}); name a "
+                    "run's --log_root, a Magenta checkpoint directory or a Sketch-RNN-JS file."
                 )
         try:
             hparams = HParams.from_json(self.config.read_text(encoding="utf-8"))
@@ -200,13 +211,13 @@ class RunFolder:
                 str(rest["fingerprint"]),
                 str(rest["data_dir"]),
                 None if rest.get("num_epochs") is None else float(rest["num_epochs"]),
-                # Absent from runs that are older than these modes.
-                rest.get("mixed_precision", False),
-                rest.get("bucket_by_length", False),
+                # Absent from runs that are older than these.
+                init_from=str(rest.get("init_from", "")),
+                **{name: rest.get(name, False) for name in _SWITCHES},
             )
             if not (0 <= info.seed < 2**63 and 0 < info.normalizing_factor < np.inf):
                 raise ValueError("its seed or normalizing factor is out of range")
-            for name in ("mixed_precision", "bucket_by_length"):
+            for name in _SWITCHES:
                 if not isinstance(getattr(info, name), bool):
                     raise ValueError(f"{name} is neither true nor false")
             return info
@@ -251,6 +262,13 @@ def _remove(place: pathlib.Path, folder: pathlib.Path) -> None:
 def _remove_hidden(folder: pathlib.Path) -> None:
     for hidden in folder.glob(".step-*"):
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def new_optimizer(model: SketchRNN) -> keras.optimizers.Adam:
+    """The optimizer of a run, built for ``model``; its learning rate is set at each step."""
+    optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
+    optimizer.build(model.trainable_variables)
+    return optimizer
 
 
 class Checkpoints:

@@ -296,6 +296,8 @@ class SketchRNN(keras.Model):
         At each point those sketches of the batch go together that are as long as that.
       encoder_cell, decoder_cell: cells in place of those that the hyperparameters name. They
         train more slowly than ours, through TensorFlow's own gradient of the loop.
+      tanh_z: whether the decoder is given tanh(z) in place of z, as in models of Sketch-RNN-JS's
+        versions before 6.
 
     The model works on stroke-5 in model units; it knows neither max_seq_len nor the normalizing
     factor, which belong to the data.
@@ -309,10 +311,11 @@ class SketchRNN(keras.Model):
         bucket_by_length: bool = False,
         encoder_cell: CellMaker | None = None,
         decoder_cell: CellMaker | None = None,
+        tanh_z: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.hparams = hparams
+        self.hparams, self.tanh_z = hparams, tanh_z
         self.mixed_precision, self.bucket_by_length = mixed_precision, bucket_by_length
         recurrent = hparams.recurrent_dropout_prob if hparams.use_recurrent_dropout else 1.0
         self.encoder = None
@@ -386,8 +389,12 @@ class SketchRNN(keras.Model):
         mu = presig = z = None
         if self.encoder is not None:
             mu, presig = self.encoder(target, lengths, **how)
-            z = draw_z(mu, presig, scale, seeds)
+            z = self.decoder_z(draw_z(mu, presig, scale, seeds))
         return self.decoder(inputs, z, lengths=points, **how), mu, presig
+
+    def decoder_z(self, z: tf.Tensor) -> tf.Tensor:
+        """What the decoder is given for a latent vector, both [batch, Z]: z, or its tanh."""
+        return tf.tanh(z) if self.tanh_z else z
 
     def cost(
         self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any

@@ -11,13 +11,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, reason, writing
+from magenta_sketch.checkpoints import (
+    RunError,
+    RunFolder,
+    RunInfo,
+    reason,
+    saved_steps,
+    writing,
+)
 from magenta_sketch.curves import save_training_curve
 from magenta_sketch.datasets import DataSet, load_data_set
 from magenta_sketch.gallery import save_gallery
-from magenta_sketch.hparams import HParams
+from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.interop import ModelFileError, adam, magenta_checkpoint
+from magenta_sketch.interop.foreign import ARCHITECTURE
 from magenta_sketch.journal import Journal
-from magenta_sketch.trained import TrainedModel
+from magenta_sketch.trained import TrainedModel, load
 from magenta_sketch.training import Interrupted, StopRequest, Trainer, total_steps
 
 Report = Callable[[str], None]
@@ -37,6 +46,8 @@ def begin(
     num_epochs: float | None = None,
     mixed_precision: bool = False,
     bucket_by_length: bool = False,
+    init_from: str | os.PathLike | None = None,
+    init_optimizer: bool = False,
     report: Report = print,
 ) -> tuple[RunInfo, DataSet]:
     """Load the data and make the folder of a new run.
@@ -46,17 +57,34 @@ def begin(
       data_dir: a folder or an http(s) URL.
       overwrite: remove a run that the folder already holds.
       num_epochs, mixed_precision, bucket_by_length: see `checkpoints.RunInfo`; kept with the run.
+      init_from: a model for `trained.load`, whose weights the run begins with. Its sizes and cells
+        are the run's; those among the assignments must agree. All else, the normalizing factor
+        too, is as for any new run.
+      init_optimizer: take its optimizer's state and step count too, from which the schedules
+        follow: the run goes on where that one stopped.
 
     Raises:
-      HParamsError: the hyperparameters don't go together.
-      RunError: the folder holds a run and ``overwrite`` is false, or can't be written.
+      HParamsError: the hyperparameters don't go together, or not with ``init_from``.
+      ModelFileError: ``init_from`` can't be read.
+      RunError: the folder holds a run and ``overwrite`` is false, or can't be written; or no model
+        at ``init_from``, or one without an optimizer's state.
       DataError: the data can't be read.
     """
+    _refuse_magentas(folder, "name another --log_root, and give this one as --init_from.")
     if folder.holds_run() and not overwrite:
         raise RunError(
             f"{folder.root} already holds a run: go on with it with --resume_training, name "
             "another --log_root, or give --overwrite to delete it."
         )
+    source = None
+    if init_from is not None:
+        if overwrite and pathlib.Path(init_from).resolve().is_relative_to(folder.root.resolve()):
+            raise RunError(
+                f"--overwrite would delete {init_from}, which --init_from needs: name another "
+                "--log_root."
+            )
+        source = _source(init_from, init_optimizer)
+        assignments = _with_architecture(assignments, source)
     hparams = HParams(**assignments)
     data = load_data_set(list(hparams.data_set), data_dir, report=report)
     info = RunInfo(
@@ -68,6 +96,9 @@ def begin(
         num_epochs,
         mixed_precision,
         bucket_by_length,
+        tanh_z=source is not None and source.info.tanh_z,
+        init_from="" if init_from is None else _lasting(os.fspath(init_from)),
+        init_optimizer=init_optimizer,
     )
     # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
     try:
@@ -78,6 +109,43 @@ def begin(
         folder.forget()
         raise RunError(f"{folder.root} can't be written: {reason(error)}.") from error
     return info, data
+
+
+def _refuse_magentas(folder: RunFolder, advice: str) -> None:
+    # It has a model_config.json too, so that it would be taken for a run, and overwritten.
+    if magenta_checkpoint.find(folder.root) is not None and not folder.run.exists():
+        raise RunError(f"{folder.root} holds a Magenta checkpoint: {advice}")
+
+
+def _source(init_from: str | os.PathLike, with_optimizer: bool) -> TrainedModel:
+    source = load(init_from, with_optimizer=with_optimizer)
+    if with_optimizer and source.adam is None:
+        raise RunError(
+            f"{init_from} holds no state of an optimizer: leave out --init_optimizer to begin with "
+            "its weights alone."
+        )
+    return source
+
+
+def _with_architecture(assignments: Mapping[str, Any], source: TrainedModel) -> Mapping[str, Any]:
+    """The assignments, with what the source's weights decide."""
+    theirs = source.info.hparams
+    names = [
+        name
+        for name in ARCHITECTURE
+        if theirs.conditional or name not in ("enc_model", "enc_rnn_size", "z_size")
+    ]
+    differences = [
+        f"{name}: the model has {getattr(theirs, name)!r}, given {assignments[name]!r}"
+        for name in names
+        if name in assignments and assignments[name] != getattr(theirs, name)
+    ]
+    if differences:
+        raise HParamsError(
+            f"the model of --init_from has another architecture ({'; '.join(differences)}): leave "
+            "these out of --hparams, they follow from the model."
+        )
+    return {**assignments, **{name: getattr(theirs, name) for name in names}}
 
 
 def resume(
@@ -100,6 +168,10 @@ def resume(
       RunError: no run in the folder, or something differs; the message lists all that does.
       DataError: the data can't be read.
     """
+    _refuse_magentas(
+        folder,
+        "go on with it in another --log_root, with this one as --init_from and --init_optimizer.",
+    )
     if not folder.holds_run():
         raise RunError(
             f"{folder.root} holds no run to go on with: check --log_root, or leave out "
@@ -185,6 +257,13 @@ def train(
             "cells."
         ) from error
     trained = TrainedModel(trainer.model, info)
+    if info.init_from and not (resumed and saved_steps(folder.newest)):
+        try:
+            _start_from(trainer, info, report)
+        except (ModelFileError, RunError):
+            if not resumed:
+                folder.forget()
+            raise
     title = f"{', '.join(info.hparams.data_set)}, step "
 
     def picture(path: pathlib.Path) -> None:
@@ -242,6 +321,18 @@ def train(
         report(f"  {name:<24}{what}")
     report(f"next: {next_command(folder)} --count=20")
     return 0
+
+
+def _start_from(trainer: Trainer, info: RunInfo, report: Report) -> None:
+    """Give the run its first weights, and the optimizer's state where that was asked for."""
+    source = _source(info.init_from, info.init_optimizer)
+    step = 0
+    if info.init_optimizer:
+        adam.load_state(trainer.model, trainer.train_step.optimizer, source.adam)
+        step = source.adam.step
+    trainer.start_from(source.model, step)
+    after = f", with its optimizer, after {step} steps" if info.init_optimizer else ""
+    report(f"begins with the weights of {info.init_from}{after}")
 
 
 def _describe(info: RunInfo, data: DataSet, trainer: Trainer, total: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import sys
@@ -9,9 +10,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from magenta_sketch import batches
+from magenta_sketch import batches, interop
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError, RunFolder, RunInfo, restore_first_whole
+from magenta_sketch.checkpoints import (
+    RunError,
+    RunFolder,
+    RunInfo,
+    new_optimizer,
+    restore_first_whole,
+)
+from magenta_sketch.interop import adam
+from magenta_sketch.interop.foreign import AdamState
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
 from magenta_sketch.sampling import PointDecoder, Sampler, natural
 
@@ -32,16 +41,33 @@ class TrainedModel:
     Args:
       model: the network.
       info: its hyperparameters (with max_seq_len) and normalizing factor.
+      adam_state: the optimizer's state by Magenta's names, where it was loaded.
+      step: updates the weights have seen, as far as is known.
+      units_known: whether the normalizing factor is the model's own; if not, as for a Magenta
+        checkpoint, it is 1 and sketches are in model units, see `with_normalizing_factor`.
     """
 
-    def __init__(self, model: SketchRNN, info: RunInfo):
+    def __init__(
+        self,
+        model: SketchRNN,
+        info: RunInfo,
+        adam_state: AdamState | None = None,
+        step: int = 0,
+        units_known: bool = True,
+    ):
         self.model, self.info = model, info
+        self.adam, self.step, self.units_known = adam_state, step, units_known
         self._sampler = Sampler(PointDecoder(model.decoder))
         self._encode = tf.function(
             lambda strokes, lengths: model.encoder(strokes, lengths),
             reduce_retracing=True,
             autograph=False,
         )
+
+    def with_normalizing_factor(self, factor: float) -> TrainedModel:
+        """The same network for data with ``factor`` pixel units in a model unit."""
+        info = dataclasses.replace(self.info, normalizing_factor=float(factor))
+        return TrainedModel(self.model, info, self.adam, self.step)
 
     @property
     def conditional(self) -> bool:
@@ -141,7 +167,7 @@ class TrainedModel:
         if len(bad):
             row, column = bad[0]
             raise ValueError(f"z must be finite, got {z[row, column]} at z[{row}, {column}].")
-        return self._draw(z, None, temperature, greedy, seed)
+        return self._draw(z, len(z), temperature, greedy, seed)
 
     def sample(
         self, count: int, *, temperature: float = 1.0, greedy: bool = False, seed: int = 0
@@ -171,7 +197,8 @@ class TrainedModel:
         return self.decode(z, temperature=temperature, greedy=greedy, seed=seed)
 
     def _draw(self, z, count, temperature, greedy, seed):
-        count = count if z is None else len(z)
+        if z is not None:
+            z = self.model.decoder_z(tf.constant(z)).numpy()
         drawn = []
         # Once even for no sketches, so that the arguments are checked.
         for part, start in enumerate(range(0, max(count, 1), _AT_ONCE)):
@@ -202,25 +229,41 @@ def load(
     model_dir: str | os.PathLike,
     *,
     checkpoint: str = "best",
+    with_optimizer: bool = False,
     warn: Callable[[str], None] = _warn,
 ) -> TrainedModel:
-    """The trained model of a run's folder.
+    """The trained model of a run's folder, a Magenta checkpoint or a Sketch-RNN-JS file.
 
     Args:
-      model_dir: the run's --log_root.
-      checkpoint: best (lowest validation cost; the newest if there is none yet, or it is damaged)
-        or newest.
-      warn: called with a line for each damaged checkpoint that is passed over.
+      model_dir: a run's --log_root; a Magenta checkpoint directory (or the prefix of one checkpoint
+        in it, `.../vector-N`), with or without a usable model_config.json; or a Sketch-RNN-JS file,
+        decoder-only or conditional.
+      checkpoint: of a run: best (lowest validation cost; the newest if there is none yet, or it is
+        damaged) or newest.
+      with_optimizer: whether to load a run's optimizer too, as `TrainedModel.adam`. That of a
+        Magenta checkpoint is always there.
+      warn: called with a line for each damaged checkpoint that is passed over, and for what the
+        files of another program don't say.
+
+    A Magenta checkpoint does not hold the normalizing factor: its sketches are in model units until
+    `TrainedModel.with_normalizing_factor` gives it (`datasets.load_data_set` computes it).
 
     Raises:
-      RunError: no run there, no checkpoint in it, or none that can be read.
+      RunError: no model there, no checkpoint in it, or none that can be read.
+      ModelFileError: another program's model that can't be read.
     """
     if checkpoint not in ("best", "newest"):
         raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
     folder = RunFolder(model_dir)
+    foreign = None if folder.run.exists() else interop.read(model_dir)
+    if foreign is not None:
+        return _from_foreign(foreign, warn)
     info = folder.read()
-    model = SketchRNN(info.hparams, seed=info.seed)
-    restorer = tf.train.Checkpoint(model=model)
+    model = SketchRNN(info.hparams, seed=info.seed, tanh_z=info.tanh_z)
+    step = tf.Variable(0, dtype=tf.int64)
+    optimizer = new_optimizer(model) if with_optimizer else None
+    also = {} if optimizer is None else {"optimizer": optimizer}
+    restorer = tf.train.Checkpoint(model=model, step=step, **also)
     places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
     damaged = None
     for place in places:
@@ -228,9 +271,19 @@ def load(
             if restore_first_whole(restorer, place, warn) is not None:
                 if damaged is not None:
                     warn("warning: took the newest checkpoint in place of the best")
-                return TrainedModel(model, info)
+                state = None if optimizer is None else adam.state_of(model, optimizer)
+                return TrainedModel(model, info, state, int(step))
         except RunError as error:
             damaged = error
     if damaged is not None:
         raise damaged
     raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")
+
+
+def _from_foreign(foreign: interop.ForeignModel, warn: Callable[[str], None]) -> TrainedModel:
+    for note in foreign.notes:
+        warn(note)
+    factor = foreign.normalizing_factor
+    info = RunInfo(foreign.hparams, seed=0, normalizing_factor=factor or 1.0, tanh_z=foreign.tanh_z)
+    step = foreign.adam.step if foreign.adam else 0
+    return TrainedModel(foreign.build(), info, foreign.adam, step, units_known=factor is not None)

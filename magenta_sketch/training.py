@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from magenta_sketch import losses
-from magenta_sketch._backend import keras, tf
+from magenta_sketch._backend import tf
 from magenta_sketch.batches import Batch, evaluation_batches, made_ahead, training_batch
 from magenta_sketch.checkpoints import (
     Checkpoints,
@@ -24,6 +24,7 @@ from magenta_sketch.checkpoints import (
     RunFolder,
     RunInfo,
     last_good,
+    new_optimizer,
     reason,
 )
 from magenta_sketch.datasets import DataSet, SketchSet
@@ -31,7 +32,6 @@ from magenta_sketch.hparams import HParams
 from magenta_sketch.journal import Journal
 from magenta_sketch.model import SEED_ROWS, SketchRNN, seed_table
 
-ADAM_EPSILON = 1e-8
 LOG_EVERY = 20  # steps
 # What a `seed_table` is for, beside a run's seed and a step.
 _TRAINING, _VALIDATION, _TEST = 0, 1, 2
@@ -87,8 +87,7 @@ class TrainStep:
 
     def __init__(self, model: SketchRNN):
         self.model = model
-        self.optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
-        self.optimizer.build(model.trainable_variables)
+        self.optimizer = new_optimizer(model)
         rate = tf.TensorSpec([])
         signature = (
             tf.TensorSpec([None, None, 5]),
@@ -311,6 +310,7 @@ class Trainer:
             seed=info.seed,
             mixed_precision=info.mixed_precision,
             bucket_by_length=info.bucket_by_length,
+            tanh_z=info.tanh_z,
         )
         self.train_step = TrainStep(self.model)
         self.evaluate = Evaluator(self.model)
@@ -330,6 +330,21 @@ class Trainer:
         if restored:
             self._saved_step = self.step
         return restored
+
+    def start_from(self, model: SketchRNN, step: int = 0) -> None:
+        """Take over the weights of a model of the same architecture, at ``step``, and save them.
+
+        Saved, so that the run no longer depends on where they came from. The optimizer is left as
+        it is.
+
+        Raises:
+          RunError: the checkpoint can't be written.
+        """
+        pairs = zip(self.model.trainable_variables, model.trainable_variables, strict=True)
+        for mine, theirs in pairs:
+            mine.assign(theirs)
+        self.state.step.assign(step)
+        self._save(step)
 
     def run(self, total: int, journal: Journal, stop: StopRequest) -> None:
         """Train until ``total`` updates have been made.

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "sampling": {"_backend", "mixture", "model", "strokes"},
     "checkpoints": {"_backend", "files", "hparams", "model"},
     "journal": {"_backend", "checkpoints", "files"},
-    "trained": {"_backend", "batches", "checkpoints", "datasets", "model", "sampling"},
+    "trained": {"_backend", "batches", "checkpoints", "datasets", "interop", "model", "sampling"},
     "training": {
         "_backend",
         "batches",
@@ -49,11 +49,12 @@ MAY_IMPORT = {
         "datasets",
         "gallery",
         "hparams",
+        "interop",
         "journal",
         "trained",
         "training",
     },
-    "interop": {"_backend", "cells", "hparams", "model"},
+    "interop": {"_backend", "cells", "files", "hparams", "model"},
     "commands": ANYTHING,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -7,11 +7,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from magenta_sketch.hparams import HParams
+
+if TYPE_CHECKING:  # these import TensorFlow
+    from magenta_sketch.datasets import DataSet
+    from magenta_sketch.trained import TrainedModel
 
 MAGENTA_DATA_URL = "https://github.com/hardmaru/sketch-rnn-datasets/raw/master/aaron_sheep/"
 
@@ -40,6 +44,39 @@ def new_flags() -> flags.FlagValues:
         "verbose_tensorflow", False, "Show TensorFlow's own start-up messages.", flag_values=values
     )
     return values
+
+
+def with_data(
+    trained: TrainedModel, model_dir: str, data_dir: str | None, data_set: list[str] | None
+) -> tuple[TrainedModel, DataSet]:
+    """The data a model was trained on, or those named, and the model with their normalizing factor
+    where its own is not known.
+
+    Args:
+      trained: from `trained.load`, of ``model_dir``.
+      data_dir, data_set: folder or URL, and names in it; None takes what the model says.
+
+    Raises:
+      UsageError: the model does not say, and nothing is named.
+      DataError: the data can't be read.
+    """
+    from magenta_sketch.datasets import load_data_set
+
+    info = trained.info
+    of_a_run = bool(info.data_dir)
+    if not data_dir and not of_a_run:
+        raise UsageError(f"{model_dir} does not say where its data are: give --data_dir.")
+    if not data_set and not of_a_run and trained.units_known:
+        raise UsageError(f"{model_dir} does not say what its data are: give --data_set.")
+    data = load_data_set(
+        list(data_set or info.hparams.data_set),
+        data_dir or info.data_dir,
+        max_seq_len=info.max_seq_len,
+        normalizing_factor=info.normalizing_factor if trained.units_known else None,
+    )
+    if not trained.units_known:
+        trained = trained.with_normalizing_factor(data.normalizing_factor)
+    return trained, data
 
 
 def run_program(

@@ -3,8 +3,10 @@
     sketch_rnn_draw --model_dir=models/quickstart --count=20
     sketch_rnn_draw --model_dir=models/quickstart --reconstruct=0,7,20-23 --temperature=0.2
     sketch_rnn_draw --model_dir=models/quickstart --count=100 --out=drawings/
+    sketch_rnn_draw --model_dir=bird.gen.json --count=10 --out=birds.svg
 
-The model is read from the run's folder; the drawings go to --out.
+The model is read from a run's folder, a Magenta checkpoint directory or a Sketch-RNN-JS file; the
+drawings go to --out.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are wri
 LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
 
 FLAGS = common.new_flags()
-flags.DEFINE_string("model_dir", None, "The --log_root of a trained run.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "model_dir",
+    None,
+    "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_string(
     "out",
     "drawings.svg",
@@ -50,6 +57,12 @@ flags.DEFINE_string(
     "data_dir",
     None,
     "Folder or URL of the data for --reconstruct. Default: the one the model was trained on.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "data_set",
+    None,
+    "The .npz files there, with commas between. Default: those the model was trained on.",
     flag_values=FLAGS,
 )
 flags.DEFINE_float(
@@ -117,7 +130,10 @@ def parse_numbers(text: str) -> list[int]:
 
 def _check_flags() -> list[int] | None:
     if not FLAGS.model_dir:
-        raise common.UsageError("--model_dir is missing: name the --log_root of a trained run.")
+        raise common.UsageError(
+            "--model_dir is missing: name the --log_root of a trained run, a Magenta checkpoint "
+            "directory or a Sketch-RNN-JS file."
+        )
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise common.UsageError(
             f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
@@ -169,22 +185,15 @@ def _draw_new(trained, how) -> None:
 
 
 def _draw_reconstructions(trained, numbers: list[int], how) -> None:
-    from magenta_sketch.datasets import load_data_set
     from magenta_sketch.drawing import save_grid, save_svg
 
     if not trained.conditional:
         raise common.UsageError(
             f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
         )
-    info = trained.info
-    place = FLAGS.data_dir or info.data_dir
-    data = load_data_set(
-        list(info.hparams.data_set),
-        place,
-        max_seq_len=info.max_seq_len,
-        normalizing_factor=info.normalizing_factor,
-    )
-    if info.fingerprint and data.fingerprint != info.fingerprint:
+    trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+    info, place = trained.info, FLAGS.data_dir or trained.info.data_dir
+    if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
         print(
             f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
             "on; numbers may name other sketches.",

@@ -7,6 +7,7 @@ cell's embeddings in one small matrix each; that knowledge lives here and nowher
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -129,13 +130,16 @@ def _entries(model: SketchRNN) -> list[_Entry]:
     return entries + _cell_entries(decoder.rnn_cell, hps.dec_model, f"{PREFIX}RNN/")
 
 
-def load_variables(model: SketchRNN, arrays: Arrays) -> None:
-    """Set every variable of ``model`` from ``arrays``: original name -> array.
+def from_original(model: SketchRNN, arrays: Arrays) -> dict[int, np.ndarray]:
+    """``{id(variable): array in its layout}`` for every variable of ``model``.
+
+    Args:
+      arrays: original name -> array; names that the model has no use for are passed over.
 
     Raises:
-      ValueError: when a name is missing or a shape differs; nothing is set then.
+      ValueError: when a name is missing or a shape differs.
     """
-    new = []
+    values = {}
     for entry in _entries(model):
         missing = [name for name in entry.names if name not in arrays]
         if missing:
@@ -146,9 +150,19 @@ def load_variables(model: SketchRNN, arrays: Arrays) -> None:
                 f"{entry.names[0]}: the shape {tuple(value.shape)} does not fit the "
                 f"model's {entry.variable.path} {tuple(entry.variable.shape)}."
             )
-        new.append((entry.variable, value))
-    for variable, value in new:
-        variable.assign(value)
+        values[id(entry.variable)] = value
+    return values
+
+
+def load_variables(model: SketchRNN, arrays: Arrays) -> None:
+    """Set every variable of ``model`` from ``arrays``: original name -> array.
+
+    Raises:
+      ValueError: when a name is missing or a shape differs; nothing is set then.
+    """
+    values = from_original(model, arrays)
+    for variable in model.trainable_variables:
+        variable.assign(values[id(variable)])
 
 
 def to_original(model: SketchRNN, values: Mapping[int, np.ndarray] | None = None) -> dict:
@@ -162,3 +176,47 @@ def to_original(model: SketchRNN, values: Mapping[int, np.ndarray] | None = None
         array = entry.variable.numpy() if values is None else values[id(entry.variable)]
         original.update(zip(entry.names, entry.split(np.asarray(array)), strict=True))
     return original
+
+
+def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """The hyperparameters that the shapes of the original's variables, by name, decide.
+
+    These are conditional, dec_model, dec_rnn_size, num_mixture, and for a conditional model
+    enc_model, enc_rnn_size and z_size.
+
+    Raises:
+      ValueError: a variable is missing, or has a shape that no model has.
+    """
+
+    def shape(name: str) -> tuple[int, int]:
+        found = tuple(shapes.get(PREFIX + name, ()))
+        if len(found) != 2:
+            what = f"has the shape {list(found)}" if found else "is missing"
+            raise ValueError(f"the variable {PREFIX}{name} {what}, expected a matrix.")
+        return found
+
+    def cell(place: str) -> str:
+        for kind, name in _CELL_NAMES.items():
+            if f"{PREFIX}{place}/{name}/W_hh" in shapes:
+                return kind
+        known = ", ".join(_CELL_NAMES.values())
+        raise ValueError(f"{PREFIX}{place} holds none of the cells {known}.")
+
+    dec_model = cell("RNN")
+    units, width = shape("RNN/output_w")
+    if width < 9 or (width - 3) % 6:
+        raise ValueError(f"{PREFIX}RNN/output_w has {width} columns, expected 3 + 6·num_mixture.")
+    found = {
+        "conditional": PREFIX + "ENC_RNN_mu/super_linear_w" in shapes,
+        "dec_model": dec_model,
+        "dec_rnn_size": units,
+        "num_mixture": (width - 3) // 6,
+    }
+    if found["conditional"]:
+        enc_model = cell("ENC_RNN/fw")
+        found |= {
+            "enc_model": enc_model,
+            "enc_rnn_size": shape(f"ENC_RNN/fw/{_CELL_NAMES[enc_model]}/W_hh")[0],
+            "z_size": shape("ENC_RNN_mu/super_linear_w")[1],
+        }
+    return found

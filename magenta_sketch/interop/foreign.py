@@ -1,0 +1,99 @@
+"""A model of another program, as read from its files and before it becomes one of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch.hparams import HParams
+from magenta_sketch.interop import magenta_tf1
+from magenta_sketch.model import SketchRNN
+
+ARCHITECTURE = (
+    "conditional",
+    "enc_model",
+    "enc_rnn_size",
+    "z_size",
+    "dec_model",
+    "dec_rnn_size",
+    "num_mixture",
+)
+
+
+class ModelFileError(ValueError):
+    """Another program's model can't be read, or a format can't hold ours; the message is a line."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AdamState:
+    """Adam's moments by the original's names, and how many updates they have seen."""
+
+    first: Mapping[str, np.ndarray]
+    second: Mapping[str, np.ndarray]
+    step: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ForeignModel:
+    """What another program's files say.
+
+    Attributes:
+      origin: what messages call it.
+      arrays: the variables, by their names in Magenta's checkpoints.
+      hparams: sizes and cells as in the arrays; the others as far as the files say, else defaults.
+      normalizing_factor: pixel units in a model unit; None where the files don't say.
+      tanh_z: see `model.SketchRNN`.
+      adam: the optimizer's state, where the files have it.
+      notes: lines a user should see.
+    """
+
+    origin: str
+    arrays: Mapping[str, np.ndarray]
+    hparams: HParams
+    normalizing_factor: float | None = None
+    tanh_z: bool = False
+    adam: AdamState | None = None
+    notes: tuple[str, ...] = ()
+
+    def build(self) -> SketchRNN:
+        """The network with these weights.
+
+        Raises:
+          ModelFileError: a variable is missing, or its shape doesn't go with the others.
+        """
+        model = SketchRNN(self.hparams, tanh_z=self.tanh_z)
+        try:
+            magenta_tf1.load_variables(model, self.arrays)
+        except ValueError as error:
+            raise ModelFileError(f"{self.origin}: {error}") from error
+        return model
+
+
+def hparams_of(origin: str, arrays: Mapping[str, np.ndarray], given: Mapping[str, Any]) -> HParams:
+    """Hyperparameters for variables by Magenta's names: sizes from their shapes, others ``given``.
+
+    Raises:
+      ModelFileError: the arrays are no Sketch-RNN, hold a number that is not finite, or ``given``
+        says something else about the sizes.
+      HParamsError: a value that is given can't be used.
+    """
+    try:
+        sizes = magenta_tf1.architecture({name: array.shape for name, array in arrays.items()})
+    except ValueError as error:
+        raise ModelFileError(f"{origin}: {error}") from error
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ModelFileError(
+                f"{origin}: the variable {name} holds a number that is not finite; restore the "
+                "file from a copy."
+            )
+    for name, size in sizes.items():
+        if name in given and given[name] != size:
+            raise ModelFileError(
+                f"{origin}: {name} is {given[name]!r} in model_config.json, but {size!r} by the "
+                "shapes of the variables; the two are not of one model."
+            )
+    return HParams(**{**given, **sizes})

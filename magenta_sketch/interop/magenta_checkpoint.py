@@ -1,0 +1,248 @@
+"""Magenta's checkpoint directories: read whatever wrote them, written so that Magenta reads them.
+
+A directory holds `checkpoint` (a text file that names the newest one), `vector-N.index` and
+`vector-N.data-00000-of-00001` (the variables after N updates, with Adam's), and
+`model_config.json`. Current versions of Magenta write the last one as a list of names without
+values and then can't read it back; here the sizes then follow from the variables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch._backend import tf
+from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.interop import magenta_tf1
+from magenta_sketch.interop.foreign import (
+    AdamState,
+    ForeignModel,
+    ModelFileError,
+    hparams_of,
+)
+from magenta_sketch.model import SketchRNN
+
+CONFIG = "model_config.json"
+# Hyperparameters of ours that the original does not know, and refuses.
+NOT_MAGENTAS = ("scale", "reg_covar")
+
+_STEP = re.compile(r"-(\d+)$", re.ASCII)
+_NEWEST = re.compile(r'^\s*model_checkpoint_path:\s*"(.+)"\s*$', re.MULTILINE)
+_GLOBAL_STEP = magenta_tf1.PREFIX + "global_step"
+_SLOTS = ("/Adam", "/Adam_1")
+_BETAS = {"beta1_power": 0.9, "beta2_power": 0.999}
+
+
+def find(path: str | os.PathLike) -> pathlib.Path | None:
+    """The checkpoint's prefix (`.../vector-N`) for a directory or a prefix; None if there is none.
+
+    In a directory it is the one that the file `checkpoint` names, else the one of the most steps.
+    """
+    path = pathlib.Path(path)
+    if _index(path).is_file():
+        return path
+    if path.suffix == ".index" and path.is_file():
+        return path.with_suffix("")
+    if not path.is_dir():
+        return None
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        named = _NEWEST.search((path / "checkpoint").read_text(encoding="utf-8"))
+        # By its last part: the directory may have been moved since.
+        prefix = path / re.split(r"[/\\]", named[1])[-1] if named else None
+        if prefix is not None and _index(prefix).is_file():
+            return prefix
+    prefixes = [file.with_suffix("") for file in path.glob("*.index")]
+    numbered = [(int(match[1]), p) for p in prefixes if (match := _STEP.search(p.name))]
+    return max(numbered)[1] if numbered else None
+
+
+def read(path: str | os.PathLike) -> ForeignModel:
+    """The model in a Magenta checkpoint directory, or under a prefix in one.
+
+    Raises:
+      ModelFileError: no checkpoint there, it is damaged or holds no Sketch-RNN, or
+        `model_config.json` is damaged or of another model.
+    """
+    prefix = find(path)
+    if prefix is None:
+        raise ModelFileError(
+            f"{path} holds no Magenta checkpoint (vector-N.index, vector-N.data-...)."
+        )
+    variables = _variables(prefix)
+    weights = {
+        name: value
+        for name, value in variables.items()
+        if name.startswith(magenta_tf1.PREFIX) and value.ndim and not name.endswith(_SLOTS)
+    }
+    given, notes = _config(prefix.parent / CONFIG)
+    origin = str(prefix)
+    try:
+        hparams = hparams_of(origin, weights, given)
+    except HParamsError as error:
+        raise ModelFileError(f"{prefix.parent / CONFIG}: {error}") from error
+    return ForeignModel(origin, weights, hparams, adam=_adam(variables, weights), notes=notes)
+
+
+def _index(prefix: pathlib.Path) -> pathlib.Path:
+    return prefix.with_name(prefix.name + ".index")
+
+
+def _slot_name(name: str, slot: str) -> str:
+    # The original makes slots within its variable scope, so that the prefix stands there twice.
+    return f"{magenta_tf1.PREFIX}{name}{slot}"
+
+
+def _variables(prefix: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        names = reader.get_variable_to_shape_map()
+        return {name: np.asarray(reader.get_tensor(name)) for name in sorted(names)}
+    except Exception as error:  # TensorFlow raises RuntimeError, ValueError, OpError and more
+        line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ModelFileError(
+            f"{prefix}: the checkpoint can't be read ({line[:160]}); restore its .index and .data "
+            "files from a copy."
+        ) from error
+
+
+def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """(the hyperparameters that a model_config.json gives, notes)."""
+    unknown = "sizes and cells follow from the variables, all else is at its default"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, (f"note: no {CONFIG} beside the checkpoint: {unknown}",)
+    except OSError as error:
+        raise ModelFileError(f"{path} can't be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(
+            f"{path} is damaged ({error}): restore it from a copy, or remove it to have the sizes "
+            "follow from the variables."
+        ) from error
+    if isinstance(values, list):
+        return {}, (f"note: {path} lists names without values: {unknown}",)
+    if not isinstance(values, dict):
+        raise ModelFileError(f"{path} is not a JSON object; remove it to do without.")
+    known = HParams().to_dict()
+    passed_over = sorted(set(values) - set(known))
+    notes = (f"note: {path}: passed over {', '.join(passed_over)[:200]}",) if passed_over else ()
+    return {name: _lenient(known[name], values[name]) for name in values if name in known}, notes
+
+
+def _lenient(default: Any, value: Any) -> Any:
+    """Older versions write their switches as numbers."""
+    if isinstance(default, bool) and isinstance(value, int):
+        return bool(value)
+    return value
+
+
+def _adam(
+    variables: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+) -> AdamState | None:
+    if _GLOBAL_STEP not in variables:
+        return None
+    moments = []
+    for slot in _SLOTS:
+        names = {name: _slot_name(name, slot) for name in weights}
+        if not all(name in variables for name in names.values()):
+            return None
+        moments.append({name: variables[there] for name, there in names.items()})
+    return AdamState(*moments, step=max(0, int(variables[_GLOBAL_STEP])))
+
+
+# Writing
+
+
+def write(
+    path: str | os.PathLike,
+    model: SketchRNN,
+    hparams: HParams,
+    *,
+    step: int,
+    adam: AdamState | None = None,
+    overwrite: Callable[[pathlib.Path], bool] = lambda path: False,
+) -> pathlib.Path:
+    """Writes a directory that Magenta's sketch_rnn loads, to draw with or to go on training.
+
+    It is written beside its place and then renamed: whole or not there at all.
+
+    Args:
+      path: the directory, new or empty.
+      model: the network, of any of the three cells.
+      hparams: go into `model_config.json`, without those of `NOT_MAGENTAS`.
+      step: updates made so far.
+      adam: the optimizer's state; zeros when None, from which Adam begins anew.
+      overwrite: asked with the path of a directory that is not empty whether to replace it.
+
+    Returns:
+      The checkpoint's prefix.
+
+    Raises:
+      ModelFileError: the model has tanh_z, cells other than the three, or a directory is in the
+        way.
+      OSError: it can't be written.
+    """
+    path = pathlib.Path(path)
+    if model.tanh_z:
+        raise ModelFileError(
+            "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
+            "does not: write it as a Sketch-RNN-JS file."
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())) and not overwrite(path):
+        raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
+    weights = magenta_tf1.to_original(model)
+    tensors = dict(weights)
+    for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
+        for name, value in weights.items():
+            tensors[_slot_name(name, slot)] = moments.get(name, np.zeros_like(value))
+    # The two rates are fed at each step; the graph's variables keep what they began with.
+    updates = adam.step if adam else 0
+    scalars = {
+        "Variable": np.float32(hparams.learning_rate),
+        "Variable_1": np.float32(hparams.kl_weight_start),
+        "global_step": np.int32(min(step, 2**31 - 1)),
+        **{name: np.float32(beta ** (updates + 1)) for name, beta in _BETAS.items()},
+    }
+    tensors |= {magenta_tf1.PREFIX + name: value for name, value in scalars.items()}
+    config = {k: v for k, v in hparams.to_dict().items() if k not in NOT_MAGENTAS}
+    name = f"vector-{step}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    beside.mkdir()
+    try:
+        _save(beside / name, tensors)
+        newest = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+        (beside / "checkpoint").write_text(newest, encoding="utf-8")
+        (beside / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        if path.exists():
+            old = path.with_name(f"{beside.name}.old")
+            os.rename(path, old)
+            os.rename(beside, path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.rename(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return path / name
+
+
+def _save(prefix: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None:
+    names = sorted(tensors)
+    try:
+        tf.raw_ops.SaveV2(
+            prefix=str(prefix),
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.constant(tensors[name]) for name in names],
+        )
+    except tf.errors.OpError as error:
+        raise OSError(None, f"the checkpoint can't be written: {error.message}") from error

@@ -1,0 +1,243 @@
+"""Model files of Sketch-RNN-JS, which @magenta/sketch and ml5 read too: in and out.
+
+A file is a JSON list [info, dims, blobs]. info holds name, mode, version, max_seq_len and
+scale_factor (the normalizing factor: pixels in a model unit). Each blob is the base64 of
+little-endian int16 v, for the weights 10·v / 32767: nothing beyond ±10, and no finer than 3e-4.
+dims are the blobs' shapes. The blobs are those of a Magenta lstm model, in the order of `_NAMES`;
+a decoder-only file (mode 2) has the last five alone, a conditional one (mode 0 or 1) all.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch.files import write_bytes
+from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.interop import magenta_tf1
+from magenta_sketch.interop.foreign import ForeignModel, ModelFileError, hparams_of
+from magenta_sketch.model import SketchRNN
+
+LARGEST_WEIGHT = 10.0
+_STEPS = 32767
+VERSION = 6
+_VERSION_OF_TANH_Z = 5
+BROWSER_MIXTURE = 20  # components that the browser libraries take every model to have
+
+_LSTM = ("LSTMCell/W_xh", "LSTMCell/W_hh", "LSTMCell/bias")
+_DENSE = ("super_linear_w", "super_linear_b")
+_DECODER = ["RNN/output_w", "RNN/output_b", *(f"RNN/{part}" for part in _LSTM)]
+_ENCODER = [
+    *(f"ENC_RNN/{direction}/{part}" for direction in ("fw", "bw") for part in _LSTM),
+    *(f"{place}/{part}" for place in ("ENC_RNN_mu", "ENC_RNN_sigma", "linear") for part in _DENSE),
+]
+_NAMES = [magenta_tf1.PREFIX + name for name in (*_ENCODER, *_DECODER)]
+_MODES = {0: True, 1: True, 2: False}  # mode -> conditional
+_MOST_BYTES = 1 << 30  # of a file: a hundred times the largest published one
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantised:
+    """What the format did to the weights.
+
+    clipped: how many lay beyond ±10, of `count`; largest: the largest absolute weight;
+    rounding: the largest change of a weight within ±10.
+    """
+
+    count: int
+    clipped: int
+    largest: float
+    rounding: float
+
+
+def read(path: str | os.PathLike) -> ForeignModel:
+    """The model in a Sketch-RNN-JS file, decoder-only or conditional, of any version.
+
+    Raises:
+      ModelFileError: not such a file, or damaged; one line that says where and what.
+    """
+    path = pathlib.Path(path)
+    info, dims, blobs = _parse(path)
+    conditional = len(blobs) == len(_NAMES)
+    names = _NAMES if conditional else _NAMES[-len(_DECODER) :]
+    if len(blobs) != len(names) or len(dims) != len(blobs):
+        raise ModelFileError(
+            f"{path}: {len(dims)} shapes and {len(blobs)} weights; a decoder-only model has "
+            f"{len(_DECODER)} of each and a conditional one {len(_NAMES)}."
+        )
+    mode = _mode(path, info)
+    if mode is not None and _MODES[mode] != conditional:
+        raise ModelFileError(
+            f"{path}: mode {mode} is {'' if _MODES[mode] else 'not '}conditional, but there are "
+            f"{len(blobs)} weights."
+        )
+    arrays = {
+        name: _weights(shape, blob, f"{path}: weight {i} ({name.removeprefix(magenta_tf1.PREFIX)})")
+        for i, (name, shape, blob) in enumerate(zip(names, dims, blobs, strict=True))
+    }
+    length = _number(path, info, "max_seq_len", HParams().max_seq_len)
+    factor = _number(path, info, "scale_factor", None)
+    version = _number(path, info, "version", VERSION)
+    try:
+        hparams = hparams_of(str(path), arrays, {"max_seq_len": math.ceil(length)})
+    except HParamsError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return ForeignModel(
+        str(path), arrays, hparams, normalizing_factor=factor, tanh_z=version < VERSION
+    )
+
+
+def _parse(path: pathlib.Path) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise ModelFileError(f"{path}: {size:,} bytes are too many for a Sketch-RNN-JS file.")
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelFileError(f"{path} can't be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(
+            f"{path} is not a Sketch-RNN-JS file: not valid JSON ({str(error)[:100]})."
+        ) from error
+    kinds = (dict, list, list)
+    if not (
+        isinstance(content, list)
+        and len(content) == len(kinds)
+        and all(isinstance(part, kind) for part, kind in zip(content, kinds, strict=True))
+    ):
+        raise ModelFileError(
+            f"{path} is not a Sketch-RNN-JS file: expected a JSON list of info, shapes and weights."
+        )
+    return tuple(content)
+
+
+def _mode(path: pathlib.Path, info: Mapping[str, Any]) -> int | None:
+    """0, 1 or 2; None where there is none, or a word, and the number of weights decides."""
+    mode = info.get("mode")
+    if isinstance(mode, str):
+        if not mode.strip().isdecimal():
+            return None
+        mode = int(mode[:9])
+    if mode is not None and (isinstance(mode, bool) or mode not in _MODES):
+        raise ModelFileError(f"{path}: mode is {str(mode)[:40]}, expected 0, 1 or 2.")
+    return mode
+
+
+def _number(path: pathlib.Path, info: Mapping[str, Any], name: str, default: float | None) -> Any:
+    value = info.get(name, default)
+    if value is default:
+        return default
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not 0 < value < 1e9:  # false for NaN
+        raise ModelFileError(f"{path}: {name} is {str(value)[:40]}, expected a number above 0.")
+    return value
+
+
+def _weights(shape: Any, blob: Any, where: str) -> np.ndarray:
+    whole = isinstance(shape, list) and all(type(n) is int and n > 0 for n in shape)
+    if not whole or len(shape) not in (1, 2):
+        raise ModelFileError(f"{where}: the shape is {str(shape)[:60]}, expected one or two sizes.")
+    try:
+        data = base64.b64decode(blob, validate=True)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"{where}: not base64 ({error}).") from error
+    if len(data) != 2 * math.prod(shape):
+        raise ModelFileError(
+            f"{where}: {len(data):,} bytes for the shape {shape}, expected {2 * math.prod(shape):,}"
+            "; is the file cut short?"
+        )
+    values = np.frombuffer(data, "<i2").astype(np.float64) * (LARGEST_WEIGHT / _STEPS)
+    return values.astype(np.float32).reshape(shape)
+
+
+def write(
+    path: str | os.PathLike,
+    model: SketchRNN,
+    *,
+    name: str,
+    max_seq_len: int,
+    normalizing_factor: float,
+) -> Quantised:
+    """Writes a model as a Sketch-RNN-JS file, whole or not at all.
+
+    Decoder-only when the model is unconditional; else conditional, which Sketch-RNN-JS and ml5
+    read and @magenta/sketch does not. The browser libraries take num_mixture to be 20.
+
+    Args:
+      name: what the file calls the model.
+      normalizing_factor: pixel units in a model unit.
+
+    Raises:
+      ModelFileError: a cell is not lstm: the format can't hold it.
+      OSError: the file can't be written.
+    """
+    require_lstm(model.hparams)
+    arrays = magenta_tf1.to_original(model)
+    names = _NAMES if model.encoder is not None else _NAMES[-len(_DECODER) :]
+    version = _VERSION_OF_TANH_Z if model.tanh_z else VERSION
+    return write_arrays(
+        path,
+        [arrays[name] for name in names],
+        name=name,
+        max_seq_len=max_seq_len,
+        normalizing_factor=normalizing_factor,
+        version=version,
+    )
+
+
+def require_lstm(hparams: HParams) -> None:
+    """Raises ModelFileError unless the cells are those that the format can hold."""
+    cells = {"dec_model": hparams.dec_model}
+    if hparams.conditional:
+        cells["enc_model"] = hparams.enc_model
+    others = [f"{name} {cell}" for name, cell in cells.items() if cell != "lstm"]
+    if others:
+        raise ModelFileError(
+            f"a Sketch-RNN-JS file holds lstm cells alone, and this model has {', '.join(others)}: "
+            "write a Magenta checkpoint or Keras weights instead, or train with lstm cells."
+        )
+
+
+def write_arrays(
+    path: str | os.PathLike,
+    arrays: list[np.ndarray],
+    *,
+    name: str,
+    max_seq_len: int,
+    normalizing_factor: float,
+    version: int = VERSION,
+) -> Quantised:
+    """Writes weights in the format's order: 5 of a decoder, or 17 of a conditional model."""
+    info = {
+        "name": name,
+        "mode": 1 if len(arrays) == len(_NAMES) else 2,
+        "version": version,
+        "max_seq_len": int(max_seq_len),
+        "scale_factor": float(normalizing_factor),
+    }
+    blobs, clipped, rounding = [], 0, 0.0
+    for array in arrays:
+        scaled = np.asarray(array, np.float64) * (_STEPS / LARGEST_WEIGHT)
+        v = np.clip(np.rint(scaled), -_STEPS, _STEPS)
+        inside = np.abs(array) <= LARGEST_WEIGHT
+        clipped += int(np.count_nonzero(~inside))
+        changes = np.abs(v - scaled)[inside]
+        rounding = max(rounding, float(changes.max(initial=0.0)) * LARGEST_WEIGHT / _STEPS)
+        blobs.append(base64.b64encode(v.astype("<i2").tobytes()).decode("ascii"))
+    content = [info, [list(array.shape) for array in arrays], blobs]
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    write_bytes(pathlib.Path(path), text.encode())
+    return Quantised(
+        count=sum(array.size for array in arrays),
+        clipped=clipped,
+        largest=max(float(np.abs(array).max()) for array in arrays),
+        rounding=rounding,
+    )
