@@ -104,6 +104,8 @@ function take(panel) {
   const { rows, over } = panel;
   const { pieces } = now();
   const end = over === "finished";
+  // Where no panel is left to press, the keyboard goes on from here.
+  if (end && panel.button === document.activeElement) more.focus();
   if (rows.length) change([...pieces, modelPiece(pieces, rows)], end, 1);
   else change(pieces, end);
 }

@@ -51,6 +51,7 @@ export class Surface {
     }
     const [w, h] = [width * unit, height * unit];
     this.svg.setAttribute("viewBox", `${-w / 2} ${-h / 2} ${w} ${h}`);
+    this.svg.style.setProperty("--pixel", unit);
   }
 
   #point(event) {
