@@ -329,7 +329,7 @@ def _start_from(trainer: Trainer, info: RunInfo, report: Report) -> None:
     step = 0
     if info.init_optimizer:
         adam.load_state(trainer.model, trainer.train_step.optimizer, source.adam)
-        step = source.adam.step
+        step = source.step
     trainer.start_from(source.model, step)
     after = f", with its optimizer, after {step} steps" if info.init_optimizer else ""
     report(f"begins with the weights of {info.init_from}{after}")

@@ -285,5 +285,6 @@ def _from_foreign(foreign: interop.ForeignModel, warn: Callable[[str], None]) ->
         warn(note)
     factor = foreign.normalizing_factor
     info = RunInfo(foreign.hparams, seed=0, normalizing_factor=factor or 1.0, tanh_z=foreign.tanh_z)
-    step = foreign.adam.step if foreign.adam else 0
-    return TrainedModel(foreign.build(), info, foreign.adam, step, units_known=factor is not None)
+    return TrainedModel(
+        foreign.build(), info, foreign.adam, foreign.step, units_known=factor is not None
+    )

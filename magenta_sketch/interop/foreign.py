@@ -29,7 +29,7 @@ class ModelFileError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AdamState:
-    """Adam's moments by the original's names, and how many updates they have seen."""
+    """Adam's moments by the original's names, and the updates that they hold: 0 when all zero."""
 
     first: Mapping[str, np.ndarray]
     second: Mapping[str, np.ndarray]
@@ -46,6 +46,7 @@ class ForeignModel:
       hparams: sizes and cells as in the arrays; the others as far as the files say, else defaults.
       normalizing_factor: pixel units in a model unit; None where the files don't say.
       tanh_z: see `model.SketchRNN`.
+      step: updates the weights have seen, 0 where the files don't say.
       adam: the optimizer's state, where the files have it.
       notes: lines a user should see.
     """
@@ -55,6 +56,7 @@ class ForeignModel:
     hparams: HParams
     normalizing_factor: float | None = None
     tanh_z: bool = False
+    step: int = 0
     adam: AdamState | None = None
     notes: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ import pathlib
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,9 @@ def read(path: str | os.PathLike) -> ForeignModel:
         hparams = hparams_of(origin, weights, given)
     except HParamsError as error:
         raise ModelFileError(f"{prefix.parent / CONFIG}: {error}") from error
-    return ForeignModel(origin, weights, hparams, adam=_adam(variables, weights), notes=notes)
+    step = max(0, int(variables.get(_GLOBAL_STEP, 0)))
+    adam = _adam(variables, weights, step)
+    return ForeignModel(origin, weights, hparams, step=step, adam=adam, notes=notes)
 
 
 def _index(prefix: pathlib.Path) -> pathlib.Path:
@@ -146,17 +148,19 @@ def _lenient(default: Any, value: Any) -> Any:
 
 
 def _adam(
-    variables: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+    variables: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray], step: int
 ) -> AdamState | None:
-    if _GLOBAL_STEP not in variables:
-        return None
     moments = []
     for slot in _SLOTS:
         names = {name: _slot_name(name, slot) for name in weights}
         if not all(name in variables for name in names.values()):
             return None
         moments.append({name: variables[there] for name, there in names.items()})
-    return AdamState(*moments, step=max(0, int(variables[_GLOBAL_STEP])))
+    # The powers say when Adam began anew; they can't say how many updates it has seen since, for
+    # they soon underflow.
+    power = variables.get(magenta_tf1.PREFIX + "beta1_power", 0.0)
+    began_anew = np.isclose(power, _BETAS["beta1_power"])
+    return AdamState(*moments, step=0 if began_anew else step)
 
 
 # Writing
@@ -169,7 +173,6 @@ def write(
     *,
     step: int,
     adam: AdamState | None = None,
-    overwrite: Callable[[pathlib.Path], bool] = lambda path: False,
 ) -> pathlib.Path:
     """Writes a directory that Magenta's sketch_rnn loads, to draw with or to go on training.
 
@@ -181,7 +184,6 @@ def write(
       hparams: go into `model_config.json`, without those of `NOT_MAGENTAS`.
       step: updates made so far.
       adam: the optimizer's state; zeros when None, from which Adam begins anew.
-      overwrite: asked with the path of a directory that is not empty whether to replace it.
 
     Returns:
       The checkpoint's prefix.
@@ -197,7 +199,7 @@ def write(
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
             "does not: write it as a Sketch-RNN-JS file."
         )
-    if path.exists() and (not path.is_dir() or any(path.iterdir())) and not overwrite(path):
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
     weights = magenta_tf1.to_original(model)
     tensors = dict(weights)
@@ -223,13 +225,7 @@ def write(
         newest = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
         (beside / "checkpoint").write_text(newest, encoding="utf-8")
         (beside / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        if path.exists():
-            old = path.with_name(f"{beside.name}.old")
-            os.rename(path, old)
-            os.rename(beside, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(beside, path)
+        os.rename(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return path / name

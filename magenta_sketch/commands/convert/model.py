@@ -1,0 +1,225 @@
+"""Write a model for other Sketch-RNN programs.
+
+    sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
+    sketch_rnn_convert model --model_dir=models/birds --out=birds_magenta/
+    sketch_rnn_convert model --model_dir=models/birds --out=birds.weights.h5
+
+A name that ends in .json is written as a Sketch-RNN-JS file (lstm cells; weights within 10, in 16
+bits: what that costs in loss is printed), one that ends in .weights.h5 as Keras weights, any other
+as a Magenta checkpoint directory. The model may itself be one of another program.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import flags
+
+from magenta_sketch.commands import common
+
+TAKES_FILES = False
+MOST_SKETCHES = 500  # that the loss is measured on
+_FORMATS = ("js", "magenta", "weights")
+
+FLAGS = common.new_flags()
+flags.DEFINE_string(
+    "model_dir",
+    None,
+    "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    "checkpoint",
+    "best",
+    ["best", "newest"],
+    "Of a run: lowest validation cost, or latest.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "name", None, "What a .json calls the model. Default: --out's name.", flag_values=FLAGS
+)
+flags.DEFINE_float(
+    "normalizing_factor",
+    None,
+    "Pixel units in a model unit, for a .json made of a Magenta checkpoint, which does not hold "
+    "it. Default: computed from the data.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder or URL of the data to measure the loss on. Default: the run's own, and where they "
+    "can't be had, drawings of the model itself.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "data_set",
+    None,
+    "The .npz files there, with commas between. Default: those the model was trained on.",
+    flag_values=FLAGS,
+)
+
+
+def format_of(out: str) -> str:
+    """The format that a name asks for: js, weights or magenta.
+
+    Raises:
+      UsageError: it looks like a file of another kind.
+    """
+    name = out.lower()
+    if name.endswith(".json"):
+        return "js"
+    if name.endswith(".weights.h5"):
+        return "weights"
+    for ending in (".h5", ".keras", ".ckpt", ".js", ".npz", ".svg"):
+        if name.endswith(ending):
+            raise common.UsageError(
+                f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.weights.h5 "
+                "(Keras) or a folder (Magenta); say which with --to if the name is meant."
+            )
+    return "magenta"
+
+
+def main() -> int:
+    """Write the model and say what was written, and what it cost."""
+    for name in ("model_dir", "out"):
+        if not getattr(FLAGS, name):
+            raise common.UsageError(f"--{name} is missing: see sketch_rnn_convert model --help.")
+    kind = FLAGS.to or format_of(FLAGS.out)
+    factor = FLAGS.normalizing_factor
+    if factor is not None and not 0 < factor < 1e9:  # false for NaN
+        raise common.UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
+    print(f"sketch_rnn_convert model: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
+    from magenta_sketch.trained import load
+
+    trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint, with_optimizer=kind == "magenta")
+    {"js": _write_js, "magenta": _write_magenta, "weights": _write_weights}[kind](trained)
+    return 0
+
+
+def _write_weights(trained) -> None:
+    from magenta_sketch.interop import keras_weights
+
+    config = keras_weights.write(FLAGS.out, trained.model, trained.info.hparams)
+    print(f"wrote {FLAGS.out} and {config}; from Python:")
+    print(f'  hparams = magenta_sketch.HParams.from_json(open("{config}").read())')
+    tanh_z = ", tanh_z=True" if trained.info.tanh_z else ""
+    print(f'  magenta_sketch.SketchRNN(hparams{tanh_z}).load_weights("{FLAGS.out}")')
+
+
+def _write_magenta(trained) -> None:
+    from magenta_sketch.interop import magenta_checkpoint
+
+    info = trained.info
+    prefix = magenta_checkpoint.write(
+        FLAGS.out, trained.model, info.hparams, step=trained.step, adam=trained.adam
+    )
+    optimizer = "Adam's moments" if trained.adam else "zeros for Adam's moments"
+    print(f"wrote {prefix}: {trained.step} steps, {optimizer}, and model_config.json")
+    if info.hparams.scale != 1.0:
+        print(
+            f"note: Magenta has no scale: this model's noise of {info.hparams.scale:g} is 1 there"
+        )
+    if trained.units_known:
+        print(
+            f"note: Magenta takes the normalizing factor from its data; this model's is "
+            f"{info.normalizing_factor:.4f}"
+        )
+
+
+def _write_js(trained) -> None:
+    from magenta_sketch.interop import sketch_rnn_js
+    from magenta_sketch.trained import load
+
+    info = trained.info
+    sketch_rnn_js.require_lstm(info.hparams)  # before the data are loaded
+    if FLAGS.normalizing_factor is not None:
+        trained = trained.with_normalizing_factor(FLAGS.normalizing_factor)
+        info = trained.info
+    if not trained.units_known:
+        if not FLAGS.data_dir:
+            raise common.UsageError(
+                f"{FLAGS.model_dir} does not hold its normalizing factor, which the file needs: "
+                "give --normalizing_factor, or --data_dir to have it computed from the data."
+            )
+        trained, _ = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+        info = trained.info
+    what, sketches = _sketches(trained)
+    done = sketch_rnn_js.write(
+        FLAGS.out,
+        trained.model,
+        name=FLAGS.name or pathlib.Path(FLAGS.out).name.split(".")[0],
+        max_seq_len=info.max_seq_len,
+        normalizing_factor=info.normalizing_factor,
+    )
+    kind = "conditional" if trained.conditional else "decoder-only"
+    print(f"wrote {FLAGS.out}: {kind}, {done.count:,} weights")
+    print(
+        f"limits: {done.clipped:,} weights beyond ±{sketch_rnn_js.LARGEST_WEIGHT:g} clipped (the "
+        f"largest is {done.largest:.4g}); the others rounded by at most {done.rounding:.1e}"
+    )
+    if sketches is None:
+        print(f"loss: not measured: {what}")
+    else:
+        before, after = (
+            _loss(model, info, sketches) for model in (trained.model, load(FLAGS.out).model)
+        )
+        print(
+            f"loss on {len(sketches)} {what}: {before:.6f} before, {after:.6f} as written "
+            f"({after - before:+.6f}; masked_recon, nats a point)"
+        )
+    _warn_of_the_clients(trained, done.clipped)
+
+
+def _warn_of_the_clients(trained, clipped: int) -> None:
+    from magenta_sketch.interop.sketch_rnn_js import BROWSER_MIXTURE
+
+    notes = []
+    if clipped:
+        notes.append(
+            "the clipped weights have another value in the file: look at the loss above, and lower "
+            "grad_clip or the learning rate in training if it is too high"
+        )
+    if trained.info.hparams.num_mixture != BROWSER_MIXTURE:
+        notes.append(
+            f"the browser libraries take num_mixture to be {BROWSER_MIXTURE}, and this model has "
+            f"{trained.info.hparams.num_mixture}: they will not read the file, this program does"
+        )
+    if trained.conditional:
+        notes.append(
+            "a conditional model is for Sketch-RNN-JS and ml5; @magenta/sketch reads decoder-only "
+            "files: see sketch_rnn_convert web for it"
+        )
+    for note in notes:
+        print(f"sketch_rnn_convert model: note: {note}.", file=sys.stderr)
+
+
+def _sketches(trained):
+    """(what they are, a SketchSet to measure the loss on, or None with the reason)."""
+    from magenta_sketch.datasets import DataError, SketchSet
+
+    if FLAGS.data_dir or FLAGS.data_set or trained.info.data_dir:
+        try:
+            _, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+            chosen = range(min(MOST_SKETCHES, len(data.test)))
+            return "test sketches", data.test.take(chosen)
+        except DataError as error:
+            if FLAGS.data_dir or FLAGS.data_set:
+                raise
+            print(f"the run's data can't be had ({error}): taking drawings of the model instead")
+    drawn = [sketch for sketch in trained.sample(100, seed=0) if len(sketch)]
+    if not drawn:
+        return "the model draws nothing; give --data_dir", None
+    return "drawings of the model itself", SketchSet.from_sketches(drawn)
+
+
+def _loss(model, info, sketches) -> float:
+    from magenta_sketch.training import Evaluator
+
+    # Without noise in z, which would hide what rounding does.
+    return Evaluator(model, scale=0.0)(sketches, info, (0, 0)).masked_recon

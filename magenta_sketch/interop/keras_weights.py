@@ -1,0 +1,39 @@
+"""A model as Keras stores weights: `NAME.weights.h5`, its hyperparameters beside it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+
+from magenta_sketch.files import write_bytes
+from magenta_sketch.hparams import HParams
+from magenta_sketch.interop.foreign import ModelFileError
+from magenta_sketch.model import SketchRNN
+
+ENDING = ".weights.h5"
+
+
+def write(path: str | os.PathLike, model: SketchRNN, hparams: HParams) -> pathlib.Path:
+    """Writes the weights, and `NAME.model_config.json`, each whole or not at all.
+
+    They come back with ``SketchRNN(HParams.from_json(text)).load_weights(path)``.
+
+    Returns:
+      The path of the hyperparameters.
+
+    Raises:
+      ModelFileError: the name does not end as Keras wants it.
+      OSError: a file can't be written.
+    """
+    path = pathlib.Path(path)
+    if not path.name.endswith(ENDING):
+        raise ModelFileError(f"{path}: Keras wants a name that ends in {ENDING}.")
+    config = path.with_name(path.name.removesuffix(ENDING) + ".model_config.json")
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, path.name)
+        model.save_weights(file)
+        weights = file.read_bytes()
+    write_bytes(config, hparams.to_json().encode())
+    write_bytes(path, weights)
+    return config
