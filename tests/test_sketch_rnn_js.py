@@ -109,7 +109,7 @@ def test_versions_before_6_give_the_decoder_tanh_of_z(write, version, squashed):
     np.testing.assert_allclose(
         losses(model, golden), [float(tf.reduce_mean(x)) for x in expected], atol=1e-6
     )
-    # Drawing squashes too: a far z is as good as its tanh, atanh'd again.
+    # Drawing does it too: what has the tanh z/3 draws what z/3 draws without it.
     z = np.array([[0.3, -0.2, 1.0, -2.0]], np.float32)
     same = np.arctanh(z / 3) if squashed else z / 3
     plain = SketchRNN(model.hparams)

@@ -63,10 +63,9 @@ def with_data(
     from magenta_sketch.datasets import load_data_set
 
     info = trained.info
-    of_a_run = bool(info.data_dir)
-    if not data_dir and not of_a_run:
+    if not data_dir and not info.data_dir:
         raise UsageError(f"{model_dir} does not say where its data are: give --data_dir.")
-    if not data_set and not of_a_run and trained.units_known:
+    if not data_set and os.path.isfile(model_dir):  # a Sketch-RNN-JS file
         raise UsageError(f"{model_dir} does not say what its data are: give --data_set.")
     data = load_data_set(
         list(data_set or info.hparams.data_set),

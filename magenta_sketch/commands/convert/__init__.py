@@ -44,13 +44,10 @@ def _run(arguments: list[str]) -> int:
             arguments=rest,
             takes_files=module.TAKES_FILES,
         )
+    # A misspelt verb alone: its flags are not known here.
+    rest = arguments if verb.startswith("-") and arguments else [verb]
     return common.run_program(
-        "sketch_rnn_convert",
-        _doc(),
-        common.new_flags(),
-        _no_verb,
-        arguments=arguments or [verb],
-        takes_files=True,
+        "sketch_rnn_convert", _doc(), common.new_flags(), _no_verb, arguments=rest, takes_files=True
     )
 
 
