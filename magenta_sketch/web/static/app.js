@@ -13,7 +13,6 @@ let worker = null;
 let history = [{ pieces: [], finished: false }]; // what undo goes back through; the last is shown
 let job = 0; // number of the newest request
 let chosen = null; // a panel that was picked before it was done
-let broken = false;
 
 const now = () => history[history.length - 1];
 const panels = makePanels(at("panels"), pick);
@@ -24,9 +23,9 @@ function say(text) {
 }
 
 function fail(message) {
-  broken = true;
   cancel();
   surface.enabled = false;
+  document.body.dataset.state = "failed";
   at("status").classList.add("failed");
   say(`This page can't draw: ${message}. Reload it to try again.`);
   tell();
@@ -41,7 +40,7 @@ function tell() {
     : "An empty sheet");
   undo.disabled = history.length < 2;
   clear.disabled = download.disabled = !pieces.length;
-  more.disabled = broken || !settings;
+  more.disabled = !surface.enabled;
   more.textContent = pieces.length ? "More" : "Let it begin";
 }
 
@@ -188,20 +187,17 @@ async function start() {
   tell();
   const response = await fetch("settings.json");
   if (!response.ok) throw new Error(`settings.json: ${response.status} ${response.statusText}`);
-  const given = await response.json();
-  at("title").textContent = document.title = given.name;
+  settings = await response.json();
+  at("title").textContent = document.title = settings.name;
   worker = new Worker("worker.js");
   worker.onmessage = ({ data }) => {
-    if (data.job === undefined || data.job === job) {
-      settings = given;
-      answers[data.type](data);
-    }
+    if (data.job === undefined || data.job === job) answers[data.type](data);
   };
   worker.onerror = (event) => {
     event.preventDefault();
     fail(event.message || "worker.js could not be loaded");
   };
-  worker.postMessage({ type: "load", settings: given });
+  worker.postMessage({ type: "load", settings });
 }
 
 start().catch((error) => fail(error.message));

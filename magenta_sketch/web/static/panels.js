@@ -60,12 +60,14 @@ class Panel {
     this.over = why;
     this.#show();
     const strokes = modelLines([0, 0], this.rows, false).length;
-    const says = [strokes === 1 ? "one stroke" : `${strokes} strokes`];
-    if (why === "finished") {
-      this.note.textContent = strokes ? "the end" : "nothing to add";
-      says.push("then finished");
+    let says = strokes === 1 ? "one stroke" : `${strokes} strokes`;
+    if (!strokes) says = this.note.textContent = "nothing to add";
+    else if (why === "finished") {
+      this.note.textContent = "the end";
+      says += ", then finished";
     }
-    this.button.setAttribute("aria-label", `Way ${this.number + 1}: ${says.join(", ")}`);
+    this.button.disabled = !strokes && !this.pieces.length;
+    this.button.setAttribute("aria-label", `Way ${this.number + 1}: ${says}`);
   }
 
   #show() {
