@@ -32,9 +32,7 @@ def outputs(folded, points):
     h, c = folded.h.astype(np.float64), folded.c.astype(np.float64)
     found = []
     for point in points:
-        i, j, f, o = np.split(
-            point @ folded.kernel + h @ folded.recurrent_kernel + folded.bias, 4
-        )
+        i, j, f, o = np.split(point @ folded.kernel + h @ folded.recurrent_kernel + folded.bias, 4)
         c = c / (1 + np.exp(-f - 1)) + np.tanh(j) / (1 + np.exp(-i))
         h = np.tanh(c) / (1 + np.exp(-o))
         found.append(h @ folded.output_kernel + folded.output_bias)

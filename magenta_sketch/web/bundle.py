@@ -82,7 +82,7 @@ def from_npm(*, report: Callable[[str], None]) -> Bundle:
     report(f"npm install {PACKAGE}@{VERSION}")
     with tempfile.TemporaryDirectory(prefix="magenta_sketch-npm-") as folder:
         _install(npm, folder)
-        bundle = from_path(Path(folder, "node_modules", *PACKAGE.split("/")))
+        bundle = from_path(Path(folder, "node_modules", *PACKAGE.split("/"), "dist", FILE))
     try:
         write_bytes(kept, bundle.script)
     except OSError as error:

@@ -64,6 +64,12 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
       ModelFileError: the decoder's cell is not lstm.
       PageError: the number of mixture components is not the one @magenta/sketch takes for granted.
     """
+    if not trained.conditional:
+        folded = [fold(trained.model)]
+    else:
+        drawn = trained.prior(latents - 1, seed=seed)
+        mean = np.zeros((1, trained.z_size), np.float32)
+        folded = [fold(trained.model, z) for z in np.concatenate([mean, drawn])]
     hparams = trained.info.hparams
     if hparams.num_mixture != sketch_rnn_js.BROWSER_MIXTURE:
         raise PageError(
@@ -71,12 +77,6 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
             f"components, and this one has {hparams.num_mixture}: train one with "
             f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}."
         )
-    if not trained.conditional:
-        folded = [fold(trained.model)]
-    else:
-        drawn = trained.prior(latents - 1, seed=seed)
-        mean = np.zeros((1, trained.z_size), np.float32)
-        folded = [fold(trained.model, z) for z in np.concatenate([mean, drawn])]
     each = folded if trained.conditional else []
     return Page(
         weights=folded[0].weights,

@@ -38,6 +38,8 @@ def site(sketch_js, tmp_path_factory, lstm):
         flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
         flags += [f"--sketch_js={sketch_js}", "--latents=2"]
         web.FLAGS.unparse_flags()
+        for name in web.FLAGS:
+            web.FLAGS[name].unparse()
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
             patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
             convert.run()
