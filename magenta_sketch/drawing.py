@@ -15,7 +15,7 @@ import math
 import os
 import pathlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,9 +24,10 @@ import svgwrite
 from magenta_sketch.files import write_bytes
 from magenta_sketch.strokes import to_polylines
 
-__all__ = ["save_grid", "save_svg", "sketch_to_svg"]
+__all__ = ["save_grid", "save_svg", "sketch_to_pixel_svg", "sketch_to_svg"]
 
 _INK = "#1a1a1a"
+_PALE = "#767676"  # captions: legible, and lighter than the drawings
 _RULE = "#e3e3e3"  # between cells: visible on paper and screen, never taken for a stroke
 _FONT = "Helvetica, Arial, 'Noto Sans', sans-serif"
 _CELL = 160.0
@@ -67,6 +68,37 @@ def sketch_to_svg(
     """
     sketch = _check(stroke3, "the sketch")
     return _grid_document([[sketch]], cell=size, stroke_width=stroke_width, padding=padding)
+
+
+def sketch_to_pixel_svg(stroke3: np.ndarray) -> str:
+    """One sketch as the text of an SVG document whose coordinates are the sketch's own units.
+
+    The first point is at (0, 0), wherever the viewBox around the drawing begins; nothing is scaled
+    or rounded. Positions are sums of offsets in float64, written so that they read back as the same
+    float64: whole offsets come back exactly from their differences. The pen's width is 1/100 of the
+    longer side, at least 1/2.
+
+    Args:
+      stroke3: [n, 3] rows (dx, dy, lift); n may be 0, which gives an empty white square.
+
+    Returns:
+      The document, with an XML declaration, as large as the drawing and a margin of 4 pens.
+
+    Raises:
+      ValueError: stroke3 is not [n, 3] or holds a number that is not finite.
+    """
+    sketch = _check(stroke3, "the sketch")
+    pen = max(float(sketch.extent.max()) / 100, 0.5)
+    margin = 4 * pen
+    x, y = (_round(value, 2) for value in sketch.center - sketch.extent / 2 - margin)
+    width, height = (_round(value, 2) for value in sketch.extent + 2 * margin)
+    drawing = svgwrite.Drawing(size=(width, height), profile="full", debug=True)
+    drawing.viewbox(x, y, width, height)
+    drawing["style"] = "background: white"  # no shape, which a reader could take for a stroke
+    ink = _pen(drawing, pen)
+    ink.add(_sketch_group(drawing, sketch.polylines, _exact))
+    drawing.add(ink)
+    return _document(drawing)
 
 
 def save_svg(
@@ -123,6 +155,7 @@ def save_grid(
     column_titles: Sequence[str] | None = None,
     row_titles: Sequence[str] | None = None,
     title: str | None = None,
+    captions: Sequence[Sequence[str]] | None = None,
     cell: float = _CELL,
     stroke_width: float | None = None,
     shared_scale: bool = False,
@@ -136,6 +169,7 @@ def save_grid(
         with an ellipsis and stays whole as the tooltip.
       row_titles: at most one for each row, to the left of it.
       title: above everything.
+      captions: a line of small text below each sketch, row by row as `rows`; "" for none.
       cell, stroke_width, shared_scale: as in save_svg.
 
     Raises:
@@ -155,6 +189,8 @@ def save_grid(
     for name, titles, limit in (
         ("column_titles", column_titles, columns),
         ("row_titles", row_titles, len(checked)),
+        ("captions", captions, len(checked)),
+        *((f"captions[{i}]", row, columns) for i, row in enumerate(captions or ())),
     ):
         if titles is not None and len(titles) > limit:
             raise ValueError(f"{name} has {len(titles)} entries for {limit} places")
@@ -167,6 +203,7 @@ def save_grid(
         column_titles=column_titles,
         row_titles=row_titles,
         title=title,
+        captions=captions,
     )
     _write_svg(path, text)
 
@@ -211,6 +248,7 @@ def _grid_document(
     column_titles: Sequence[str] | None = None,
     row_titles: Sequence[str] | None = None,
     title: str | None = None,
+    captions: Sequence[Sequence[str]] | None = None,
 ) -> str:
     stroke_width = cell / 64 if stroke_width is None else stroke_width
     padding = cell / 16 if padding is None else padding
@@ -221,38 +259,33 @@ def _grid_document(
             f"and a stroke_width of {stroke_width:g}; both must fit in, and the pen be above 0"
         )
     columns = max(len(row) for row in rows)
-    small = min(max(cell / 11, 10.0), 16.0)  # font size of row and column titles
+    small = min(max(cell / 11, 10.0), 16.0)
     large = small * 1.3
     left = 0.0
     if row_titles:
         left = min(max(map(_text_width, row_titles)) * small, 2 * cell) + small
     top = (2 * large if title else 0.0) + (1.8 * small if column_titles else 0.0)
-    width, height = left + columns * cell, top + len(rows) * cell
+    row_height = cell + (small if captions else 0.0)
+    layout = _Layout(left, top, columns, len(rows), cell, row_height, small)
 
-    drawing = svgwrite.Drawing(size=(_round(width), _round(height)), profile="full", debug=True)
-    drawing.viewbox(0, 0, _round(width), _round(height))
+    size = _round(layout.right), _round(layout.bottom)
+    drawing = svgwrite.Drawing(size=size, profile="full", debug=True)
+    drawing.viewbox(0, 0, *size)
     drawing.add(drawing.rect((0, 0), ("100%", "100%"), fill="white"))
     if rules:
-        _add_rules(drawing, left, top, columns, len(rows), cell)
+        _add_rules(drawing, layout)
     texts = drawing.g(font_family=_FONT, fill=_INK)
     if title:
-        _add_text(drawing, texts, title, width / 2, 1.4 * large, large, width - large, "middle")
-    for j, text in enumerate(column_titles or ()):
-        x, y = left + (j + 0.5) * cell, top - 0.6 * small
-        _add_text(drawing, texts, text, x, y, small, 0.96 * cell, "middle")
-    for i, text in enumerate(row_titles or ()):
-        y = top + (i + 0.5) * cell + 0.35 * small  # the letters' middle, not their foot
-        _add_text(drawing, texts, text, left - small / 2, y, small, 2 * cell, "end")
-    if texts.elements:
-        drawing.add(texts)
+        x, room = layout.right / 2, layout.right - large
+        _add_text(drawing, texts, title, x, 1.4 * large, large, room, "middle")
+    _add_titles(drawing, texts, layout, column_titles or (), row_titles or ())
+    notes = drawing.g(font_family=_FONT, fill=_PALE)
+    _add_captions(drawing, notes, layout, captions or ())
+    for group in (texts, notes):
+        if group.elements:
+            drawing.add(group)
 
-    ink = drawing.g(
-        fill="none",
-        stroke=_INK,
-        stroke_width=_round(stroke_width, 2),
-        stroke_linecap="round",  # also what makes a stroke of no length visible, as a dot
-        stroke_linejoin="round",
-    )
+    ink = _pen(drawing, stroke_width)
     scales = [_scale(s, inner) for row in rows for s in row if s is not None]
     common = min(scales, default=1.0)
     for i, row in enumerate(rows):
@@ -262,26 +295,102 @@ def _grid_document(
             scale = common if shared_scale else _scale(sketch, inner)
             if math.isinf(scale):
                 scale = 1.0  # only points without extent: any scale is right
-            middle = np.array([left + (j + 0.5) * cell, top + (i + 0.5) * cell])
-            group = drawing.g(class_="sketch")
-            for line in sketch.polylines:
-                group.add(drawing.path(_path_data((line - sketch.center) * scale + middle)))
-            ink.add(group)
+            middle = np.array([layout.x(j), layout.y(i)])
+            lines = [(line - sketch.center) * scale + middle for line in sketch.polylines]
+            ink.add(_sketch_group(drawing, lines, _number))
     drawing.add(ink)
+    return _document(drawing)
+
+
+class _Layout(NamedTuple):
+    """Where the cells of a grid are."""
+
+    left: float  # of the first column
+    top: float  # of the first row
+    columns: int
+    rows: int
+    cell: float  # width and height of the square that a sketch has
+    row_height: float  # the cell's and its caption's
+    small: float  # font size of row and column titles
+
+    def x(self, column: int) -> float:
+        """The middle of a column's cells."""
+        return self.left + (column + 0.5) * self.cell
+
+    def y(self, row: int) -> float:
+        """The middle of a row's squares."""
+        return self.top + row * self.row_height + 0.5 * self.cell
+
+    @property
+    def right(self) -> float:
+        return self.left + self.columns * self.cell
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.rows * self.row_height
+
+
+def _pen(drawing: svgwrite.Drawing, width: float) -> Any:
+    """A group whose paths are lines of a pen of this width."""
+    return drawing.g(
+        fill="none",
+        stroke=_INK,
+        stroke_width=_round(width, 2),
+        stroke_linecap="round",  # also what makes a stroke of no length visible, as a dot
+        stroke_linejoin="round",
+    )
+
+
+def _sketch_group(
+    drawing: svgwrite.Drawing, polylines: Sequence[np.ndarray], number: Callable[[float], str]
+) -> Any:
+    group = drawing.g(class_="sketch")
+    for line in polylines:
+        group.add(drawing.path(_path_data(line, number)))
+    return group
+
+
+def _document(drawing: svgwrite.Drawing) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + drawing.tostring() + "\n"
 
 
-def _add_rules(
-    drawing: svgwrite.Drawing, left: float, top: float, columns: int, rows: int, cell: float
-) -> None:
-    right, bottom = left + columns * cell, top + rows * cell
+def _add_rules(drawing: svgwrite.Drawing, layout: _Layout) -> None:
+    left, top, right, bottom = layout.left, layout.top, layout.right, layout.bottom
     lines = [
-        f"M{_number(left + j * cell)} {_number(top)}V{_number(bottom)}" for j in range(columns + 1)
+        f"M{_number(left + j * layout.cell)} {_number(top)}V{_number(bottom)}"
+        for j in range(layout.columns + 1)
     ]
     lines += [
-        f"M{_number(left)} {_number(top + i * cell)}H{_number(right)}" for i in range(rows + 1)
+        f"M{_number(left)} {_number(top + i * layout.row_height)}H{_number(right)}"
+        for i in range(layout.rows + 1)
     ]
     drawing.add(drawing.path("".join(lines), fill="none", stroke=_RULE, class_="rules"))
+
+
+def _add_titles(
+    drawing: svgwrite.Drawing,
+    group: Any,
+    layout: _Layout,
+    columns: Sequence[str],
+    rows: Sequence[str],
+) -> None:
+    small, cell = layout.small, layout.cell
+    for j, text in enumerate(columns):
+        x, y = layout.x(j), layout.top - 0.6 * small
+        _add_text(drawing, group, text, x, y, small, 0.96 * cell, "middle")
+    for i, text in enumerate(rows):
+        x, y = layout.left - small / 2, layout.y(i) + 0.35 * small  # the letters' middle
+        _add_text(drawing, group, text, x, y, small, 2 * cell, "end")
+
+
+def _add_captions(
+    drawing: svgwrite.Drawing, group: Any, layout: _Layout, captions: Sequence[Sequence[str]]
+) -> None:
+    small = layout.small
+    for i, row in enumerate(captions):
+        for j, text in enumerate(row):
+            x, y = layout.x(j), layout.top + (i + 1) * layout.row_height - 0.6 * small
+            _add_text(drawing, group, text, x, y, 0.75 * small, 0.96 * layout.cell, "middle")
 
 
 def _scale(sketch: _Sketch, inner: float) -> float:
@@ -289,10 +398,8 @@ def _scale(sketch: _Sketch, inner: float) -> float:
     return inner / longest if longest > 0 else math.inf
 
 
-def _path_data(points: np.ndarray) -> str:
-    # A tenth of a pixel is below what anyone sees and a third of the size of full numbers.
-    # Coordinates are absolute, so the rounding does not add up along a stroke.
-    corners = [f"{_number(x)} {_number(y)}" for x, y in points.tolist()]
+def _path_data(points: np.ndarray, number: Callable[[float], str]) -> str:
+    corners = [f"{number(x)} {number(y)}" for x, y in points.tolist()]
     if len(corners) == 1:
         corners *= 2  # a path that only moves draws nothing; one of no length draws its round cap
     return f"M{corners[0]}L{' '.join(corners[1:])}"
@@ -302,7 +409,13 @@ def _round(value: float, digits: int = 1) -> float:
     return round(value, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+def _exact(value: float) -> str:
+    return repr(value + 0.0).removesuffix(".0")
+
+
 def _number(value: float) -> str:
+    # A tenth of a pixel is below what anyone sees and a third of the size of full numbers.
+    # Coordinates are absolute, so the rounding does not add up along a stroke.
     text = f"{_round(value):.1f}"
     return text.removesuffix(".0")
 
@@ -319,6 +432,8 @@ def _add_text(
 ) -> None:
     # Control characters and halves of surrogate pairs may not stand in XML, escaped or not.
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(text).split()))
+    if not text:
+        return
     shown = text
     while len(shown) > 1 and _text_width(shown) * size > room:
         shown = shown[:-2].rstrip() + "…"

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -21,10 +21,11 @@ from magenta_sketch.checkpoints import (
 )
 from magenta_sketch.interop import adam
 from magenta_sketch.interop.foreign import AdamState
+from magenta_sketch.losses import SketchLosses
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
 from magenta_sketch.sampling import PointDecoder, Sampler, natural
 
-_ENCODING, _PRIOR = 4, 5  # what a `seed_table` is for, beside a seed
+_ENCODING, _PRIOR, _LOSSES = 4, 5, 6  # what a `seed_table` is for, beside a seed
 _AT_ONCE = 1000  # sketches drawn together: more would not be faster, and need the memory
 
 
@@ -63,6 +64,13 @@ class TrainedModel:
             reduce_retracing=True,
             autograph=False,
         )
+        self._losses = tf.function(
+            lambda strokes, lengths, seeds, scale: model(
+                strokes, lengths, seeds=seeds, scale=scale
+            ),
+            reduce_retracing=True,
+            autograph=False,
+        )
 
     def with_normalizing_factor(self, factor: float) -> TrainedModel:
         """The same network for data with ``factor`` pixel units in a model unit."""
@@ -96,14 +104,7 @@ class TrainedModel:
         if not self.conditional:
             raise ValueError("this model is unconditional: it has no encoder and no latent vector.")
         mus, presigs = [], []
-        size = self.info.hparams.batch_size
-        for start in range(0, len(sketches), size):
-            chosen = range(start, min(start + size, len(sketches)))
-            batch = batches.pad(
-                [sketches[i] for i in chosen],
-                max_seq_len=self.max_seq_len,
-                normalizing_factor=self.info.normalizing_factor,
-            )
+        for batch in self._batches(sketches):
             mu, presig = self._encode(tf.constant(batch.strokes[:, 1:]), tf.constant(batch.lengths))
             mus.append(mu.numpy())
             presigs.append(presig.numpy())
@@ -127,6 +128,37 @@ class TrainedModel:
         presig = 2.0 * np.log(sigma)
         z = draw_z(tf.constant(mu), tf.constant(presig), scale, seed_table(seed, 0, _ENCODING))
         return z.numpy()
+
+    def losses(
+        self, sketches: Sequence[np.ndarray], *, scale: float = 0.0, seed: int = 0
+    ) -> SketchLosses:
+        """The losses of stroke-3 sketches, an array [batch] each, in nats a point.
+
+        Sums over a sketch's points are divided by max_seq_len, as in training;
+        ``masked_reconstruction`` is the one papers quote. Arguments and errors as for `encode`; an
+        unconditional model has a kl of 0.
+        """
+        seed, scale = natural("seed", seed), _noise_scale(scale)
+        found: list[list[np.ndarray]] = [[np.zeros(0, np.float32)] for _ in SketchLosses._fields]
+        for part, batch in enumerate(self._batches(sketches)):
+            losses = self._losses(
+                tf.constant(batch.strokes),
+                tf.constant(batch.lengths),
+                seed_table(seed, part, _LOSSES),
+                tf.constant(scale, tf.float32),
+            )
+            for values, new in zip(found, losses, strict=True):
+                values.append(new.numpy())
+        return SketchLosses(*map(np.concatenate, found))
+
+    def _batches(self, sketches: Sequence[np.ndarray]) -> Iterator[batches.Batch]:
+        size = self.info.hparams.batch_size
+        for start in range(0, len(sketches), size):
+            yield batches.pad(
+                [sketches[i] for i in range(start, min(start + size, len(sketches)))],
+                max_seq_len=self.max_seq_len,
+                normalizing_factor=self.info.normalizing_factor,
+            )
 
     def prior(self, count: int, *, seed: int = 0) -> np.ndarray:
         """``count`` latent vectors [count, Z] drawn from the prior N(0, 1).

@@ -168,15 +168,10 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates a model, without dropout, on a whole set: every sketch counts once.
+    """Evaluates a model, without dropout, on a whole set: every sketch counts once."""
 
-    Args:
-      model: the network.
-      scale: standard deviation of the latent noise; None takes that of the hyperparameters.
-    """
-
-    def __init__(self, model: SketchRNN, scale: float | None = None):
-        self.model, self.scale = model, scale
+    def __init__(self, model: SketchRNN):
+        self.model = model
         batch = tf.TensorSpec([None, None, 5]), tf.TensorSpec([None], tf.int32)
         signature = (*batch, tf.TensorSpec([SEED_ROWS, 2], tf.int64))
         self._by_parts = {
@@ -191,7 +186,7 @@ class Evaluator:
 
     def _sums(self, parts, strokes, lengths, seeds):
         found = [
-            [tf.reduce_sum(x) for x in self.model(*part, seeds=own_seeds, scale=self.scale)]
+            [tf.reduce_sum(x) for x in self.model(*part, seeds=own_seeds)]
             for *part, own_seeds in _in_parts(strokes, lengths, seeds, parts)
         ]
         return [tf.add_n(part) for part in zip(*found, strict=True)]
@@ -203,7 +198,7 @@ class Evaluator:
         key: tuple[int, ...],
         between: Callable[[], None] = lambda: None,
     ) -> Evaluation:
-        """Evaluate ``sketches`` (pixel units).
+        """Evaluate ``sketches`` (pixel units), with latent noise at the run's scale.
 
         The KL weight is the run's kl_weight_start, as in the original: a constant, so that costs
         compare over a run. ``key`` and a batch's number make its `seed_table`. ``between`` is

@@ -318,3 +318,49 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, name, monkeypatch):
 def test_the_svg_is_the_same_text_as_the_string(tmp_path):
     drawing.save_svg(tmp_path / "one.svg", CROSS)
     assert (tmp_path / "one.svg").read_text("utf-8") == drawing.sketch_to_svg(CROSS)
+
+
+# Captions, and drawings in the sketch's own units
+
+
+def test_captions_stand_below_their_sketches(tmp_path):
+    path = tmp_path / "grid.svg"
+    drawing.save_grid(
+        path, [[CROSS, CROSS], [CROSS]], captions=[["a", ""], ["c"]], row_titles=["", "second"]
+    )
+    root = parse(path)
+    boxes = [box(strokes) for strokes in sketches_in(root)]
+    places = {
+        element.text: (float(element.get("x")), float(element.get("y")))
+        for element in root.iter(f"{SVG}text")
+    }
+    assert set(places) == {"a", "c", "second"}
+    for text, (low, high) in (("a", boxes[0]), ("c", boxes[2])):
+        x, y = places[text]
+        assert x == pytest.approx((low[0] + high[0]) / 2, abs=0.2)
+        assert y - 12 > high[1]  # the letters are below the drawing
+    assert places["a"][1] < boxes[2][0][1]  # and above the next row's
+    assert places["c"][1] < size(root)[1]
+
+
+@pytest.mark.parametrize("captions", [[["a", "b"]], [["a"], ["b"]]])
+def test_more_captions_than_sketches(tmp_path, captions):
+    with pytest.raises(ValueError, match="captions.* has 2 entries for 1 places"):
+        drawing.save_grid(tmp_path / "a.svg", [[CROSS]], captions=captions)
+
+
+def test_a_drawing_in_pixels_is_the_sketch_and_nothing_else():
+    root = parse(drawing.sketch_to_pixel_svg(CROSS))
+    (strokes,) = sketches_in(root)
+    assert [stroke.tolist() for stroke in strokes] == [[[0, 0], [30, 0]], [[15, -10], [15, 30]]]
+    x, y, width, height = map(float, root.get("viewBox").split(","))
+    assert (x, y, width, height) == (-2, -12, 34, 44)
+    assert size(root) == (width, height)
+    assert {element.tag for element in root.iter()} == {
+        f"{SVG}{name}" for name in ("svg", "defs", "g", "path")
+    }
+
+
+@pytest.mark.parametrize("sketch", [ONE_DOT, EMPTY])
+def test_drawings_without_extent_in_pixels(sketch):
+    assert size(parse(drawing.sketch_to_pixel_svg(sketch))) == (4, 4)

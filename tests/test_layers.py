@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "datasets": {"files", "strokes"},
     "batches": {"datasets", "strokes"},
     "drawing": {"files", "strokes"},
+    "inspection": {"datasets"},
+    "contact_sheet": {"drawing", "inspection"},
     "curves": {"files"},
     "steps": {"_backend"},
     "cells": {"_backend", "steps"},
@@ -30,7 +32,16 @@ MAY_IMPORT = {
     "sampling": {"_backend", "mixture", "model", "strokes"},
     "checkpoints": {"_backend", "files", "hparams", "model"},
     "journal": {"_backend", "checkpoints", "files"},
-    "trained": {"_backend", "batches", "checkpoints", "datasets", "interop", "model", "sampling"},
+    "trained": {
+        "_backend",
+        "batches",
+        "checkpoints",
+        "datasets",
+        "interop",
+        "losses",
+        "model",
+        "sampling",
+    },
     "training": {
         "_backend",
         "batches",
@@ -114,7 +125,7 @@ def test_the_rules_have_no_circle():
 
 
 def test_what_is_light_does_not_import_tensorflow():
-    light = "hparams strokes files datasets batches drawing commands.common".split()
+    light = "hparams strokes files datasets batches drawing contact_sheet commands.common".split()
     code = f"""
 import sys
 import magenta_sketch

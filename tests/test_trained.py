@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import magenta_sketch
+from magenta_sketch import batches
+from magenta_sketch._backend import tf
 from magenta_sketch.checkpoints import RunFolder, saved_steps
 
 
@@ -203,3 +205,27 @@ def test_the_readme_python_example_runs(trained_run, tiny_folder, tmp_path):
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
     assert (tmp_path / "again.svg").exists() and (tmp_path / "new.svg").exists()
+
+
+def test_losses_are_those_of_the_model_sketch_by_sketch(model, test_set):
+    found = model.losses(test_set)
+    assert [len(part) for part in found] == [len(test_set)] * 3  # in two batches
+    one = batches.pad(
+        [test_set[9]],
+        max_seq_len=model.max_seq_len,
+        normalizing_factor=model.info.normalizing_factor,
+    )
+    expected = model.model(tf.constant(one.strokes), tf.constant(one.lengths), scale=0.0)
+    for values, value in zip(found, expected, strict=True):
+        assert values[9] == pytest.approx(float(value[0]), abs=1e-5)
+    noisy = model.losses(test_set, scale=2.0, seed=1)
+    again, other = (
+        model.losses(test_set, scale=2.0, seed=1),
+        model.losses(test_set, scale=2.0, seed=2),
+    )
+    assert np.array_equal(noisy.reconstruction, again.reconstruction)
+    assert not np.allclose(noisy.reconstruction, other.reconstruction, atol=1e-6)
+    assert np.array_equal(noisy.kl, found.kl)
+    assert [len(part) for part in model.losses([])] == [0, 0, 0]
+    with pytest.raises(ValueError, match="scale"):
+        model.losses(test_set, scale=-1.0)

@@ -212,6 +212,37 @@ def _flush_output() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def parse_numbers(text: str, flag: str, *, most: int = 100_000) -> list[int]:
+    """``"0,7,20-23"``, the value of a flag, as [0, 7, 20, 21, 22, 23], in the order given.
+
+    Raises:
+      UsageError: the text is something else, or names more than ``most``.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        # Twenty digits name more than there can be, and int refuses thousands of them.
+        if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
+            part = part if len(part) <= 40 else f"{part[:40]}..."
+            text = text if len(text) <= 80 else f"{text[:80]}..."
+            raise UsageError(
+                f"--{flag}={text}: {part.strip()!r} is not a number or a range; write "
+                "something like 0,7,20-23."
+            )
+        start, stop = int(first), int(last if dash else first) + 1
+        if not start < stop <= start + 10_000:
+            raise UsageError(
+                f"--{flag}={text}: the range {part.strip()} is not usable: it must rise, by "
+                "less than 10000."
+            )
+        numbers += range(start, stop)
+        if len(numbers) > most:
+            raise UsageError(
+                f"--{flag} names more than {most} sketches: take them in several goes."
+            )
+    return numbers
+
+
 def _flag_help(values: flags.FlagValues) -> str:
     lines = ["Flags:"]
     for flag_name in sorted(values):

@@ -96,38 +96,6 @@ flags.DEFINE_enum(
 )
 
 
-def parse_numbers(text: str) -> list[int]:
-    """``"0,7,20-23"`` as [0, 7, 20, 21, 22, 23], in the order given.
-
-    Raises:
-      UsageError: the text is something else, or names more than `MOST_SKETCHES`.
-    """
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        # Twenty digits name more than there can be, and int refuses thousands of them.
-        if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
-            part = part if len(part) <= 40 else f"{part[:40]}..."
-            text = text if len(text) <= 80 else f"{text[:80]}..."
-            raise common.UsageError(
-                f"--reconstruct={text}: {part.strip()!r} is not a number or a range; write "
-                "something like 0,7,20-23."
-            )
-        start, stop = int(first), int(last if dash else first) + 1
-        if not start < stop <= start + 10_000:
-            raise common.UsageError(
-                f"--reconstruct={text}: the range {part.strip()} is not usable: it must rise, by "
-                "less than 10000."
-            )
-        numbers += range(start, stop)
-        if len(numbers) > MOST_SKETCHES:
-            raise common.UsageError(
-                f"--reconstruct names more than {MOST_SKETCHES} sketches: draw them in several "
-                "goes."
-            )
-    return numbers
-
-
 def _check_flags() -> list[int] | None:
     if not FLAGS.model_dir:
         raise common.UsageError(
@@ -146,7 +114,7 @@ def _check_flags() -> list[int] | None:
         )
     if FLAGS.reconstruct is None:
         return None
-    numbers = parse_numbers(FLAGS.reconstruct)
+    numbers = common.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
     count = FLAGS.count or 1
     if len(numbers) * count > MOST_SKETCHES:
         raise common.UsageError(

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from magenta_sketch.datasets import download
 from magenta_sketch.datasets.npz import SPLITS, read_npz
@@ -100,7 +99,7 @@ def load_data_set(
     if max_seq_len is None:
         max_seq_len = max(int(sketches.lengths.max()) for sketches in sets.values())
     if normalizing_factor is None:
-        normalizing_factor = _standard_deviation(sets["train"].points)
+        normalizing_factor = normalizing_factor_of(sets["train"])
         if not normalizing_factor > 0:
             raise DataError(
                 f"{', '.join(names)}, train: all offsets are equal, so there is no normalizing "
@@ -117,6 +116,21 @@ def load_data_set(
         normalizing_factor=float(normalizing_factor),
         fingerprint=_fingerprint([sets[split] for split in SPLITS]),
     )
+
+
+def normalizing_factor_of(train: SketchSet) -> float:
+    """Returns the standard deviation (ddof 0) of all offsets of a training set, dx and dy pooled.
+
+    0 for a set whose offsets are all equal, or that has none.
+    """
+    points = train.points
+    size = max(2 * len(points), 1)
+    mean = float(points[:, :2].sum(dtype=np.float64)) / size
+    total = 0.0
+    for start in range(0, len(points), 1 << 18):  # in float64, without a float64 copy of it all
+        offsets = points[start : start + (1 << 18), :2].astype(np.float64) - mean
+        total += float(np.square(offsets).sum())
+    return math.sqrt(total / size)
 
 
 def _read(name: str, data_dir: str | os.PathLike[str], report: Report) -> dict[str, SketchSet]:
@@ -167,17 +181,6 @@ def _shorter(
         return sketches
     report(f"dropped {dropped} {split} sketches of {name} with more than {max_seq_len} points")
     return sketches.take(keep)
-
-
-def _standard_deviation(points: NDArray[np.float32]) -> float:
-    """Standard deviation (ddof 0) of all offsets of points [N, 3], dx and dy pooled."""
-    size = max(2 * len(points), 1)
-    mean = float(points[:, :2].sum(dtype=np.float64)) / size
-    total = 0.0
-    for start in range(0, len(points), 1 << 18):  # in float64, without a float64 copy of it all
-        offsets = points[start : start + (1 << 18), :2].astype(np.float64) - mean
-        total += float(np.square(offsets).sum())
-    return math.sqrt(total / size)
 
 
 def _fingerprint(sets: Sequence[SketchSet]) -> str:

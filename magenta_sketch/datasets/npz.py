@@ -6,6 +6,7 @@ instead of NumPy; this module turns what it gives into checked numbers.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import warnings
@@ -35,6 +36,7 @@ SPLITS = ("train", "valid", "test")
 MAX_OFFSET = 1000  # offsets beyond it are clamped, as the original does
 # Uncompressed bytes of one split: forty times a QuickDraw class of 70,000 sketches.
 MAX_SPLIT_BYTES = 1 << 30
+MOST_REFUSED = 1000  # a split with more items that are no sketches is no split of sketches
 
 
 def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[str, SketchSet]:
@@ -56,14 +58,50 @@ def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[
     path = Path(path)
     label = str(path) if label is None else label
     with _open_archive(path, label) as archive:
-        members = archive.namelist()
-        missing = [split for split in SPLITS if f"{split}.npy" not in members]
+        missing = [split for split in SPLITS if split not in _splits_of(archive)]
         if missing:
-            raise DataError(
-                f"{label}: no split {', '.join(missing)}, expected train, valid and test; "
-                f"the file has {', '.join(map(printable, members[:6])) or 'nothing'}"
-            )
+            raise DataError(_lacks(archive, missing, label))
         return {split: _read_split(archive, split, label) for split in SPLITS}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RawSplit:
+    """A split as a file has it: `read_npz` would refuse some of what may be in it.
+
+    Attributes:
+      points: [N, 3] in the file's own type of numbers; anything but finite, lifts of any value.
+      starts: int64 [n + 1]; sketch i is points[starts[i]:starts[i + 1]] and may be empty.
+      refused: index of an item that is no [n, 3] array of numbers -> why. It counts as an empty
+        sketch, so that indices are those of the file.
+    """
+
+    points: NDArray
+    starts: NDArray[np.int64]
+    refused: dict[int, str]
+
+
+def read_raw_npz(path: str | os.PathLike[str]) -> dict[str, RawSplit]:
+    """Reads the splits that a file has as they are, as safely as `read_npz` but unchecked.
+
+    For looking at data that `read_npz` may refuse: splits may be missing or empty, and sketches
+    be empty or hold any numbers; nothing is clamped.
+
+    Raises:
+      DataError: as `read_npz` does for a file or pickle that cannot be read; the file has none of
+        the splits; over `MOST_REFUSED` items of one are no arrays of points.
+    """
+    path = Path(path)
+    label = str(path)
+    with _open_archive(path, label) as archive:
+        splits = _splits_of(archive)
+        if not splits:
+            raise DataError(_lacks(archive, SPLITS, label))
+        result = {}
+        for split in splits:
+            refused: dict[int, str] = {}
+            points, starts = _decode_split(archive, split, label, refused)
+            result[split] = RawSplit(points, starts, refused)
+        return result
 
 
 def write_npz(
@@ -122,7 +160,40 @@ def _open_archive(path: Path, label: str) -> zipfile.ZipFile:
         ) from None
 
 
+def _splits_of(archive: zipfile.ZipFile) -> list[str]:
+    members = set(archive.namelist())
+    return [split for split in SPLITS if f"{split}.npy" in members]
+
+
+def _lacks(archive: zipfile.ZipFile, missing: Iterable[str], label: str) -> str:
+    members = archive.namelist()
+    return (
+        f"{label}: no split {', '.join(missing)}, expected train, valid and test; "
+        f"the file has {', '.join(map(printable, members[:6])) or 'nothing'}"
+    )
+
+
 def _read_split(archive: zipfile.ZipFile, split: str, label: str) -> SketchSet:
+    name = f"{label}, {split}"
+    points, starts = _decode_split(archive, split, label)
+    if len(starts) == 1:
+        raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
+    check_values(points, starts, name)
+    with np.errstate(over="ignore"):  # what overflows float32 is clamped next
+        points = points.astype(np.float32)
+    np.clip(points[:, :2], -MAX_OFFSET, MAX_OFFSET, out=points[:, :2])
+    return SketchSet(points, starts)
+
+
+def _decode_split(
+    archive: zipfile.ZipFile, split: str, label: str, refused: dict[int, str] | None = None
+) -> tuple[NDArray, NDArray[np.int64]]:
+    """Returns points [N, 3], of any values in the file's own type, and starts [n + 1].
+
+    Args:
+      refused: takes the items that are no sketches, and why; they and empty ones are then sketches
+        without points. When None, the first such item is an error.
+    """
     name = f"{label}, {split}"
     member = _member_bytes(archive, f"{split}.npy", name)
     file = io.BytesIO(member)
@@ -137,15 +208,11 @@ def _read_split(archive: zipfile.ZipFile, split: str, label: str) -> SketchSet:
             shape, fortran_order, dtype = readers[npy.read_magic(file)](file)
     except Exception as error:  # a damaged header raises one of many
         raise DataError(f"{name}: not an array in .npy format ({_reason(error)})") from None
+    if shape and shape[0] == 0:
+        return np.zeros((0, 3), np.float32), starts_of([])
     if dtype.hasobject and dtype.names is None:
-        points, starts = _flatten_items(_unpickle_items(file, shape, name), name)
-    else:
-        points, starts = _flatten_block(member, file.tell(), shape, fortran_order, dtype, name)
-    check_values(points, starts, name)
-    with np.errstate(over="ignore"):  # what overflows float32 is clamped next
-        points = points.astype(np.float32)
-    np.clip(points[:, :2], -MAX_OFFSET, MAX_OFFSET, out=points[:, :2])
-    return SketchSet(points, starts)
+        return _flatten_items(_unpickle_items(file, shape, name), name, refused)
+    return _flatten_block(member, file.tell(), shape, fortran_order, dtype, name)
 
 
 def _member_bytes(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
@@ -184,8 +251,6 @@ def _flatten_block(
 
 
 def _check_block_shape(shape: tuple[int, ...], name: str) -> None:
-    if shape and shape[0] < 1:
-        raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
     if len(shape) != 3:
         raise DataError(
             f"{name}: expected an object array of sketches or an array [m, n, 3], "
@@ -203,8 +268,6 @@ def _unpickle_items(file: io.BytesIO, shape: tuple[int, ...], name: str) -> list
     if type(root) is not Array or type(root.data) is not list or root.shape != shape:
         raise DataError(f"{name}: the pickle is not an object array of shape {list(shape)}")
     if len(shape) == 1:
-        if not root.data:
-            raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
         return root.data
     # NumPy makes an [m, n, 3] array of Python numbers from sketches that all have n points.
     _check_block_shape(shape, name)
@@ -212,8 +275,13 @@ def _unpickle_items(file: io.BytesIO, shape: tuple[int, ...], name: str) -> list
     return [Array.of(shape[1:], root.data[i : i + size]) for i in range(0, len(root.data), size)]
 
 
-def _flatten_items(items: list[Any], name: str) -> tuple[NDArray, NDArray[np.int64]]:
-    """Returns points [N, 3] in the items' own type, and starts. Empties the list."""
+def _flatten_items(
+    items: list[Any], name: str, refused: dict[int, str] | None
+) -> tuple[NDArray, NDArray[np.int64]]:
+    """Returns points [N, 3] in the items' own type, and starts. Empties the list.
+
+    For `refused` see `_decode_split`.
+    """
     others = [item for item in items if type(item) is not Array or type(item.data) is list]
     # Items may be one and the same object many times over, so this is not bounded by the file.
     size = sum(len(item.data) for item in items if type(item) is Array)
@@ -224,27 +292,40 @@ def _flatten_items(items: list[Any], name: str) -> tuple[NDArray, NDArray[np.int
     del others
     repeated: dict[int, tuple[Any, Array]] = {}
     for index, item in enumerate(items):
-        if type(item) is not Array or type(item.data) is list:
-            key = id(item)
-            if key in repeated:
-                items[index] = repeated[key][1]
-                continue
-            items[index] = _array_of_numbers(item, f"{name}[{index}]")
-            if times[key] > 1:
-                repeated[key] = item, items[index]
-            item = items[index]
-        if len(item.shape) != 2 or item.shape[1] != 3 or item.shape[0] < 1:
-            check_shape(item.shape, f"{name}[{index}]")
+        ready, key = type(item) is Array and type(item.data) is not list, id(item)
+        if not ready and key in repeated:
+            items[index] = repeated[key][1]
+            continue
+        try:
+            array = item if ready else _array_of_numbers(item, f"{name}[{index}]")
+            if len(array.shape) != 2 or array.shape[1] != 3 or array.shape[0] < 1:
+                if refused is None or array.shape != (0, 3):
+                    check_shape(array.shape, f"{name}[{index}]")
+        except DataError as error:
+            if refused is None:
+                raise
+            if len(refused) == MOST_REFUSED:
+                raise DataError(f"{error}; and so for over {MOST_REFUSED:,} items") from None
+            refused[index] = str(error)
+            items[index] = _NO_POINTS
+            continue
+        if not ready and times[key] > 1:
+            repeated[key] = item, array
+        items[index] = array
     starts = starts_of([item.shape[0] for item in items])
-    types = {item.dtype for item in items}
+    filled = [item for item in items if item.data]
+    types = {item.dtype for item in filled} or {np.dtype(np.float32)}
     if len(types) == 1:
-        points = np.frombuffer(b"".join([item.data for item in items]), types.pop())
+        points = np.frombuffer(b"".join([item.data for item in filled]), types.pop())
     else:
         points = np.concatenate(
-            [np.frombuffer(item.data, item.dtype).astype(np.float64) for item in items]
+            [np.frombuffer(item.data, item.dtype).astype(np.float64) for item in filled]
         )
     items.clear()
     return points.reshape(-1, 3), starts
+
+
+_NO_POINTS = Array.of((0, 3), b"", np.dtype(np.float32))
 
 
 def _count(item: Any) -> int:

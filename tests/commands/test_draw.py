@@ -117,11 +117,11 @@ def test_mistakes_get_one_line_and_nothing_is_written(
 
 
 def test_parse_numbers():
-    assert draw.parse_numbers("0, 7,20-23") == [0, 7, 20, 21, 22, 23]
+    assert common.parse_numbers("0, 7,20-23", "numbers") == [0, 7, 20, 21, 22, 23]
     many = ",".join(["0-9999"] * 11)
     for bad in ("", "3-", "-3", "5-2", "1,,2", "0-99999", f"0-{10**30}", "9" * 5000, many):
-        with pytest.raises(common.UsageError) as error:
-            draw.parse_numbers(bad)
+        with pytest.raises(common.UsageError, match="^--numbers") as error:
+            common.parse_numbers(bad, "numbers")
         assert len(str(error.value)) < 300
 
 

@@ -167,7 +167,8 @@ def _write_js(trained) -> None:
         print(f"loss: not measured: {what}")
     else:
         before, after = (
-            _loss(model, info, sketches) for model in (trained.model, load(FLAGS.out).model)
+            float(model.losses(sketches).masked_reconstruction.mean())
+            for model in (trained, load(FLAGS.out))
         )
         print(
             f"loss on {len(sketches)} {what}: {before:.6f} before, {after:.6f} as written "
@@ -216,10 +217,3 @@ def _sketches(trained):
     if not drawn:
         return "the model draws nothing; give --data_dir", None
     return "drawings of the model itself", SketchSet.from_sketches(drawn)
-
-
-def _loss(model, info, sketches) -> float:
-    from magenta_sketch.training import Evaluator
-
-    # Without noise in z, which would hide what rounding does.
-    return Evaluator(model, scale=0.0)(sketches, info, (0, 0)).masked_recon
