@@ -163,7 +163,7 @@ def _move(new: Path, out: Path) -> None:
         os.rename(out, old)
     try:
         os.rename(new, out)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.rename(old, out)
         raise

@@ -16,7 +16,8 @@ from magenta_sketch.interop import sketch_rnn_js
 
 MOUSE, TOUCH, PEN = "mouse", "touch", "pen"
 LONG = 40  # max_seq_len
-TWIGS = (1.0, 1.0, -30.0)  # never ends, lifts often: every way to go on has strokes
+FACTOR = 30.0  # normalizing factor
+TWIGS = (0.0, 2.0, -30.0)  # never ends, lifts often: every way to go on has strokes
 BRIEF = (3.0, 0.0, 2.0)  # some points and an end
 
 
@@ -25,14 +26,17 @@ def site(sketch_js, tmp_path_factory, lstm):
     """Makes a page of a model with random weights, by the command: its folder."""
 
     @functools.cache
-    def make(units=24, pen=TWIGS):
+    def make(units=24, pen=TWIGS, straight=False):
+        model = lstm(units=units, pen=pen)
+        if straight:
+            _go_straight(model.decoder)
         folder = tmp_path_factory.mktemp("site")
         sketch_rnn_js.write(
             folder / "twigs.gen.json",
-            lstm(units=units, pen=pen),
+            model,
             name="twigs",
             max_seq_len=LONG,
-            normalizing_factor=30.0,
+            normalizing_factor=FACTOR,
         )
         out = folder / "site"
         flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
@@ -47,6 +51,15 @@ def site(sketch_js, tmp_path_factory, lstm):
         return out
 
     return make
+
+
+def _go_straight(decoder):
+    """Makes every point one model unit to the right of the last and a half below it."""
+    mixture = np.zeros((6, 20), np.float32)
+    mixture[1], mixture[2], mixture[3:5] = 1.0, 0.5, -9.0  # mu1, mu2, log sigmas
+    pen = np.array([9.0, -9.0, -9.0], np.float32)
+    decoder.output_kernel.assign(np.zeros(decoder.output_kernel.shape, np.float32))
+    decoder.output_bias.assign(np.concatenate([pen, mixture.ravel()]))
 
 
 class Page:
@@ -241,6 +254,21 @@ def test_the_model_begins_and_says_when_it_is_finished(site, open_page):
     assert page.complaints() == []
 
 
+def test_the_models_points_on_the_page(site, open_page):
+    folder = site(straight=True)
+    # A typical drawing, here forty steps to the right, is 255 units of the page across.
+    factor = json.loads((folder / "settings.json").read_text())["pixel_factor"]
+    assert factor == pytest.approx(LONG * FACTOR / 255, rel=1e-3)
+    page, _ = open_page(folder)
+    page.one("#more").click()
+    page.wait_for_ways()
+    page.panels()[0].click()
+    page.wait_status("it can't go on")
+    (data,) = page.paths("model")
+    steps = np.arange(LONG + 1)[:, None] / LONG - 0.5
+    np.testing.assert_allclose(positions(data), steps * [255, 127.5], atol=0.1)
+
+
 def test_a_drawing_as_long_as_the_model_knows_them(site, open_page):
     page, _ = open_page(site())
     zigzag = [(-0.4 + 0.02 * i, 0.1 * (-1) ** i) for i in range(LONG + 1)]
@@ -314,7 +342,7 @@ def _cut(folder: pathlib.Path):
     [
         (lambda folder: (folder / "model.json").unlink(), "model.json: 404"),
         (lambda folder: (folder / "settings.json").unlink(), "settings.json: 404"),
-        (_cut, "JSON"),
+        (_cut, "model.json is not a whole JSON file"),
         (lambda folder: (folder / "vendor" / "magentasketch.js").unlink(), "magentasketch.js"),
         (lambda folder: (folder / "worker.js").unlink(), "worker.js could not be loaded"),
     ],

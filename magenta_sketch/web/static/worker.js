@@ -33,16 +33,18 @@ async function load(given) {
   ms.tf.setBackend("cpu");
   const response = await fetch("model.json");
   if (!response.ok) throw new Error(`model.json: ${response.status} ${response.statusText}`);
-  const [info, dims, blobs] = await response.json();
+  const [info, dims, blobs] = await response.json().catch(() => {
+    throw new Error("model.json is not a whole JSON file");
+  });
   // A z changes the bias of the cell and the state before the first point, and nothing else.
   const latents = settings.latents.length ? settings.latents : [null];
   for (const latent of latents) {
     const own = latent ? [...blobs.slice(0, 4), latent.bias] : blobs;
-    networks.push(await network([info, dims, own], latent));
+    networks.push(await makeNetwork([info, dims, own], latent));
   }
 }
 
-async function network(contents, latent) {
+async function makeNetwork(contents, latent) {
   const place = URL.createObjectURL(new Blob([JSON.stringify(contents)]));
   const model = new ms.SketchRNN(place);
   await model.initialize();
