@@ -16,7 +16,7 @@ import numpy as np
 
 from magenta_sketch.files import write_bytes
 from magenta_sketch.interop import sketch_rnn_js
-from magenta_sketch.interop.folding import fold
+from magenta_sketch.interop.folding import FoldedDecoder, fold
 from magenta_sketch.strokes import bounds
 from magenta_sketch.trained import TrainedModel
 from magenta_sketch.web.bundle import FILE, PACKAGE, Bundle
@@ -35,16 +35,15 @@ class Page:
     """A model as the page needs it.
 
     Attributes:
-      weights: of the decoder, folded at the first z: the five of a Sketch-RNN-JS file.
-      biases, states: for each z, the cell's bias in place of that in `weights`, and the state
-        (h, c) before the start token; empty for an unconditional model.
+      decoders: for each z the decoder folded there; they differ in bias, h and c alone. One of an
+        unconditional model.
+      conditional: whether the model is.
       size: larger side of a typical drawing of the model's, in its data's units.
       name, max_seq_len, normalizing_factor: as in `sketch_rnn_js.write`.
     """
 
-    weights: list[np.ndarray]
-    biases: list[np.ndarray]
-    states: list[tuple[np.ndarray, np.ndarray]]
+    decoders: list[FoldedDecoder]
+    conditional: bool
     size: float
     name: str
     max_seq_len: int
@@ -62,14 +61,14 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
 
     Raises:
       ModelFileError: the decoder's cell is not lstm.
-      PageError: the number of mixture components is not the one @magenta/sketch takes for granted.
+      PageError: the number of mixture components is not the one @magenta/sketch takes for granted,
+        or a weight is not finite.
     """
-    if not trained.conditional:
-        folded = [fold(trained.model)]
-    else:
-        drawn = trained.prior(latents - 1, seed=seed)
+    zs = [None]
+    if trained.conditional:
         mean = np.zeros((1, trained.z_size), np.float32)
-        folded = [fold(trained.model, z) for z in np.concatenate([mean, drawn])]
+        zs = [*mean, *trained.prior(latents - 1, seed=seed)]
+    decoders = [fold(trained.model, z) for z in zs]
     hparams = trained.info.hparams
     if hparams.num_mixture != sketch_rnn_js.BROWSER_MIXTURE:
         raise PageError(
@@ -77,11 +76,11 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
             f"components, and this one has {hparams.num_mixture}: train one with "
             f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}."
         )
-    each = folded if trained.conditional else []
+    if not all(np.isfinite(array).all() for array in (*decoders[0], decoders[-1].bias)):
+        raise PageError("the model has weights that are not finite: its training went astray.")
     return Page(
-        weights=folded[0].weights,
-        biases=[one.bias for one in each],
-        states=[(one.h, one.c) for one in each],
+        decoders=decoders,
+        conditional=trained.conditional,
         size=_typical_size(trained, seed),
         name=name,
         max_seq_len=trained.max_seq_len,
@@ -184,14 +183,13 @@ def _fill(folder: Path, page: Page, bundle: Bundle) -> sketch_rnn_js.Quantised:
     }
     model = folder / _MODEL
     latents = []
-    # The file of each z in turn, of which only the bias is kept, in the file's own coding; that of
-    # the first z comes last, and stays.
-    for bias, (h, c) in reversed(list(zip(page.biases, page.states, strict=True))):
-        sketch_rnn_js.write_arrays(model, [*page.weights[:_BIAS], bias], **about)
-        blob = json.loads(model.read_bytes())[2][_BIAS]
-        latents.append({"bias": blob, "h": h.tolist(), "c": c.tolist()})
-    quantised = sketch_rnn_js.write_arrays(model, page.weights, **about)
-    settings = _settings(page, latents[::-1])
+    # The file of each z in turn, of which the bias is kept in the file's own coding; that of the
+    # first z comes last, and stays.
+    for decoder in reversed(page.decoders):
+        quantised = sketch_rnn_js.write_arrays(model, decoder.weights, **about)
+        bias = json.loads(model.read_bytes())[2][_BIAS]
+        latents.insert(0, {"bias": bias, "h": decoder.h.tolist(), "c": decoder.c.tolist()})
+    settings = _settings(page, latents if page.conditional else [])
     write_bytes(folder / _SETTINGS, json.dumps(settings, allow_nan=False).encode())
     return quantised
 

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from magenta_sketch import trained
+from magenta_sketch import trained, web
+from magenta_sketch.checkpoints import RunInfo
 from magenta_sketch.hparams import HParams
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
@@ -114,6 +115,15 @@ def test_what_the_page_cannot_show(
     line = refused("web", f"--model_dir={unconditional_run}", *where)
     assert "an lstm decoder alone, and this model's is layer_norm: train one with" in line
     assert not (tmp_path / "site").exists()
+
+
+def test_weights_that_are_not_finite():
+    sizes = {"dec_rnn_size": 4, "num_mixture": 20, "dec_model": "lstm", "conditional": False}
+    network = SketchRNN(HParams(**sizes))
+    network.decoder.rnn_cell.bias.assign(np.full(16, np.nan, np.float32))
+    info = RunInfo(network.hparams, seed=0, normalizing_factor=1.0)
+    with pytest.raises(web.PageError, match="weights that are not finite"):
+        web.make_page(trained.TrainedModel(network, info), name="lost")
 
 
 def test_what_else_is_wrong_with_the_flags(refused, model, tmp_path):

@@ -234,6 +234,17 @@ def test_a_new_line_puts_an_end_to_what_was_being_drawn(site, open_page):
     assert before == {"".join(page.paths("you"))} and page.complaints() == []
 
 
+def test_a_way_is_picked_before_it_is_done(site, open_page):
+    page, _ = open_page(site(units=256, straight=True))
+    page.draw((0.0, 0.0), (0.0, 0.1))
+    page.wait(lambda: page.panels()[3].find_element("css selector", ".model").get_attribute("d"))
+    page.panels()[3].click()
+    # It is taken when it is done, with all the points there is room for.
+    page.wait_status("it can't go on")
+    (data,) = page.paths("model")
+    assert len(positions(data)) > 30 and page.complaints() == []
+
+
 def test_the_model_begins_and_says_when_it_is_finished(site, open_page):
     page, _ = open_page(site(pen=BRIEF))
     assert "let the model begin" in page.status and page.one("#more").text == "Let it begin"

@@ -38,7 +38,7 @@ function tell() {
   at("surface").setAttribute("aria-label", pieces.length
     ? `A drawing of ${pieces.length} ${pieces.length === 1 ? "piece" : "pieces"}`
     : "An empty sheet");
-  undo.disabled = history.length < 2;
+  undo.disabled = !surface.enabled || history.length < 2;
   clear.disabled = download.disabled = !pieces.length;
   more.disabled = !surface.enabled;
   more.textContent = pieces.length ? "More" : "Let it begin";
@@ -106,7 +106,8 @@ function take(panel) {
   // Where no panel is left to press, the keyboard goes on from here.
   if (end && panel.button === document.activeElement) more.focus();
   if (rows.length) change([...pieces, modelPiece(pieces, rows)], end, 1);
-  else change(pieces, end);
+  else if (pieces.length) change(pieces, end);
+  else react(); // nothing, added to nothing
 }
 
 const answers = {
@@ -140,7 +141,7 @@ const answers = {
 };
 
 function stepBack() {
-  if (history.length < 2) return;
+  if (undo.disabled || surface.pointer !== null) return;
   history.pop();
   surface.show(now().pieces);
   react();
