@@ -25,10 +25,11 @@ setup(
         "keras>=3.5",
         "matplotlib>=3.7",
         "numpy>=1.26",
+        "orjson>=3.10",
         "platformdirs>=4",
         "requests>=2.31",
         "simplification",
-        "svg.path>=6.3",
+        "svgpathtools>=1.8",
         "svgwrite>=1.4",
         "tensorboard>=2.18",  # newer TensorFlow no longer brings it, and tf.summary needs it
         "tensorflow>=2.18",

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-import svg.path as svg_path
+import svgpathtools
 
 from magenta_sketch.datasets import DataError, kanjivg, load_data_set
 from magenta_sketch.strokes import to_polylines
@@ -387,7 +387,9 @@ def test_straight_pieces_stay_near_real_curves():
     for file in files[:1000:25]:
         for path in re.findall(r'<path [^>]* d="([^"]*)"', file.read_text("utf-8")):
             curves = [
-                part for part in svg_path.parse_path(path) if isinstance(part, svg_path.CubicBezier)
+                part
+                for part in svgpathtools.parse_path(path)
+                if isinstance(part, svgpathtools.CubicBezier)
             ]
             fine = [part.point(t) for part in curves for t in np.linspace(0, 1, 129)]
             (line,) = kanjivg.flatten(path)

@@ -13,6 +13,7 @@ import pickle
 import re
 import struct
 import threading
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any, BinaryIO
 
@@ -256,35 +257,44 @@ def printable(text: Any) -> str:
     return line if len(line) <= 120 else line[:117] + "..."
 
 
-def dumps(points: NDArray, starts: NDArray[np.int64]) -> bytes:
-    """Returns the pickle of an object array of arrays, item i being points[starts[i]:starts[i+1]].
+def parts(count: int, dtype: str, items: Iterable[NDArray]) -> Iterator[bytes]:
+    """Yields the pickle of an object array of arrays, piece by piece.
 
     np.save would name `numpy._core`, which NumPy 1 does not have, and use a protocol that Python 2
     does not have. This is what Python 3 with NumPy 1 writes in protocol 2, which all of them read.
 
     Args:
-      points: [N, 3] and starts: [n + 1], sketches as flat arrays.
+      count: how many items there are.
+      dtype: their type, such as "<i2".
+      items: arrays [n, 3] of that type.
+
+    Raises:
+      ValueError: there are not `count` items.
     """
     reconstruct, arguments, item_dtype, encode, latin1 = (b"h" + bytes([i]) for i in range(5))
     put = [b"q" + bytes([i]) for i in range(5)]
     new_array = reconstruct + arguments + b"R"
-    parts = [
-        b"\x80\x02",  # protocol 2
-        b"cnumpy.core.multiarray\n_reconstruct\n" + put[0] + b"0",
-        b"cnumpy\nndarray\nK\x00\x85" + _text("b") + b"\x87" + put[1] + b"0",
-        _dtype_pickle(points.dtype.str[1:], points.dtype.str[0], 0) + put[2] + b"0",
-        b"c_codecs\nencode\n" + put[3] + b"0",
-        _text("latin1") + put[4] + b"0",
-        # The outer array's state: (1, (n,), dtype('O'), False, [items]).
-        new_array + b"(K\x01" + _int(len(starts) - 1) + b"\x85" + _dtype_pickle("O8", "|", 63),
-        b"\x89](",
-    ]
-    for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        data = encode + _text(points[start:end].tobytes().decode("latin1")) + latin1 + b"\x86R"
-        shape = _int(end - start) + b"K\x03\x86"
-        parts.append(new_array + b"(K\x01" + shape + item_dtype + b"\x89" + data + b"tb")
-    parts.append(b"etb.")
-    return b"".join(parts)
+    yield b"".join(
+        [
+            b"\x80\x02",  # protocol 2
+            b"cnumpy.core.multiarray\n_reconstruct\n" + put[0] + b"0",
+            b"cnumpy\nndarray\nK\x00\x85" + _text("b") + b"\x87" + put[1] + b"0",
+            _dtype_pickle(dtype[1:], dtype[0], 0) + put[2] + b"0",
+            b"c_codecs\nencode\n" + put[3] + b"0",
+            _text("latin1") + put[4] + b"0",
+            # The outer array's state: (1, (n,), dtype('O'), False, [items]).
+            new_array + b"(K\x01" + _int(count) + b"\x85" + _dtype_pickle("O8", "|", 63),
+            b"\x89](",
+        ]
+    )
+    given = 0
+    for given, item in enumerate(items, 1):  # noqa: B007 (counted)
+        data = encode + _text(item.tobytes().decode("latin1")) + latin1 + b"\x86R"
+        shape = _int(len(item)) + b"K\x03\x86"
+        yield new_array + b"(K\x01" + shape + item_dtype + b"\x89" + data + b"tb"
+    if given != count:
+        raise ValueError(f"{given} items, not {count}")
+    yield b"etb."
 
 
 def _text(text: str) -> bytes:

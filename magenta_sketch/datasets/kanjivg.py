@@ -14,23 +14,34 @@ stroke-3.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable
-from xml.etree.ElementTree import ParseError
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magenta_sketch.datasets import svg, svg_shapes
+from magenta_sketch.datasets.drawings import Drawing, Skipped, Source
 from magenta_sketch.datasets.npz import write_npz
+from magenta_sketch.datasets.polylines import SIDE, simplify, whole_pixels
 from magenta_sketch.datasets.sketch_set import DataError
+from magenta_sketch.datasets.splitting import split_of
 from magenta_sketch.files import replacing
 from magenta_sketch.strokes import from_polylines
 
-__all__ = ["CREDIT", "build", "flatten", "read_character", "simplify", "split_of"]
+__all__ = [
+    "CREDIT",
+    "build",
+    "flatten",
+    "is_folder_of_characters",
+    "read_character",
+    "simplify",
+    "source",
+    "split_of",
+]
 
 CREDIT = (
     "KanjiVG is copyright (C) Ulrich Apel, licensed CC BY-SA 3.0, https://kanjivg.tagaini.net; "
@@ -58,9 +69,6 @@ PIXELS_PER_UNIT = 4
 # Characters with more points are left out, one in seven, the most crowded. The longest sketch
 # decides what a training step costs; to have them all would take 80 points, and nearly double it.
 MAX_POINTS = 48
-
-VALID_PERCENT = 5
-TEST_PERCENT = 5
 
 _FILE_NAME = re.compile(r"([0-9a-f]{5})\.svg")
 _STROKE_ID = re.compile(r"kvg:.+-s([0-9]+)")
@@ -125,19 +133,61 @@ def build(
         path.parent.mkdir(parents=True, exist_ok=True)
         # The credit first: the data are never there without it.
         with replacing(path.with_suffix(".LICENSE.txt")) as file:
-            file.write(_license_text(path.name, origin).encode())
+            file.write(_license_text(path.name, origin, _CHANGES).encode())
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     write_npz(path, **splits)
     report(f"kanjivg: wrote {path}")
 
 
-def split_of(file_name: str) -> str:
-    """Returns "train", "valid" or "test", decided by the file name alone, the same everywhere."""
-    place = int.from_bytes(hashlib.sha256(file_name.encode()).digest()[:8], "big") % 100
-    if place < VALID_PERCENT:
-        return "valid"
-    return "test" if place < VALID_PERCENT + TEST_PERCENT else "train"
+def is_folder_of_characters(folder: pathlib.Path) -> bool:
+    """Whether a folder holds KanjiVG's files, by the name and the ids of the first of them.
+
+    Raises:
+      OSError: the folder or the file cannot be read.
+    """
+    names = (file for file in sorted(folder.iterdir()) if _FILE_NAME.fullmatch(file.name))
+    first = next(names, None)
+    return first is not None and b"kvg:" in first.read_bytes()[: 1 << 16]
+
+
+def source(folder: pathlib.Path | None = None) -> Source:
+    """Returns KanjiVG's characters as an input, of the class "kanjivg"; variants are left out.
+
+    Args:
+      folder: where the files are; None for the installed package.
+
+    Raises:
+      DataError: the package or its files are missing.
+    """
+    files, origin = _files(folder)
+
+    def license_text(name: str, epsilon: float) -> str:
+        changes = f"""strokes were flattened to polylines, scaled so that the larger side of a
+character is {SIDE:g} pixels, simplified (Ramer-Douglas-Peucker, tolerance {epsilon:g} pixels),
+rounded and stored as pen offsets; variants, and characters that were asked to be left out, are not
+in it."""
+        return _license_text(name, origin, changes)
+
+    return Source(
+        origin if folder is None else str(folder),
+        sum(file.stat().st_size for file in files),
+        functools.partial(_read, files),
+        license_text,
+        CREDIT,
+    )
+
+
+def _read(files: list[pathlib.Path], advance: Callable[[int], None]) -> Iterator[Drawing | Skipped]:
+    for file in files:
+        try:
+            advance(file.stat().st_size)
+            lines = read_character(file)
+        except (ValueError, OSError) as error:
+            yield Skipped(str(file), 0, None, "not a usable character of KanjiVG", str(error))
+        else:
+            # Characters have one file each, wherever it is: a second one is left out.
+            yield Drawing(str(file), 0, "kanjivg", file.name, lines, "exact")
 
 
 def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
@@ -150,14 +200,7 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
       ValueError: the file is not XML, declares entities, has no strokes or a damaged one.
       OSError: the file cannot be read.
     """
-    # The files have a DOCTYPE with attribute defaults, which is fine; entities are not, and
-    # defusedxml refuses them (as a ValueError) where the standard library may expand them.
-    import defusedxml.ElementTree
-
-    try:
-        root = defusedxml.ElementTree.parse(file).getroot()
-    except (ParseError, LookupError) as error:  # LookupError: an unknown encoding
-        raise ValueError(f"not well-formed XML: {error}") from error
+    root = svg.parse_xml(file)
     strokes = []
     for element in root.iter(_PATH):
         match = _STROKE_ID.fullmatch(element.get("id", ""))
@@ -174,48 +217,8 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
 
 
 def flatten(path: str) -> list[NDArray[np.float64]]:
-    """Turns the `d` of an SVG path into polylines, one for each part that the pen draws in one go.
-
-    Returns:
-      float64 [k, 2] each, k >= 2, in the path's units, PIECES straight pieces for each curve.
-
-    Raises:
-      ValueError: the path is damaged or holds a number that is not finite.
-    """
-    from svg.path import Close, CubicBezier, Line, Move, parse_path  # here: few runs build
-
-    try:
-        segments = list(parse_path(path))
-    except Exception as error:  # besides its own the parser raises AssertionError, IndexError, ...
-        raise ValueError(f"damaged path {path[:40]!r}: {error}") from error
-    if segments and not isinstance(segments[0], Move):
-        raise ValueError(f"path {path[:40]!r} draws without a start")
-    lines: list[list[NDArray[np.float64]]] = []
-    for segment in segments:
-        if isinstance(segment, Move):
-            lines.append([_corners([segment.end])])
-        elif isinstance(segment, CubicBezier):  # all of KanjiVG; point() is several times slower
-            controls = _corners([segment.start, segment.control1, segment.control2, segment.end])
-            # Sums of products, not a matrix product: its rounding depends on the machine's BLAS.
-            lines[-1].append((_bernstein()[:, :, None] * controls).sum(axis=1))
-        elif isinstance(segment, Line | Close):
-            lines[-1].append(_corners([segment.end]))
-        else:
-            lines[-1].append(_corners([segment.point(t) for t in _times()]))
-    result = [np.concatenate(line) for line in lines if len(line) > 1]
-    if not all(np.isfinite(line).all() for line in result):
-        raise ValueError(f"path {path[:40]!r} has a number that is not finite")
-    return result
-
-
-def simplify(line: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
-    """Returns the polyline [k, 2] with fewer of its points, both ends kept (Ramer-Douglas-Peucker).
-
-    No point of the line is further than `tolerance` (same unit) from what is returned.
-    """
-    from simplification.cutil import simplify_coords
-
-    return np.asarray(simplify_coords(np.ascontiguousarray(line, np.float64), tolerance))
+    """`svg_shapes.flatten` with PIECES straight pieces for each curve."""
+    return svg_shapes.flatten(path, PIECES)
 
 
 def _flatten_stroke(path: str, number: int) -> list[NDArray[np.float64]]:
@@ -229,30 +232,8 @@ def _flatten_stroke(path: str, number: int) -> list[NDArray[np.float64]]:
 
 def _sketch(strokes: list[NDArray[np.float64]]) -> NDArray[np.float32]:
     """Strokes in KanjiVG's units as a stroke-3 sketch [n, 3] in whole pixels."""
-    lines = []
-    for stroke in strokes:
-        # Positions are rounded, not offsets, whose errors would add up along the sketch.
-        line = np.rint(simplify(stroke, TOLERANCE) * PIXELS_PER_UNIT)
-        moved = np.any(np.diff(line, axis=0) != 0, axis=1)
-        lines.append(line[np.append(True, moved)])
-    return from_polylines(lines)
-
-
-@functools.cache
-def _times() -> NDArray[np.float64]:
-    return np.arange(1, PIECES + 1) / PIECES
-
-
-@functools.cache
-def _bernstein() -> NDArray[np.float64]:
-    """Weights of a cubic curve's four control points at `_times()`, [PIECES, 4]."""
-    t = _times()
-    return np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
-
-
-def _corners(points: list[complex]) -> NDArray[np.float64]:
-    """Points x + iy, as svg.path gives them, as [k, 2]."""
-    return np.array([(point.real, point.imag) for point in points])
+    lines = [simplify(stroke, TOLERANCE) * PIXELS_PER_UNIT for stroke in strokes]
+    return from_polylines(whole_pixels(lines))
 
 
 def _files(
@@ -305,7 +286,12 @@ def _progress(files: list[pathlib.Path]) -> Iterable[pathlib.Path]:
     return tqdm(files, desc="kanjivg", unit="file", disable=None, leave=False, dynamic_ncols=True)
 
 
-def _license_text(name: str, origin: str) -> str:
+_CHANGES = f"""strokes were flattened to polylines, simplified (Ramer-Douglas-Peucker, tolerance
+{TOLERANCE:g} of KanjiVG's units), scaled by {PIXELS_PER_UNIT}, rounded and stored as pen offsets;
+characters of more than {MAX_POINTS} points and all variants were left out."""
+
+
+def _license_text(name: str, origin: str, changes: str) -> str:
     return f"""{name} is derived from KanjiVG, taken from {origin}.
 
 KanjiVG is copyright (C) Ulrich Apel.
@@ -313,8 +299,6 @@ https://kanjivg.tagaini.net
 Released under the Creative Commons Attribution-ShareAlike 3.0 licence:
 https://creativecommons.org/licenses/by-sa/3.0/
 
-Changes made: strokes were flattened to polylines, simplified (Ramer-Douglas-Peucker, tolerance
-{TOLERANCE:g} of KanjiVG's units), scaled by {PIXELS_PER_UNIT}, rounded and stored as pen offsets;
-characters of more than {MAX_POINTS} points and all variants were left out.
+Changes made: {changes}
 The result, and drawings made from it, are under the same licence.
 """

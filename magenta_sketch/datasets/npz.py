@@ -12,7 +12,7 @@ import os
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -131,17 +131,56 @@ def write_npz(
         if not len(sketches):
             raise DataError(f"{path.name}, {split}: no sketches to write, expected at least 1")
         sets[split] = sketches
-    whole = all(_fits_int16(sketches.points) for sketches in sets.values())
+    whole = all(fits_int16(sketches.points) for sketches in sets.values())
+    dtype = "<i2" if whole else "<f4"
+    stream_npz(
+        path,
+        dtype,
+        {split: (len(sketches), _items(sketches, dtype)) for split, sketches in sets.items()},
+    )
+
+
+def stream_npz(
+    path: str | os.PathLike[str],
+    dtype: str,
+    splits: Mapping[str, tuple[int, Iterable[NDArray]]],
+) -> None:
+    """Writes a data set whose sketches come one by one, as `write_npz` does; none is kept.
+
+    Args:
+      path: the file, replaced if it is there; its folder must exist.
+      dtype: "<i2" or "<f4".
+      splits: for each of train, valid and test how many sketches there are, at least 1, and these,
+        valid stroke-3 sketches [n, 3] of that type. They are taken one split after another.
+
+    Raises:
+      DataError: a split is larger than `read_npz` reads back, or the file cannot be written.
+    """
+    path = Path(path)
     try:
         with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
-            for split, sketches in sets.items():
+            for split in SPLITS:
                 # A ZipInfo of its own has a fixed date, so that the bytes depend on data alone.
                 member = zipfile.ZipInfo(f"{split}.npy")
                 member.compress_type = zipfile.ZIP_DEFLATED
                 member.external_attr = 0o644 << 16
-                archive.writestr(member, _npy_bytes(sketches, "<i2" if whole else "<f4"))
+                size = 0
+                with archive.open(member, "w") as target:
+                    for block in _blocks(_npy_parts(dtype, *splits[split])):
+                        size += len(block)
+                        if size > MAX_SPLIT_BYTES:
+                            raise too_large(f"{path}, {split}")
+                        target.write(block)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def too_large(name: str) -> DataError:
+    """The error for a split of over `MAX_SPLIT_BYTES`."""
+    return DataError(
+        f"{name}: over {MAX_SPLIT_BYTES:,} bytes, more than is read back; "
+        "make several data sets, or one of fewer sketches"
+    )
 
 
 # Reading
@@ -361,13 +400,32 @@ def _reason(error: BaseException) -> str:
 # Writing
 
 
-def _fits_int16(points: NDArray[np.float32]) -> bool:
+def fits_int16(points: NDArray) -> bool:
+    """Whether all values are whole numbers that int16 holds."""
     return bool(((points == np.rint(points)) & (np.abs(points) < 1 << 15)).all())
 
 
-def _npy_bytes(sketches: SketchSet, dtype: str) -> bytes:
+def _items(sketches: SketchSet, dtype: str) -> Iterator[NDArray]:
+    points = sketches.points.astype(dtype)
+    for start, end in zip(sketches.starts[:-1].tolist(), sketches.starts[1:].tolist(), strict=True):
+        yield points[start:end]
+
+
+def _npy_parts(dtype: str, count: int, items: Iterable[NDArray]) -> Iterator[bytes]:
     header = io.BytesIO()
-    npy.write_array_header_1_0(
-        header, {"descr": "|O", "fortran_order": False, "shape": (len(sketches),)}
-    )
-    return header.getvalue() + array_pickle.dumps(sketches.points.astype(dtype), sketches.starts)
+    npy.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": (count,)})
+    yield header.getvalue()
+    yield from array_pickle.parts(count, dtype, items)
+
+
+def _blocks(parts: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
+    """The same bytes in blocks of one size, so that what compresses them always sees the same."""
+    buffer = bytearray()
+    for part in parts:
+        buffer += part
+        if len(buffer) >= size:
+            whole = len(buffer) - len(buffer) % size
+            for start in range(0, whole, size):
+                yield bytes(buffer[start : start + size])
+            del buffer[:whole]
+    yield bytes(buffer)

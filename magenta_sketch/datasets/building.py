@@ -1,0 +1,179 @@
+"""Data sets of other programs' drawings: read, brought into pixels, split, and written as `.npz`.
+
+Whatever the inputs' size, no more than some sketches are in memory: they wait on the disk, in a
+hidden folder beside the result that is gone when `build` has ended, in whatever way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magenta_sketch.datasets import splitting
+from magenta_sketch.datasets.collecting import Chosen, Collection, Options, splits_in
+from magenta_sketch.datasets.drawings import Source
+from magenta_sketch.datasets.npz import MAX_SPLIT_BYTES, SPLITS, stream_npz, too_large
+from magenta_sketch.datasets.sketch_set import DataError
+from magenta_sketch.datasets.spool import ClassSpool, Spool
+from magenta_sketch.files import replacing
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+__all__ = ["Options", "build"]
+
+Report = Callable[[str], None]
+
+
+def build(
+    sources: Sequence[Source], out: str | os.PathLike[str], options: Options, report: Report = print
+) -> list[Path]:
+    """Writes one `.npz` for each class of the sources, each whole or not at all.
+
+    The split is a function of the drawing's key and the shares, sketches keep the order of the
+    sources, and the same drawings give the same bytes. Nothing is written unless every class fills
+    all three splits.
+
+    Args:
+      sources: the inputs; classes of one name in several are one.
+      out: a folder; it is made.
+      options: how.
+      report: is given lines of text on what was done and left out.
+
+    Returns:
+      The files written.
+
+    Raises:
+      DataError: a source is damaged or has no usable drawing, a split would be empty or too large,
+        two classes would be one file, a file is there already, or something cannot be written.
+    """
+    out = Path(out)
+    for credit in dict.fromkeys(source.credit for source in sources if source.credit):
+        report(credit)
+    with _work_folder(out) as folder:
+        collection = Collection(out, options, Spool(folder))
+        size = sum(source.size for source in sources)
+        with _progress("reading", size, unit="B", unit_scale=True) as bar:
+            for source in sources:
+                collection.read(source, bar.update)
+        collection.spool.flush()
+        chosen = {name: collection.choose(name) for name in sorted(collection.spool.classes)}
+        for line in collection.tally.lines():
+            report(line)
+        _check_none_is_empty(collection.spool, chosen)
+        _check_none_is_too_large(collection.spool, chosen)
+        paths = []
+        sketches = sum(sum(one.counts) for one in chosen.values())
+        with _progress("writing", sketches, unit=" sketches") as bar:
+            for name, one in chosen.items():
+                paths.append(out / f"{name}.npz")
+                spool = collection.spool.classes[name]
+                _write_license(paths[-1], collection.sources(name), options)
+                _write(paths[-1], spool, one, bar.update)
+                longest = int(spool.column("points")[one.all].max())
+                left = collection.tally.of_class[name]
+                report(
+                    f"wrote {paths[-1]}: {one}; the longest has {longest:,} points; "
+                    f"left out {left:,}"
+                )
+        return paths
+
+
+def _check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
+    failing = [name for name, one in chosen.items() if not all(one.counts)]
+    if failing:
+        others = f" (and {len(failing) - 1:,} more classes)" if failing[1:] else ""
+        raise DataError(
+            f"{failing[0]}{others}: {chosen[failing[0]]}; no split may be empty: "
+            f"{_advice(spool, chosen)}. Nothing was written"
+        )
+
+
+def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
+    """Shares that fill all splits of all classes, or what else to do."""
+    for shares in splitting.LARGER:
+        splits = (splits_in(spool.classes[name], shares)[one.all] for name, one in chosen.items())
+        if all(set(np.unique(some)) == {0, 1, 2} for some in splits):
+            return f"give larger shares, such as --shares={','.join(map(str, shares))}"
+    return "give larger --shares, or leave out what has too few drawings"
+
+
+def _check_none_is_too_large(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
+    # A lower bound; what is just too large is found when it is written.
+    for name, one in chosen.items():
+        points = spool.classes[name].column("points")
+        item = 12 if _is_float(spool.classes[name], one) else 6
+        for split, mask in zip(SPLITS, one, strict=True):
+            if item * points[mask].sum(dtype=np.int64) > MAX_SPLIT_BYTES:
+                raise too_large(f"{name}, {split}, {np.count_nonzero(mask):,} sketches")
+
+
+def _is_float(spool: ClassSpool, chosen: Chosen) -> bool:
+    return bool(spool.column("is_float")[chosen.all].any())
+
+
+def _write(path: Path, spool: ClassSpool, chosen: Chosen, advance: Callable[[int], None]) -> None:
+    dtype = "<f4" if _is_float(spool, chosen) else "<i2"
+    sketches = (_told(spool.sketches(mask, dtype), advance) for mask in chosen)
+    splits = zip(chosen.counts, sketches, strict=True)
+    stream_npz(path, dtype, dict(zip(SPLITS, splits, strict=True)))
+
+
+def _write_license(path: Path, sources: Sequence[Source], options: Options) -> None:
+    """Writes what must stand beside the data, before them: they are never there without it."""
+    texts = [one.license_text(path.name, options.pixels) for one in sources if one.license_text]
+    if texts:
+        with _writing(path), replacing(path.with_suffix(".LICENSE.txt")) as file:
+            file.write("\n".join(dict.fromkeys(texts)).encode())
+
+
+def _progress(what: str, total: int, **settings: object) -> tqdm:
+    from tqdm import tqdm
+
+    # disable=None: a bar on a terminal, nothing in a log file.
+    return tqdm(total=total, desc=what, disable=None, leave=False, dynamic_ncols=True, **settings)
+
+
+def _told(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:
+    for sketch in sketches:
+        yield sketch
+        advance(1)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """A hidden folder in `out`; both are removed in the end, `out` if it was made and is empty."""
+    made = []
+    with _writing(out):
+        for folder in (out, *out.parents):
+            if folder.exists():
+                break
+            made.append(folder)
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        with _writing(out):
+            folder = Path(tempfile.mkdtemp(prefix=".sketch_rnn_convert-", dir=out))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        with contextlib.suppress(OSError):
+            for folder in made:
+                folder.rmdir()

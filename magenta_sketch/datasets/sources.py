@@ -1,0 +1,71 @@
+"""Which reader an input of drawings is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from magenta_sketch.datasets import kanjivg, quickdraw, svg
+from magenta_sketch.datasets.drawings import Source
+from magenta_sketch.datasets.sketch_set import DataError
+
+__all__ = ["FORMATS", "find"]
+
+FORMATS = ("auto", "quickdraw", "svg", "kanjivg")
+
+
+def find(text: str, kind: str = "auto") -> Source:
+    """Returns the input that a user names.
+
+    Args:
+      text: an ndjson file; a folder of SVG files or of KanjiVG's; or "kanjivg", where nothing of
+        that name is there, for the installed package.
+      kind: one of `FORMATS`; "auto" goes by what is there.
+
+    Raises:
+      DataError: there is no such input, or it is none of that kind; one line.
+    """
+    path = Path(text)
+    try:
+        if text == "kanjivg" and not path.exists() and kind in ("auto", "kanjivg"):
+            return kanjivg.source()
+        if path.is_dir():
+            return _folder(path, kind)
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{text}: {reason}; expected {_expected(kind)}") from None
+    if kind == "quickdraw" or (kind == "auto" and path.name.lower().endswith(quickdraw.SUFFIXES)):
+        if not path.is_file():
+            raise DataError(f"{text}: not a file; expected {_expected(kind)}")
+        if not size:
+            raise DataError(f"{text}: the file is empty")
+        return quickdraw.source(path)
+    if path.suffix.lower() == ".svg":
+        raise DataError(
+            f"{text}: a single SVG file; name the folder that it is in, it is the class"
+        )
+    raise DataError(
+        f"{text}: expected {_expected(kind)}"
+        + ("; --format=quickdraw takes a file of any name" if kind == "auto" else "")
+    )
+
+
+def _folder(path: Path, kind: str) -> Source:
+    if kind == "quickdraw":
+        raise DataError(f"{path}: a folder; expected {_expected(kind)}")
+    # KanjiVG's repository and package have the files in a folder of this name.
+    below = path / "kanji"
+    if kind in ("auto", "kanjivg"):
+        for folder in (path, below):
+            if folder.is_dir() and kanjivg.is_folder_of_characters(folder):
+                return kanjivg.source(folder)
+    return kanjivg.source(path) if kind == "kanjivg" else svg.source(path)
+
+
+def _expected(kind: str) -> str:
+    return {
+        "auto": "an .ndjson or .ndjson.gz file, a folder of SVG files, or kanjivg",
+        "quickdraw": "an ndjson file",
+        "svg": "a folder of SVG files",
+        "kanjivg": "a folder of KanjiVG's files, or kanjivg for the installed package",
+    }[kind]
