@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,10 @@ from magenta_sketch.datasets import splitting
 from magenta_sketch.datasets.collecting import Chosen, Collection, Options, splits_in
 from magenta_sketch.datasets.drawings import Source
 from magenta_sketch.datasets.npz import MAX_SPLIT_BYTES, SPLITS, stream_npz, too_large
+from magenta_sketch.datasets.progress import progress_bar
 from magenta_sketch.datasets.sketch_set import DataError
 from magenta_sketch.datasets.spool import ClassSpool, Spool
 from magenta_sketch.files import replacing
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 __all__ = ["Options", "build"]
 
@@ -61,7 +58,7 @@ def build(
     with _work_folder(out) as folder:
         collection = Collection(out, options, Spool(folder))
         size = sum(source.size for source in sources)
-        with _progress("reading", size, unit="B", unit_scale=True) as bar:
+        with progress_bar("reading", size, unit="B", unit_scale=True) as bar:
             for source in sources:
                 collection.read(source, bar.update)
         collection.spool.flush()
@@ -72,7 +69,7 @@ def build(
         _check_none_is_too_large(collection.spool, chosen)
         paths = []
         sketches = sum(sum(one.counts) for one in chosen.values())
-        with _progress("writing", sketches, unit=" sketches") as bar:
+        with progress_bar("writing", sketches, unit=" sketches") as bar:
             for name, one in chosen.items():
                 paths.append(out / f"{name}.npz")
                 spool = collection.spool.classes[name]
@@ -133,13 +130,6 @@ def _write_license(path: Path, sources: Sequence[Source], options: Options) -> N
     if texts:
         with _writing(path), replacing(path.with_suffix(".LICENSE.txt")) as file:
             file.write("\n".join(dict.fromkeys(texts)).encode())
-
-
-def _progress(what: str, total: int, **settings: object) -> tqdm:
-    from tqdm import tqdm
-
-    # disable=None: a bar on a terminal, nothing in a log file.
-    return tqdm(total=total, desc=what, disable=None, leave=False, dynamic_ncols=True, **settings)
 
 
 def _told(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:

@@ -27,6 +27,7 @@ from magenta_sketch.datasets import svg, svg_shapes
 from magenta_sketch.datasets.drawings import Drawing, Skipped, Source
 from magenta_sketch.datasets.npz import write_npz
 from magenta_sketch.datasets.polylines import SIDE, simplify, whole_pixels
+from magenta_sketch.datasets.progress import progress_bar
 from magenta_sketch.datasets.sketch_set import DataError
 from magenta_sketch.datasets.splitting import split_of
 from magenta_sketch.files import replacing
@@ -279,11 +280,11 @@ def _installed_files() -> tuple[list[pathlib.Path], str]:
     return files, f"the package kanjivg {package.version}"
 
 
-def _progress(files: list[pathlib.Path]) -> Iterable[pathlib.Path]:
-    from tqdm import tqdm
-
-    # disable=None: a bar on a terminal, nothing in a log file.
-    return tqdm(files, desc="kanjivg", unit="file", disable=None, leave=False, dynamic_ncols=True)
+def _progress(files: list[pathlib.Path]) -> Iterator[pathlib.Path]:
+    with progress_bar("kanjivg", len(files), unit="file") as bar:
+        for file in files:
+            yield file
+            bar.update()
 
 
 _CHANGES = f"""strokes were flattened to polylines, simplified (Ramer-Douglas-Peucker, tolerance

@@ -184,6 +184,22 @@ def test_a_data_set_comes_back_from_ndjson(run, run_convert, tiny_folder, tmp_pa
             np.testing.assert_array_equal(one, other)
 
 
+def test_a_bar_on_a_terminal_and_none_in_a_log(owls, tmp_path):
+    program = "from magenta_sketch.commands import convert; convert.run()"
+    command = [sys.executable, "-c", program, "data", "owls.ndjson", "--overwrite", "--out=out"]
+    how = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(CHECKOUT)}}
+    reader, terminal = os.openpty()  # of no columns and no rows, as some containers have them
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=terminal, **how)
+        shown = os.read(reader, 1 << 16).decode()
+    finally:
+        os.close(terminal)
+        os.close(reader)
+    assert "reading:" in shown and "writing:" in shown
+    done = subprocess.run(command, check=True, capture_output=True, text=True, **how)
+    assert done.stderr == "" and done.stdout.startswith("wrote out/owl.npz: ")
+
+
 # Mistakes
 
 MISTAKES = {
