@@ -61,8 +61,8 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
 
     Raises:
       ModelFileError: the decoder's cell is not lstm.
-      PageError: the number of mixture components is not the one @magenta/sketch takes for granted,
-        or a weight is not finite.
+      PageError: there are more mixture components than @magenta/sketch computes, or a weight is
+        not finite.
     """
     zs = [None]
     if trained.conditional:
@@ -70,12 +70,17 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         zs = [*mean, *trained.prior(latents - 1, seed=seed)]
     decoders = [fold(trained.model, z) for z in zs]
     hparams = trained.info.hparams
-    if hparams.num_mixture != sketch_rnn_js.BROWSER_MIXTURE:
+    if hparams.num_mixture > sketch_rnn_js.BROWSER_MIXTURE:
         raise PageError(
-            f"{PACKAGE} takes every model to have {sketch_rnn_js.BROWSER_MIXTURE} mixture "
-            f"components, and this one has {hparams.num_mixture}: train one with "
+            f"{PACKAGE} computes {sketch_rnn_js.BROWSER_MIXTURE} mixture components at most, and "
+            f"this model has {hparams.num_mixture}: train one with "
             f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}."
         )
+    decoders = [
+        decoder._replace(output_kernel=kernel, output_bias=bias)
+        for decoder in decoders
+        for kernel, bias in [sketch_rnn_js.widen(decoder.output_kernel, decoder.output_bias)]
+    ]
     if not all(np.isfinite(array).all() for array in (*decoders[0], decoders[-1].bias)):
         raise PageError("the model has weights that are not finite: its training went astray.")
     return Page(

@@ -5,8 +5,9 @@
 
 One draws with mouse, finger or pen, chooses among six ways to go on, draws on, and saves the
 drawing as SVG. The network runs in the browser, by @magenta/sketch, which npm brings the first
-time; once loaded, the page needs no network. The decoder must be an lstm of 20 mixture components,
-as @magenta/sketch knows no other. Of a conditional model the decoder alone is used, at some z.
+time; once loaded, the page needs no network. The decoder must be an lstm of at most 20 mixture
+components, as @magenta/sketch knows no other. Of a conditional model the decoder alone is used, at
+some z.
 """
 
 from __future__ import annotations
