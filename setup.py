@@ -16,6 +16,7 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["magenta_sketch", "magenta_sketch.*"]),
+    package_data={"magenta_sketch.web": ["static/*", "static/vendor/*"]},
     py_modules=["sketch_rnn_train"],
     install_requires=[
         "absl-py>=2.0",
@@ -34,7 +35,7 @@ setup(
         "tensorflow>=2.18",
         "tqdm>=4.66",
     ],
-    extras_require={"test": ["hypothesis>=6", "pytest>=8"]},
+    extras_require={"test": ["hypothesis>=6", "pytest>=8", "selenium>=4.11"]},
     entry_points={
         "console_scripts": [
             "sketch_rnn_train = sketch_rnn_train:run",

@@ -66,6 +66,7 @@ MAY_IMPORT = {
         "training",
     },
     "interop": {"_backend", "cells", "files", "hparams", "model"},
+    "web": {"datasets", "files", "interop", "strokes", "trained"},
     "commands": ANYTHING,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

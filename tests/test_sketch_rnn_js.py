@@ -8,6 +8,7 @@ import pytest
 from test_golden import DATA, Golden
 
 import magenta_sketch
+from magenta_sketch import mixture
 from magenta_sketch._backend import tf
 from magenta_sketch.interop import ModelFileError, magenta_tf1, sketch_rnn_js
 from magenta_sketch.model import SketchRNN, draw_z, seed_table
@@ -160,6 +161,31 @@ def test_weights_beyond_ten_are_clipped_and_counted(tmp_path):
     again = magenta_sketch.load(path).model.decoder.output_bias.numpy()
     np.testing.assert_allclose(again[:3], [10, -10, 10], atol=1e-6)
     np.testing.assert_allclose(again[3:], bias[3:], atol=2e-4)
+
+
+@pytest.mark.parametrize("components", [1, 3, 10, 19, 20, 21])
+def test_fewer_components_become_twenty_with_the_same_density(components):
+    rng = np.random.default_rng(components)
+    width = 3 + 6 * components
+    kernel = rng.normal(size=(5, width)).astype(np.float32)
+    bias = rng.normal(size=width).astype(np.float32)
+    before = kernel.copy(), bias.copy()
+    wide = sketch_rnn_js.widen(kernel, bias)
+    assert all(np.array_equal(*pair) for pair in zip(before, (kernel, bias), strict=True))
+    assert wide[1].shape == (max(width, 123),)
+    h, offsets = rng.normal(size=(40, 5)), rng.normal(size=(40, 2)).astype(np.float32)
+    given, found = (
+        mixture.split_output(tf.constant(h @ w + b, tf.float32)) for w, b in (before, wide)
+    )
+    np.testing.assert_array_equal(given.pen_logits, found.pen_logits)
+    np.testing.assert_allclose(
+        mixture.log_density(given, offsets), mixture.log_density(found, offsets), atol=1e-4
+    )
+    if 20 % components == 0:  # at every temperature
+        given, found = (mixture.adjust_temperature(p, tf.constant(0.3)) for p in (given, found))
+        np.testing.assert_allclose(
+            mixture.log_density(given, offsets), mixture.log_density(found, offsets), atol=1e-3
+        )
 
 
 @pytest.mark.parametrize(

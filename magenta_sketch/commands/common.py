@@ -170,7 +170,7 @@ def _status(error: Exception) -> int | None:
     """Exit status of an error that is a user's or the machine's; None for one of ours."""
     # By name, so that asking does not import TensorFlow.
     statuses = {"UsageError": 2, "HParamsError": 2, "DataError": 2, "BackendError": 2}
-    statuses |= {"ModelFileError": 2, "RunError": 1}
+    statuses |= {"ModelFileError": 2, "PageError": 2, "RunError": 1}
     for kind in type(error).__mro__:
         if kind.__module__.startswith("magenta_sketch") and kind.__name__ in statuses:
             return statuses[kind.__name__]

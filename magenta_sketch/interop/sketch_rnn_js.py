@@ -40,6 +40,7 @@ _ENCODER = [
     *(f"{place}/{part}" for place in ("ENC_RNN_mu", "ENC_RNN_sigma", "linear") for part in _DENSE),
 ]
 _NAMES = [magenta_tf1.PREFIX + name for name in (*_ENCODER, *_DECODER)]
+_OUTPUT = _NAMES[-len(_DECODER) :][:2]
 _MODES = {0: True, 1: True, 2: False}  # mode -> conditional
 _MOST_BYTES = 1 << 30  # of a file: a hundred times the largest published one
 
@@ -165,15 +166,17 @@ def write(
     name: str,
     max_seq_len: int,
     normalizing_factor: float,
+    for_browsers: bool = False,
 ) -> Quantised:
     """Writes a model as a Sketch-RNN-JS file, whole or not at all.
 
     Decoder-only when the model is unconditional; else conditional, which Sketch-RNN-JS and ml5
-    read and @magenta/sketch does not. The browser libraries take num_mixture to be 20.
+    read and @magenta/sketch does not.
 
     Args:
       name: what the file calls the model.
       normalizing_factor: pixel units in a model unit.
+      for_browsers: write fewer than 20 mixture components as 20, see `widen`.
 
     Raises:
       ModelFileError: a cell is not lstm: the format can't hold it.
@@ -181,6 +184,8 @@ def write(
     """
     require_lstm(model.hparams)
     arrays = magenta_tf1.to_original(model)
+    if for_browsers:
+        arrays |= zip(_OUTPUT, widen(*(arrays[name] for name in _OUTPUT)), strict=True)
     names = _NAMES if model.encoder is not None else _NAMES[-len(_DECODER) :]
     version = _VERSION_OF_TANH_Z if model.tanh_z else VERSION
     return write_arrays(
@@ -191,6 +196,30 @@ def write(
         normalizing_factor=normalizing_factor,
         version=version,
     )
+
+
+def widen(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The output layer of fewer mixture components as one of `BROWSER_MIXTURE`, the same mixture.
+
+    The browser libraries take every model to have that many. Each component stands n times, its
+    weight pi shared out among the n: log n less in its logit. The n differ by one at most; where
+    they do, the mixture is the same at temperature 1, and at others nearly.
+
+    Args:
+      kernel: [H, 3 + 6·M] and bias: [3 + 6·M].
+
+    Returns:
+      Both with M of 20; as they were when M is 20 or more.
+    """
+    components = (len(bias) - 3) // 6
+    if components >= BROWSER_MIXTURE:
+        return kernel, bias
+    copied = np.sort(np.arange(BROWSER_MIXTURE) % components)
+    columns = [np.arange(3), *(3 + part * components + copied for part in range(6))]
+    columns = np.concatenate(columns)
+    kernel, bias = kernel[:, columns], bias[columns]
+    bias[3 : 3 + BROWSER_MIXTURE] -= np.log(np.bincount(copied)[copied])
+    return kernel, bias
 
 
 def require_lstm(hparams: HParams) -> None:

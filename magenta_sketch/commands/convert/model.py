@@ -156,6 +156,7 @@ def _write_js(trained) -> None:
         name=FLAGS.name or pathlib.Path(FLAGS.out).name.split(".")[0],
         max_seq_len=info.max_seq_len,
         normalizing_factor=info.normalizing_factor,
+        for_browsers=True,
     )
     kind = "conditional" if trained.conditional else "decoder-only"
     print(f"wrote {FLAGS.out}: {kind}, {done.count:,} weights")
@@ -186,10 +187,17 @@ def _warn_of_the_clients(trained, clipped: int) -> None:
             "the clipped weights have another value in the file: look at the loss above, and lower "
             "grad_clip or the learning rate in training if it is too high"
         )
-    if trained.info.hparams.num_mixture != BROWSER_MIXTURE:
+    components = trained.info.hparams.num_mixture
+    if components < BROWSER_MIXTURE:
         notes.append(
-            f"the browser libraries take num_mixture to be {BROWSER_MIXTURE}, and this model has "
-            f"{trained.info.hparams.num_mixture}: they will not read the file, this program does"
+            f"the {components} mixture components are written as {BROWSER_MIXTURE}, some of them "
+            "several times with their weight shared out: the browser libraries take every model to "
+            f"have {BROWSER_MIXTURE}, and the mixture is the same"
+        )
+    if components > BROWSER_MIXTURE:
+        notes.append(
+            f"the browser libraries take every model to have {BROWSER_MIXTURE} mixture components, "
+            f"and this one has {components}: they will not read the file, this program does"
         )
     if trained.conditional:
         notes.append(

@@ -1,0 +1,211 @@
+"""The page's folder: its fixed files, the model, what the page must know of it, @magenta/sketch."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch.files import write_bytes
+from magenta_sketch.interop import sketch_rnn_js
+from magenta_sketch.interop.folding import FoldedDecoder, fold
+from magenta_sketch.strokes import bounds
+from magenta_sketch.trained import TrainedModel
+from magenta_sketch.web.bundle import FILE, PACKAGE, Bundle
+from magenta_sketch.web.errors import PageError
+
+STATIC = Path(__file__).parent / "static"
+_MADE_BY = "magenta_sketch"
+_MODEL, _SETTINGS, _VENDOR = "model.json", "settings.json", f"vendor/{FILE}"
+_PAGE_SIZE = 255  # units of the page that a typical drawing is across; see static/drawing.js
+_DRAWN_TO_MEASURE = 24
+_BIAS = 4  # the cell's, among a file's blobs
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A model as the page needs it.
+
+    Attributes:
+      decoders: for each z the decoder folded there; they differ in bias, h and c alone. One of an
+        unconditional model.
+      conditional: whether the model is.
+      size: larger side of a typical drawing of the model's, in its data's units.
+      name, max_seq_len, normalizing_factor: as in `sketch_rnn_js.write`.
+    """
+
+    decoders: list[FoldedDecoder]
+    conditional: bool
+    size: float
+    name: str
+    max_seq_len: int
+    normalizing_factor: float
+
+
+def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int = 0) -> Page:
+    """What a page of ``trained`` consists of.
+
+    Args:
+      name: what the page calls it.
+      latents: how many z a conditional model's continuations come from, 1 or more: the prior's
+        mean, and others drawn from the prior. The browser holds the weights once for each.
+      seed: of those, and of the drawings whose size is measured.
+
+    Raises:
+      ModelFileError: the decoder's cell is not lstm.
+      PageError: there are more mixture components than @magenta/sketch computes, or a weight is
+        not finite.
+    """
+    zs = [None]
+    if trained.conditional:
+        mean = np.zeros((1, trained.z_size), np.float32)
+        zs = [*mean, *trained.prior(latents - 1, seed=seed)]
+    decoders = [fold(trained.model, z) for z in zs]
+    hparams = trained.info.hparams
+    if hparams.num_mixture > sketch_rnn_js.BROWSER_MIXTURE:
+        raise PageError(
+            f"{PACKAGE} computes {sketch_rnn_js.BROWSER_MIXTURE} mixture components at most, and "
+            f"this model has {hparams.num_mixture}: train one with "
+            f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}."
+        )
+    decoders = [
+        decoder._replace(output_kernel=kernel, output_bias=bias)
+        for decoder in decoders
+        for kernel, bias in [sketch_rnn_js.widen(decoder.output_kernel, decoder.output_bias)]
+    ]
+    if not all(np.isfinite(array).all() for array in (*decoders[0], decoders[-1].bias)):
+        raise PageError("the model has weights that are not finite: its training went astray.")
+    return Page(
+        decoders=decoders,
+        conditional=trained.conditional,
+        size=_typical_size(trained, seed),
+        name=name,
+        max_seq_len=trained.max_seq_len,
+        normalizing_factor=trained.info.normalizing_factor,
+    )
+
+
+def _typical_size(trained: TrainedModel, seed: int) -> float:
+    """The median of the larger sides of some drawings of the model's own."""
+    sizes = []
+    for sketch in trained.sample(_DRAWN_TO_MEASURE, temperature=0.4, seed=seed):
+        box = bounds(sketch)
+        sizes.append(max(box.max_x - box.min_x, box.max_y - box.min_y))
+    size = float(np.median(sizes))
+    return size if np.isfinite(size) and size > 0.0 else trained.info.normalizing_factor
+
+
+def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Whether a page may be written to ``out``: it is free, or holds a page and nothing else.
+
+    Raises:
+      PageError: it is a file, or without ``overwrite`` a folder with something else in it.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise PageError(f"--out={out} is a file; name a folder.")
+    if overwrite or not out.exists():
+        return
+    files = {file.relative_to(out).as_posix() for file in out.rglob("*") if not file.is_dir()}
+    others = sorted(files - _own_files())
+    if files and (others or not _is_page(out)):
+        raise PageError(
+            f"--out={out} holds other files, such as {(others or sorted(files))[0]}: name another "
+            "folder, or give --overwrite to replace it and all in it."
+        )
+
+
+def _is_page(out: Path) -> bool:
+    try:
+        return json.loads((out / _SETTINGS).read_bytes()).get("made_by") == _MADE_BY
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _static_files() -> list[Path]:
+    return [file for file in sorted(STATIC.rglob("*")) if file.is_file()]
+
+
+def _own_files() -> set[str]:
+    static = {file.relative_to(STATIC).as_posix() for file in _static_files()}
+    return static | {_MODEL, _SETTINGS, _VENDOR}
+
+
+def write_site(
+    out: str | os.PathLike[str], page: Page, bundle: Bundle, *, overwrite: bool = False
+) -> sketch_rnn_js.Quantised:
+    """Writes the folder, whole or not at all; what the format did to the weights.
+
+    Raises:
+      PageError: as `check_place`.
+      OSError: it can't be written.
+    """
+    check_place(out, overwrite=overwrite)
+    out = Path(out).resolve()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    new = out.with_name(f".{out.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        quantised = _fill(new, page, bundle)
+        _move(new, out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return quantised
+
+
+def _move(new: Path, out: Path) -> None:
+    """Puts the folder ``new`` in the place of ``out``, which is as it was when that fails."""
+    old = new.with_suffix(".old")
+    if out.exists():
+        os.rename(out, old)
+    try:
+        os.rename(new, out)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.rename(old, out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(folder: Path, page: Page, bundle: Bundle) -> sketch_rnn_js.Quantised:
+    for file in _static_files():
+        content = file.read_bytes()
+        if file.name == "NOTICE":
+            content = content.replace(b"{version}", (bundle.version or "(unknown)").encode())
+        write_bytes(folder / file.relative_to(STATIC), content)
+    write_bytes(folder / _VENDOR, bundle.script)
+    about = {
+        "name": page.name,
+        "max_seq_len": page.max_seq_len,
+        "normalizing_factor": page.normalizing_factor,
+    }
+    model = folder / _MODEL
+    latents = []
+    # The file of each z in turn, of which the bias is kept in the file's own coding; that of the
+    # first z comes last, and stays.
+    for decoder in reversed(page.decoders):
+        quantised = sketch_rnn_js.write_arrays(model, decoder.weights, **about)
+        bias = json.loads(model.read_bytes())[2][_BIAS]
+        latents.insert(0, {"bias": bias, "h": decoder.h.tolist(), "c": decoder.c.tolist()})
+    settings = _settings(page, latents if page.conditional else [])
+    write_bytes(folder / _SETTINGS, json.dumps(settings, allow_nan=False).encode())
+    return quantised
+
+
+def _settings(page: Page, latents: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What static/app.js and static/worker.js read."""
+    return {
+        "made_by": _MADE_BY,
+        "name": page.name,
+        "max_seq_len": page.max_seq_len,
+        # Data units in a unit of the page.
+        "pixel_factor": page.size / _PAGE_SIZE,
+        "latents": latents,
+    }

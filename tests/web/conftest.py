@@ -1,0 +1,135 @@
+"""Chromium, @magenta/sketch as npm brings it, and a server on loopback."""
+
+import contextlib
+import functools
+import http.server
+import os
+import pathlib
+import shutil
+import threading
+
+import pytest
+
+REQUIRED = "MAGENTA_SKETCH_REQUIRE_BROWSER"
+
+
+def _absent(reason):
+    """Skips; fails where the environment says that the browser tests have to run."""
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"{REQUIRED} is set, and {reason}")
+    pytest.skip(reason)
+
+
+def _program(*names):
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or _absent(f"there is no {names[0]} on this machine")
+
+
+@pytest.fixture(scope="session")
+def sketch_js(tmp_path_factory) -> pathlib.Path:
+    """The file for pages of the pinned @magenta/sketch, unmodified, from npm."""
+    from magenta_sketch import web
+
+    _program("npm")
+    lines = []
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAGENTA_SKETCH_CACHE", str(cache))
+        try:
+            bundle = web.from_npm(report=lines.append)
+        except web.PageError as error:
+            _absent(str(error))
+        assert len(lines) == 1
+        # Once is enough: from now on it is there without npm.
+        patch.setenv("PATH", "")
+        assert web.from_npm(report=lines.append) == bundle and len(lines) == 1
+    (file,) = cache.rglob("magentasketch.js")
+    return file
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium that can reach loopback alone."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = _program("chromium", "chromium-browser")
+    driver = _program("chromedriver")
+    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync"
+    flags += " disable-background-networking disable-component-update disable-dev-shm-usage"
+    for flag in flags.split():
+        options.add_argument(f"--{flag}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    options.add_argument("--window-size=1280,900")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    browser = webdriver.Chrome(options=options, service=service)
+    try:
+        browser.set_script_timeout(60)
+        yield browser
+    finally:
+        browser.quit()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Serves a folder on loopback: (its address, a function that stops the server)."""
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))
+    )
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    stopped = []
+
+    def stop():
+        if not stopped:
+            stopped.append(True)
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", stop
+    finally:
+        stop()
+
+
+@pytest.fixture
+def serve():
+    """``serve(folder)`` gives the address and a function that takes the server down."""
+    with contextlib.ExitStack() as stack:
+        yield lambda folder: stack.enter_context(serving(folder))
+
+
+@pytest.fixture(scope="session")
+def lstm():
+    """Makes a `SketchRNN` of lstm cells with random weights: ``lstm(conditional=..., units=...)``.
+
+    The weights are large enough for every one of them to matter, and pen (down, up, end) is added
+    to the output bias of the pen's logits.
+    """
+    import numpy as np
+
+    from magenta_sketch.hparams import HParams
+    from magenta_sketch.model import SketchRNN
+
+    def make(conditional=True, units=24, pen=(0.0, 0.0, 0.0), seed=0, **changes):
+        sizes = {"enc_rnn_size": 8, "dec_rnn_size": units, "z_size": 6, "num_mixture": 20}
+        given = {"enc_model": "lstm", "dec_model": "lstm", "conditional": conditional}
+        model = SketchRNN(HParams(**(sizes | given | changes)), seed=seed)
+        random = np.random.default_rng(seed)
+        for weight in model.weights:
+            if weight.dtype == "float32":
+                noise = random.normal(0.0, 0.2, weight.shape)
+                weight.assign(weight + noise.astype(np.float32))
+        bias = model.decoder.output_bias
+        bias.assign(bias + np.array([*pen, *[0.0] * (bias.shape[0] - 3)], np.float32))
+        return model
+
+    return make

@@ -1,0 +1,372 @@
+"""The folder that `sketch_rnn_convert web` writes, in Chromium, as its users meet it."""
+
+import functools
+import json
+import pathlib
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from magenta_sketch.commands import convert
+from magenta_sketch.commands.convert import web
+from magenta_sketch.interop import sketch_rnn_js
+
+MOUSE, TOUCH, PEN = "mouse", "touch", "pen"
+LONG = 40  # max_seq_len
+FACTOR = 30.0  # normalizing factor
+TWIGS = (0.0, 2.0, -30.0)  # never ends, lifts often: every way to go on has strokes
+BRIEF = (3.0, 0.0, 2.0)  # some points and an end
+
+
+@pytest.fixture(scope="module")
+def site(sketch_js, tmp_path_factory, lstm):
+    """Makes a page of a model with random weights, by the command: its folder."""
+
+    @functools.cache
+    def make(units=24, pen=TWIGS, straight=False):
+        model = lstm(units=units, pen=pen)
+        if straight:
+            _go_straight(model.decoder)
+        folder = tmp_path_factory.mktemp("site")
+        sketch_rnn_js.write(
+            folder / "twigs.gen.json",
+            model,
+            name="twigs",
+            max_seq_len=LONG,
+            normalizing_factor=FACTOR,
+        )
+        out = folder / "site"
+        flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
+        flags += [f"--sketch_js={sketch_js}", "--latents=2"]
+        web.FLAGS.unparse_flags()
+        for name in web.FLAGS:
+            web.FLAGS[name].unparse()
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+            patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
+            convert.run()
+        assert stop.value.code == 0
+        return out
+
+    return make
+
+
+def _go_straight(decoder):
+    """Makes every point one model unit to the right of the last and a half below it."""
+    mixture = np.zeros((6, 20), np.float32)
+    mixture[1], mixture[2], mixture[3:5] = 1.0, 0.5, -9.0  # mu1, mu2, log sigmas
+    pen = np.array([9.0, -9.0, -9.0], np.float32)
+    decoder.output_kernel.assign(np.zeros(decoder.output_kernel.shape, np.float32))
+    decoder.output_bias.assign(np.concatenate([pen, mixture.ravel()]))
+
+
+class Page:
+    """What a test does on the page, and what it sees there."""
+
+    def __init__(self, browser, address):
+        self.browser = browser
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)  # what is older is not ours
+        browser.get(address)
+
+    def all(self, selector):
+        return self.browser.find_elements("css selector", selector)
+
+    def one(self, selector):
+        return self.browser.find_element("css selector", selector)
+
+    def wait(self, condition):
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return WebDriverWait(self.browser, 30, poll_frequency=0.05).until(lambda _: condition())
+
+    def wait_ready(self):
+        self.wait(lambda: self.one("body").get_attribute("data-state") == "ready")
+
+    @property
+    def status(self):
+        return self.one("#status").text
+
+    def wait_status(self, text):
+        self.wait(lambda: text in self.status)
+
+    def wait_for_ways(self):
+        """Waits until all ways to go on are drawn."""
+        self.wait_status("Pick one")
+
+    def draw(self, *points, kind=MOUSE, lift=True):
+        """A line through points, in shares of the sheet's shorter side from its middle."""
+        from selenium.webdriver.common.actions.action_builder import ActionBuilder
+        from selenium.webdriver.common.actions.pointer_input import PointerInput
+
+        sheet = self.one("#surface")
+        side = min(sheet.size["width"], sheet.size["height"])
+        actions = ActionBuilder(self.browser, mouse=PointerInput(kind, kind), duration=10)
+        pointer = actions.pointer_action
+        for number, (x, y) in enumerate(points):
+            pointer.move_to(sheet, round(x * side), round(y * side))
+            if not number:
+                pointer.pointer_down()
+        if lift:
+            pointer.pointer_up()
+        actions.perform()
+        return actions
+
+    def paths(self, by):
+        return [path.get_attribute("d") for path in self.all(f"#surface path.{by}")]
+
+    def panels(self):
+        return self.all(".panel:not(:disabled)")
+
+    def outside(self):
+        """Addresses asked for that are neither on loopback nor within the page."""
+        asked = []
+        for entry in self.browser.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                asked.append(message["params"]["request"]["url"])
+        assert any(url.endswith("/settings.json") for url in asked)
+        inside = ("http://127.0.0.1:", "blob:http://127.0.0.1:", "data:")
+        return [url for url in asked if not url.startswith(inside)]
+
+    def complaints(self):
+        entries = self.browser.get_log("browser")
+        return [entry for entry in entries if entry["level"] not in ("INFO", "DEBUG")]
+
+
+@pytest.fixture
+def open_page(browser, serve):
+    """``open_page(folder)`` gives a `Page` and a function that takes the server down."""
+
+    def go(folder, ready=True):
+        address, stop = serve(folder)
+        page = Page(browser, address)
+        if ready:
+            page.wait_ready()
+        return page, stop
+
+    return go
+
+
+LINE = [(-0.3, 0.0), (-0.1, -0.2), (0.1, 0.0), (0.3, -0.2)]
+
+
+def saved(page, folder):
+    """The drawing as the button saves it: (the file's name, its root element)."""
+    folder.mkdir()
+    how = {"behavior": "allow", "downloadPath": str(folder)}
+    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", how)
+    page.one("#download").click()
+    page.wait(lambda: list(folder.glob("*.svg")))
+    (file,) = folder.glob("*.svg")
+    return file.name, ET.parse(file).getroot()
+
+
+def positions(data):
+    return np.array([pair.split() for pair in data[1:].split("L")], float)
+
+
+def test_drawing_on_and_on_with_the_server_gone(site, open_page, tmp_path):
+    page, stop = open_page(site())
+    assert page.one("h1").text.lower() == page.browser.title == "twigs"
+    stop()
+    page.draw(*LINE)
+    page.wait_for_ways()
+    assert len(page.panels()) == 6 and len(page.paths("you")) == 1
+    # They differ, and each goes on from the same drawing.
+    ways = [path.get_attribute("d") for path in page.all(".panel path.model")]
+    before = {path.get_attribute("d") for path in page.all(".panel path.before")}
+    assert len(set(ways)) == 6 and len(before) == 1 and all(ways)
+
+    page.panels()[2].click()
+    page.wait_for_ways()
+    assert "".join(page.paths("model")) == ways[2]
+    page.draw((0.0, 0.3), (0.2, 0.2))
+    page.wait_for_ways()
+    page.panels()[0].click()
+    page.wait_for_ways()
+    drawn = page.paths("you"), page.paths("model")
+    assert len(drawn[0]) == 2 and len("".join(drawn[1])) > len(ways[2])
+
+    name, svg = saved(page, tmp_path / "saved")
+    assert (name, svg.tag) == ("twigs.svg", "{http://www.w3.org/2000/svg}svg")
+    paths = svg.findall("{*}path")
+    assert [path.get("d") for path in paths if path.get("class") == "you"] == drawn[0]
+    assert [path.get("d") for path in paths if path.get("class") == "model"] == drawn[1]
+    x, y, width, height = map(float, svg.get("viewBox").split())
+    points = np.concatenate([positions(path.get("d")) for path in paths])
+    assert (points > [x, y]).all() and (points < [x + width, y + height]).all()
+
+    for expected in ((2, ways[2]), (1, ways[2]), (1, ""), (0, "")):
+        page.one("#undo").click()
+        assert (len(page.paths("you")), "".join(page.paths("model"))) == expected
+    assert not page.one("#undo").is_enabled() and not page.one("#download").is_enabled()
+    assert page.outside() == [] and page.complaints() == []
+
+
+@pytest.mark.parametrize("kind", [TOUCH, PEN])
+def test_a_finger_and_a_pen_draw(site, open_page, kind):
+    page, _ = open_page(site())
+    page.draw(*LINE, kind=kind)
+    page.wait_for_ways()
+    # Where it was drawn: the middle of the sheet is (0, 0), its shorter side 340 units.
+    (data,) = page.paths("you")
+    corners = 340 * np.array(LINE)
+    distances = np.linalg.norm(positions(data)[:, None] - corners, axis=-1)
+    assert (distances.min(axis=0) < 2.0).all()
+    page.draw((0.2, 0.2), kind=kind)  # a tap is a dot
+    page.wait_for_ways()
+    assert len(page.paths("you")) == 2
+    assert page.complaints() == []
+
+
+def test_a_new_line_puts_an_end_to_what_was_being_drawn(site, open_page):
+    page, _ = open_page(site(units=256))
+    page.draw(*LINE)
+    page.wait(page.panels)
+    held = page.draw((0.0, 0.3), (0.2, 0.2), lift=False)
+    assert page.panels() == [] and len(page.paths("you")) == 2
+    held.clear_actions()  # and lifts
+    page.wait_for_ways()
+    before = {path.get_attribute("d") for path in page.all(".panel path.before")}
+    assert before == {"".join(page.paths("you"))} and page.complaints() == []
+
+
+def test_a_way_is_picked_before_it_is_done(site, open_page):
+    page, _ = open_page(site(units=256, straight=True))
+    page.draw((0.0, 0.0), (0.0, 0.1))
+    page.wait(lambda: page.panels()[3].find_element("css selector", ".model").get_attribute("d"))
+    page.panels()[3].click()
+    # It is taken when it is done, with all the points there is room for.
+    page.wait_status("it can't go on")
+    (data,) = page.paths("model")
+    assert len(positions(data)) > 30 and page.complaints() == []
+
+
+def test_the_model_begins_and_says_when_it_is_finished(site, open_page):
+    page, _ = open_page(site(pen=BRIEF))
+    assert "let the model begin" in page.status and page.one("#more").text == "Let it begin"
+    page.one("input[value='0'] + span").click()  # all the rest
+
+    def ended():
+        page.one("#more").click()
+        page.wait(lambda: "Pick one" in page.status or "says it is finished" in page.status)
+        return [p for p in page.panels() if "finished" in p.get_attribute("aria-label")]
+
+    page.wait(ended)[0].click()
+    page.wait_status("The model says it is finished")
+    points = np.concatenate([positions(data) for data in page.paths("model")])
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    assert np.abs(middle).max() < 0.1 and page.panels() == []
+    page.one("#clear").click()
+    assert page.paths("model") == [] and page.one("#invitation").is_displayed()
+    assert page.complaints() == []
+
+
+def test_the_models_points_on_the_page(site, open_page):
+    folder = site(straight=True)
+    # A typical drawing, here forty steps to the right, is 255 units of the page across.
+    factor = json.loads((folder / "settings.json").read_text())["pixel_factor"]
+    assert factor == pytest.approx(LONG * FACTOR / 255, rel=1e-3)
+    page, _ = open_page(folder)
+    page.one("#more").click()
+    page.wait_for_ways()
+    page.panels()[0].click()
+    page.wait_status("it can't go on")
+    (data,) = page.paths("model")
+    steps = np.arange(LONG + 1)[:, None] / LONG - 0.5
+    np.testing.assert_allclose(positions(data), steps * [255, 127.5], atol=0.1)
+
+
+def test_a_drawing_as_long_as_the_model_knows_them(site, open_page):
+    page, _ = open_page(site())
+    zigzag = [(-0.4 + 0.02 * i, 0.1 * (-1) ** i) for i in range(LONG + 1)]
+    page.draw(*zigzag[:-1])
+    page.wait_for_ways()  # room for one point more
+    page.one("#clear").click()
+    page.draw(*zigzag)
+    page.wait_status(f"has {LONG} points, and the longest the model knows have {LONG}")
+    assert page.panels() == []
+    page.one("#undo").click()
+    page.wait_status("Draw the first line")
+    assert page.complaints() == []
+
+
+def test_by_keyboard_in_the_dark_without_motion(site, open_page, browser):
+    from selenium.webdriver.common.keys import Keys
+
+    page, _ = open_page(site())
+    features = [
+        {"name": "prefers-color-scheme", "value": "dark"},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        page.one("#more").send_keys(Keys.ENTER)
+        page.wait_for_ways()
+        page.panels()[1].send_keys(Keys.ENTER)
+        page.wait_for_ways()
+        assert page.paths("model")
+        moving = "return getComputedStyle(document.querySelector('path.fresh')).animationName"
+        ground = "return getComputedStyle(document.body).backgroundColor"
+        assert browser.execute_script(moving) == "none"
+        assert browser.execute_script(ground) == "rgb(19, 20, 23)"
+        page.one("body").send_keys(Keys.CONTROL, "z")
+        page.wait_status("Draw the first line")
+        assert not page.paths("model")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_reaches_beyond_the_window(site, open_page, browser, width):
+    size = {"width": width, "height": 800, "deviceScaleFactor": 2, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page, _ = open_page(site())
+        page.draw(*LINE)
+        page.wait_for_ways()
+        root = "return document.documentElement"
+        wide = [browser.execute_script(f"{root}.{name}") for name in ("scrollWidth", "clientWidth")]
+        assert wide[0] == wide[1] <= width
+        # The same drawing in a window of another shape.
+        before = page.paths("you")
+        size["width"] = 1000 - width // 2
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        view = browser.execute_script("return document.querySelector('#surface').viewBox.baseVal")
+        x, y, w, h = (view[name] for name in ("x", "y", "width", "height"))
+        assert page.paths("you") == before
+        assert (x, y) == pytest.approx((-w / 2, -h / 2)) and min(w, h) >= 340
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def _cut(folder: pathlib.Path):
+    file = folder / "model.json"
+    file.write_bytes(file.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize(
+    "damage, reason",
+    [
+        (lambda folder: (folder / "model.json").unlink(), "model.json: 404"),
+        (lambda folder: (folder / "settings.json").unlink(), "settings.json: 404"),
+        (_cut, "model.json is not a whole JSON file"),
+        (lambda folder: (folder / "vendor" / "magentasketch.js").unlink(), "magentasketch.js"),
+        (lambda folder: (folder / "worker.js").unlink(), "worker.js could not be loaded"),
+    ],
+    ids=["no model", "no settings", "half a model", "no library", "no worker"],
+)
+def test_what_is_missing_is_said_on_the_page(site, open_page, tmp_path, damage, reason):
+    # A folder of its own, that Chromium has not seen whole.
+    folder = pathlib.Path(shutil.copytree(site(), tmp_path / "damaged"))
+    damage(folder)
+    page, _ = open_page(folder, ready=False)
+    page.wait_status("This page can't draw: ")
+    assert reason in page.status
+    page.draw(*LINE)
+    assert page.paths("you") == [] and not page.one("#more").is_enabled()
+    uncaught = [entry for entry in page.complaints() if "Uncaught" in entry["message"]]
+    assert uncaught == []
