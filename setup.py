@@ -35,7 +35,7 @@ setup(
         "tensorflow>=2.18",
         "tqdm>=4.66",
     ],
-    extras_require={"test": ["hypothesis>=6", "pytest>=8", "selenium>=4.11"]},
+    extras_require={"test": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.5", "selenium>=4.11"]},
     entry_points={
         "console_scripts": [
             "sketch_rnn_train = sketch_rnn_train:run",

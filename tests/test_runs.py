@@ -83,8 +83,10 @@ def test_a_model_of_magenta_is_not_overwritten_unasked(folder):
     folder.root.mkdir(parents=True)
     (folder.root / "model_config.json").write_text("{}")
     (folder.root / "vector-100.index").write_text("x")
-    with pytest.raises(RunError, match="already holds a run"):
-        begin(folder)
+    for overwrite in (False, True):
+        with pytest.raises(RunError, match="holds a Magenta checkpoint: .* --init_from"):
+            begin(folder, overwrite=overwrite)
+    assert set(contents(folder.root)) == {"model_config.json", "vector-100.index"}
 
 
 def test_overwriting_takes_the_run_and_leaves_other_files(folder):

@@ -277,6 +277,8 @@ from magenta_sketch.commands import convert
 from magenta_sketch.datasets import quickdraw, spool
 
 where, number = sys.argv[1], int(sys.argv[2])
+# As on a terminal, wherever the tests run: a shell's background jobs ignore SIGINT.
+signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 def stopping(items):
     for index, item in enumerate(items):
