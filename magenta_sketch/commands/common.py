@@ -46,6 +46,47 @@ def new_flags() -> flags.FlagValues:
     return values
 
 
+def define_model(values: flags.FlagValues) -> None:
+    """Define --model_dir and --checkpoint, which say what `trained.load` loads."""
+    flags.DEFINE_string(
+        "model_dir",
+        None,
+        "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "checkpoint",
+        "best",
+        ["best", "newest"],
+        "Of a run: lowest validation cost, or latest.",
+        flag_values=values,
+    )
+
+
+def define_data(values: flags.FlagValues, purpose: str, default: str) -> None:
+    """Define --data_dir and --data_set, for `with_data`."""
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        f"Folder or URL of the data {purpose}. Default: {default}.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "data_set",
+        None,
+        "The .npz files there, with commas between. Default: those the model was trained on.",
+        flag_values=values,
+    )
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+    """Raises UsageError unless these flags are given."""
+    for name in names:
+        if not values[name].value:
+            text = values[name].help
+            raise UsageError(f"--{name} is missing: {text[0].lower()}{text[1:]}")
+
+
 def with_data(
     trained: TrainedModel, model_dir: str, data_dir: str | None, data_set: list[str] | None
 ) -> tuple[TrainedModel, DataSet]:

@@ -23,12 +23,7 @@ MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are wri
 LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
 
 FLAGS = common.new_flags()
-flags.DEFINE_string(
-    "model_dir",
-    None,
-    "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
-    flag_values=FLAGS,
-)
+common.define_model(FLAGS)
 flags.DEFINE_string(
     "out",
     "drawings.svg",
@@ -53,18 +48,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
     "split", "test", ["train", "valid", "test"], "Where those are from.", flag_values=FLAGS
 )
-flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder or URL of the data for --reconstruct. Default: the one the model was trained on.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_list(
-    "data_set",
-    None,
-    "The .npz files there, with commas between. Default: those the model was trained on.",
-    flag_values=FLAGS,
-)
+common.define_data(FLAGS, "for --reconstruct", "the one the model was trained on")
 flags.DEFINE_float(
     "scale",
     0.0,
@@ -87,21 +71,10 @@ flags.DEFINE_integer(
     upper_bound=2**63 - 1,
     flag_values=FLAGS,
 )
-flags.DEFINE_enum(
-    "checkpoint",
-    "best",
-    ["best", "newest"],
-    "Lowest validation cost, or latest.",
-    flag_values=FLAGS,
-)
 
 
 def _check_flags() -> list[int] | None:
-    if not FLAGS.model_dir:
-        raise common.UsageError(
-            "--model_dir is missing: name the --log_root of a trained run, a Magenta checkpoint "
-            "directory or a Sketch-RNN-JS file."
-        )
+    common.require(FLAGS, "model_dir")
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise common.UsageError(
             f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "

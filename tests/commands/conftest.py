@@ -4,8 +4,16 @@ import importlib
 import sys
 
 import pytest
+from forks import Forks
 
 from magenta_sketch.commands import convert
+
+
+@pytest.fixture(scope="module")
+def forks():
+    """Runs of the programs in processes of their own, see `forks.Forks`."""
+    with Forks() as server:
+        yield server
 
 
 @pytest.fixture

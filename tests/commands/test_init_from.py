@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from forks import Forks
 
 import magenta_sketch
 from magenta_sketch.interop import magenta_checkpoint
@@ -15,12 +14,6 @@ from magenta_sketch.interop import magenta_checkpoint
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
 TRAIN, DRAW = "sketch_rnn_train.py", "magenta_sketch/commands/draw.py"
 TINY = "data_set=[tiny.npz],save_every=3,batch_size=8,use_recurrent_dropout=0"
-
-
-@pytest.fixture(scope="module")
-def forks():
-    with Forks() as server:
-        yield server
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import threading
 import xml.etree.ElementTree as ET
 
 import pytest
-from forks import CHECKOUT, Forks
+from forks import CHECKOUT
 
 from magenta_sketch.datasets import read_npz, write_npz
 from magenta_sketch.hparams import HParams
@@ -29,12 +29,6 @@ TINY = "enc_rnn_size=4,dec_rnn_size=4,z_size=2,num_mixture=2,batch_size=8"
 # Everything random is on, as in a user's run.
 RUN = f"--hparams=data_set=[tiny.npz],{TINY},use_input_dropout=1,use_output_dropout=1"
 LENGTH = "--hparams=num_steps=24,save_every=8"
-
-
-@pytest.fixture(scope="module")
-def forks():
-    with Forks() as forks:
-        yield forks
 
 
 @pytest.fixture

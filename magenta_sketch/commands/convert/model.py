@@ -23,22 +23,10 @@ MOST_SKETCHES = 500  # that the loss is measured on
 _FORMATS = ("js", "magenta", "weights")
 
 FLAGS = common.new_flags()
-flags.DEFINE_string(
-    "model_dir",
-    None,
-    "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
-    flag_values=FLAGS,
-)
+common.define_model(FLAGS)
 flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
 flags.DEFINE_enum(
     "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
-)
-flags.DEFINE_enum(
-    "checkpoint",
-    "best",
-    ["best", "newest"],
-    "Of a run: lowest validation cost, or latest.",
-    flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "name", None, "What a .json calls the model. Default: --out's name.", flag_values=FLAGS
@@ -50,18 +38,10 @@ flags.DEFINE_float(
     "it. Default: computed from the data.",
     flag_values=FLAGS,
 )
-flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder or URL of the data to measure the loss on. Default: the run's own, and where they "
-    "can't be had, drawings of the model itself.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_list(
-    "data_set",
-    None,
-    "The .npz files there, with commas between. Default: those the model was trained on.",
-    flag_values=FLAGS,
+common.define_data(
+    FLAGS,
+    "to measure the loss on",
+    "the run's own, and where they can't be had, drawings of the model itself",
 )
 
 
@@ -87,9 +67,7 @@ def format_of(out: str) -> str:
 
 def main() -> int:
     """Write the model and say what was written, and what it cost."""
-    for name in ("model_dir", "out"):
-        if not getattr(FLAGS, name):
-            raise common.UsageError(f"--{name} is missing: see sketch_rnn_convert model --help.")
+    common.require(FLAGS, "model_dir", "out")
     kind = FLAGS.to or format_of(FLAGS.out)
     factor = FLAGS.normalizing_factor
     if factor is not None and not 0 < factor < 1e9:  # false for NaN

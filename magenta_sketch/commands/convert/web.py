@@ -23,12 +23,7 @@ TAKES_FILES = False
 MOST_LATENTS = 24
 
 FLAGS = common.new_flags()
-flags.DEFINE_string(
-    "model_dir",
-    None,
-    "The --log_root of a trained run, a Magenta checkpoint directory, or a Sketch-RNN-JS file.",
-    flag_values=FLAGS,
-)
+common.define_model(FLAGS)
 flags.DEFINE_string(
     "out", None, "The folder to write; one that holds such a page is replaced.", flag_values=FLAGS
 )
@@ -59,20 +54,11 @@ flags.DEFINE_string(
 flags.DEFINE_boolean(
     "overwrite", False, "Replace --out and all in it, whatever that is.", flag_values=FLAGS
 )
-flags.DEFINE_enum(
-    "checkpoint",
-    "best",
-    ["best", "newest"],
-    "Lowest validation cost, or latest.",
-    flag_values=FLAGS,
-)
 
 
 def main() -> int:
     """Write the folder and say what is in it."""
-    for flag in ("model_dir", "out"):
-        if not FLAGS[flag].value:
-            raise common.UsageError(f"--{flag} is missing: {FLAGS[flag].help}")
+    common.require(FLAGS, "model_dir", "out")
     print(f"sketch_rnn_convert web: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch import trained, web
 
