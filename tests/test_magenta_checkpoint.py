@@ -78,12 +78,14 @@ def test_the_config_says_the_rest(shared):
 def test_an_older_config_with_numbers_for_switches_and_unknown_names(copy):
     values = json.loads((copy / "model_config.json").read_text())
     values |= {"use_recurrent_dropout": 1, "is_training": 0, "model_params_of_old": [3]}
+    values |= {"data_set": "cat.npz", "kl_weight": 1}
     del values["scale"]
     (copy / "model_config.json").write_text(json.dumps(values))
     notes = []
     hparams = magenta_sketch.load(copy, warn=notes.append).info.hparams
     assert hparams.use_recurrent_dropout is True
     assert hparams.scale == 1.0  # Magenta's noise
+    assert (hparams.data_set, hparams.kl_weight) == (("cat.npz",), 1.0)
     assert len(notes) == 1 and "model_params_of_old" in notes[0]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from magenta_sketch import strokes
-from magenta_sketch.datasets import SketchSet, read_npz, write_npz
+from magenta_sketch.datasets import SketchSet, building, read_npz, sources, write_npz
 from magenta_sketch.datasets.quickdraw_writer import ndjson_line, write_ndjson
 from magenta_sketch.drawing import sketch_to_pixel_svg
 
@@ -180,14 +180,17 @@ def test_npz_to_ndjson_to_npz(offsets):
     @given(data_sets(offsets), st.sampled_from(["a.ndjson", "a.ndjson.gz"]))
     def check(data, name):
         with tempfile.TemporaryDirectory() as folder:
-            first, second = pathlib.Path(folder, "a.npz"), pathlib.Path(folder, "b.npz")
+            first, lines = pathlib.Path(folder, "a.npz"), pathlib.Path(folder, name)
             write_npz(first, **data)
-            count = write_ndjson(
-                pathlib.Path(folder, name), entries(read_npz(first)), word="a palm tree"
-            )
-            splits, objects = read_ndjson(pathlib.Path(folder, name))
-            write_npz(second, **splits)
+            count = write_ndjson(lines, entries(read_npz(first)), word="a palm tree")
+            splits, objects = read_ndjson(lines)
+            source = sources.find(str(lines))
+            (second,) = building.build([source], folder, building.Options(), lambda line: None)
+            assert second.name == "a_palm_tree.npz"
             result = read_npz(second)
+            for split, part in splits.items():  # the oracle's
+                for one, sketch in zip(result[split], part, strict=True):
+                    np.testing.assert_array_equal(one, sketch)
             if offsets is WHOLE:  # then nothing at all is lost, down to the bytes
                 write_npz(first, **{s: map(lifted, part) for s, part in data.items()})
                 assert first.read_bytes() == second.read_bytes()

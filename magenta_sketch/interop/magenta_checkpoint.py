@@ -141,9 +141,11 @@ def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _lenient(default: Any, value: Any) -> Any:
-    """Older versions write their switches as numbers."""
+    """Older versions write their switches as numbers, and a single data set without a list."""
     if isinstance(default, bool) and isinstance(value, int):
         return bool(value)
+    if isinstance(default, list) and isinstance(value, str):
+        return [value]
     return value
 
 

@@ -152,7 +152,6 @@ def test_a_folder_that_cannot_be_made(run, tmp_path, out):
 
 @pytest.mark.parametrize("name", ["tiny_set.ndjson", "tiny_set.ndjson.gz"])
 def test_data_makes_the_same_set_of_the_ndjson(run, run_convert, tmp_path, name):
-    pytest.importorskip("magenta_sketch.commands.convert.data")
     assert run("tiny_set.npz", f"--out={name}")[0] == 0
     status, _, errors = run_convert("data", name, "--out=again")
     assert (status, errors) == (0, "")
