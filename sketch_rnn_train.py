@@ -47,15 +47,17 @@ flags.DEFINE_multi(
 flags.DEFINE_string(
     "init_from",
     None,
-    "Begin with the weights of this model: a run's log_root, a Magenta checkpoint directory or a "
-    "Sketch-RNN-JS file. Its sizes and cells are the run's; all else is as given or default.",
+    "Begin with the weights of this model: a run's log_root (its best checkpoint), a Magenta "
+    "checkpoint directory or a Sketch-RNN-JS file. Its sizes and cells are the run's; all else is "
+    "as given or default.",
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
     "init_optimizer",
     False,
     "With --init_from: take Adam's moments and the step count too, from which the schedules "
-    "follow: go on where that training stopped. num_steps counts its steps as well.",
+    "follow: go on where that training stopped (a run's newest checkpoint). num_steps counts its "
+    "steps as well.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(

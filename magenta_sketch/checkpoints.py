@@ -191,7 +191,9 @@ class RunFolder:
         for path in (self.config, self.run):
             if not path.exists():
                 there = sorted(p.name for p in self.root.glob("*")) if self.root.is_dir() else None
-                found = "there is no such folder" if there is None else f"it holds {there[:8]}"
+                found = "there is no such folder" if there is None else "it is empty"
+                if there:
+                    found = f"it holds {', '.join(there[:8])}{', ...' * (len(there) > 8)}"
                 raise RunError(
                     f"{self.root} is not a trained model: {path.name} is missing ({found}); name a "
                     "run's --log_root, a Magenta checkpoint directory or a Sketch-RNN-JS file."

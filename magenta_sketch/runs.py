@@ -118,7 +118,9 @@ def _refuse_magentas(folder: RunFolder, advice: str) -> None:
 
 
 def _source(init_from: str | os.PathLike, with_optimizer: bool) -> TrainedModel:
-    source = load(init_from, with_optimizer=with_optimizer)
+    # With the optimizer it is a training that goes on, from where it was last.
+    checkpoint = "newest" if with_optimizer else "best"
+    source = load(init_from, checkpoint=checkpoint, with_optimizer=with_optimizer)
     if with_optimizer and source.adam is None:
         raise RunError(
             f"{init_from} holds no state of an optimizer: leave out --init_optimizer to begin with "

@@ -72,6 +72,15 @@ class TrainedModel:
             autograph=False,
         )
 
+    def __repr__(self) -> str:
+        hps = self.info.hparams
+        encoder = f"{hps.enc_model} {hps.enc_rnn_size} -> z {hps.z_size} -> "
+        return (
+            f"TrainedModel({encoder if self.conditional else 'unconditional, '}{hps.dec_model} "
+            f"{hps.dec_rnn_size}, {hps.num_mixture} mixture components, max_seq_len "
+            f"{self.max_seq_len}, normalizing factor {self.info.normalizing_factor:.4f})"
+        )
+
     def with_normalizing_factor(self, factor: float) -> TrainedModel:
         """The same network for data with ``factor`` pixel units in a model unit."""
         info = dataclasses.replace(self.info, normalizing_factor=float(factor))

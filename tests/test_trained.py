@@ -204,7 +204,7 @@ def test_the_readme_python_example_runs(trained_run, tiny_folder, tmp_path):
     )
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
-    assert (tmp_path / "again.svg").exists() and (tmp_path / "new.svg").exists()
+    assert (tmp_path / "decoded.svg").exists() and (tmp_path / "new.svg").exists()
 
 
 def test_losses_are_those_of_the_model_sketch_by_sketch(model, test_set):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:  # these import TensorFlow
     from magenta_sketch.trained import TrainedModel
 
 MAGENTA_DATA_URL = "https://github.com/hardmaru/sketch-rnn-datasets/raw/master/aaron_sheep/"
+
+
+_NOT_FOLDERS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".json", ".npz", ".ndjson"}
 
 
 class UsageError(Exception):
@@ -85,6 +89,33 @@ def require(values: flags.FlagValues, *names: str) -> None:
         if not values[name].value:
             text = values[name].help
             raise UsageError(f"--{name} is missing: {text[0].lower()}{text[1:]}")
+
+
+def require_model(values: flags.FlagValues) -> None:
+    """Raises UsageError unless --model_dir is given and something is there, before it is loaded."""
+    require(values, "model_dir")
+    place = values["model_dir"].value
+    if not os.path.exists(place) and not os.path.exists(f"{place}.index"):  # one checkpoint
+        raise UsageError(f"--model_dir={place}: there is no such file or folder.")
+
+
+def is_one_svg(out: str) -> bool:
+    """Whether ``out`` asks for one SVG file, and not for a folder of them.
+
+    Raises:
+      UsageError: it looks like another kind of file, or something else is there.
+    """
+    path = pathlib.Path(out)
+    if path.suffix.lower() in _NOT_FOLDERS:
+        raise UsageError(
+            f"--out={out}: drawings are SVG; choose a name that ends in .svg, or a folder."
+        )
+    one = path.suffix.lower() == ".svg"
+    if one and path.is_dir():
+        raise UsageError(f"--out={out} is a folder; name a file in it, or another folder.")
+    if not one and path.exists() and not path.is_dir():
+        raise UsageError(f"--out={out} is a file; name a folder, or a file that ends in .svg.")
+    return one
 
 
 def with_data(

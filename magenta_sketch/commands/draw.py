@@ -74,7 +74,8 @@ flags.DEFINE_integer(
 
 
 def _check_flags() -> list[int] | None:
-    common.require(FLAGS, "model_dir")
+    common.require_model(FLAGS)
+    common.is_one_svg(FLAGS.out)
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise common.UsageError(
             f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
@@ -116,13 +117,16 @@ def _draw_new(trained, how) -> None:
     from magenta_sketch.drawing import save_svg
 
     sketches = trained.sample(FLAGS.count or 10, **how)
-    if _one_file():
+    if common.is_one_svg(FLAGS.out):
         save_svg(FLAGS.out, sketches)
         print(f"wrote {FLAGS.out}: {len(sketches)} new sketches")
-        return
-    for number, sketch in enumerate(sketches):
-        save_svg(_in_folder(f"sketch-{number:04d}.svg"), sketch)
-    print(f"wrote {len(sketches)} new sketches to {FLAGS.out}, one SVG each")
+    else:
+        for number, sketch in enumerate(sketches):
+            save_svg(_in_folder(f"sketch-{number:04d}.svg"), sketch)
+        print(f"wrote {len(sketches)} new sketches to {FLAGS.out}, one SVG each")
+    empty = sum(len(sketch) == 0 for sketch in sketches)
+    if empty:
+        print(f"note: {empty} of them empty: the model ended the sketch before its second point")
 
 
 def _draw_reconstructions(trained, numbers: list[int], how) -> None:
@@ -151,7 +155,7 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
     # All reconstructions in one call; the first of every sketch, then the second, ...
     drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)
     rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
-    if _one_file():
+    if common.is_one_svg(FLAGS.out):
         titles = [f"{FLAGS.split} {number}" for number in numbers]
         numbered = [f"reconstruction {i + 1}" for i in range(count)]
         heads = ["original", *(numbered if count > 1 else ["reconstruction"])]
@@ -164,10 +168,6 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
         for i, sketch in enumerate(again):
             save_svg(_in_folder(f"{stem}-reconstruction-{i + 1}.svg"), sketch)
     print(f"wrote {len(rows)} sketches and their reconstructions to {FLAGS.out}, one SVG each")
-
-
-def _one_file() -> bool:
-    return FLAGS.out.lower().endswith(".svg")
 
 
 def _in_folder(name: str) -> pathlib.Path:

@@ -95,7 +95,7 @@ def read(path: str | os.PathLike) -> ForeignModel:
 
 
 def _index(prefix: pathlib.Path) -> pathlib.Path:
-    return prefix.with_name(prefix.name + ".index")
+    return pathlib.Path(f"{prefix}.index")  # with_name refuses "."
 
 
 def _slot_name(name: str, slot: str) -> str:

@@ -104,6 +104,8 @@ def _parse(path: pathlib.Path) -> tuple[dict[str, Any], list[Any], list[Any]]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{path} is not a model: a file of one is JSON text.") from error
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
             f"{path} is not a Sketch-RNN-JS file: not valid JSON ({str(error)[:100]})."

@@ -159,3 +159,19 @@ def test_data_makes_the_same_set_of_the_ndjson(run, run_convert, tmp_path, name)
     for split, sketches in first.items():  # each ends with a lift, so nothing is lost
         np.testing.assert_array_equal(again[split].points, sketches.points)
         np.testing.assert_array_equal(again[split].starts, sketches.starts)
+
+
+def test_nothing_is_replaced_or_mixed_unasked(run, tmp_path):
+    assert run("tiny_set.npz", "--out=birds", "--limit=2")[0] == 0
+    before = {file.name: file.read_bytes() for file in (tmp_path / "birds").iterdir()}
+    status, _, errors = run("tiny_set.npz", "--out=birds", "--limit=3")
+    assert status == 2 and "holds 2 SVG files already" in errors and errors.count("\n") == 1
+    assert {file.name: file.read_bytes() for file in (tmp_path / "birds").iterdir()} == before
+    assert run("tiny_set.npz", "--out=birds", "--limit=3", "--overwrite")[0] == 0
+    for name in ("a.svg", "a.ndjson"):
+        (tmp_path / name).write_text("mine")
+        status, _, errors = run("tiny_set.npz", f"--out={name}")
+        assert status == 2 and f"--out={name} is there already: give --overwrite" in errors
+        assert (tmp_path / name).read_text() == "mine"
+        assert run("tiny_set.npz", f"--out={name}", "--overwrite")[0] == 0
+        assert (tmp_path / name).read_text() != "mine"

@@ -36,11 +36,14 @@ def test_what_a_sound_file_holds(run, tiny, tmp_path):
     assert lines[:2] == ["tiny.npz", "  sketches: train 40, valid 13, test 11"]
     assert lines[3].split() == ["points", "a", "sketch", "2", "14", "13.2", "20", "20"]
     assert "  normalizing factor: 101.2158" in lines
-    assert lines[-2:] == ["  nothing odd", "wrote tiny.svg"]
+    assert lines[-2:] == ["  nothing odd", "wrote tiny_sheet.svg"]
     bars = [line.split() for line in lines if line.endswith("#")]
     assert sum(int(count) for _, count, _ in bars) == 64
     assert max(map(len, lines)) < 80
-    assert len(ET.parse(tmp_path / "tiny.svg").getroot().findall(".//{*}g[@class='sketch']")) == 80
+    assert (
+        len(ET.parse(tmp_path / "tiny_sheet.svg").getroot().findall(".//{*}g[@class='sketch']"))
+        == 80
+    )
 
 
 def test_all_that_is_wrong_with_a_file(run, tmp_path):
@@ -74,8 +77,8 @@ def test_several_files_have_a_sheet_each(run, tiny, tmp_path):
     status, out, _ = run(tiny, "second.one.npz", "--out=sheets")
     assert status == 0
     assert sorted(file.name for file in (tmp_path / "sheets").iterdir()) == [
-        "second.one.svg",
-        "tiny.svg",
+        "second.one_sheet.svg",
+        "tiny_sheet.svg",
     ]
     assert out.count("normalizing factor") == 2
 
@@ -94,7 +97,7 @@ def test_no_sheet(run, tiny, tmp_path):
         (["text.npz"], "text.npz: not a zip archive"),
         (["model.npz"], "model.npz: no split train, valid, test"),
         (["a.npz", "b.npz", "--out=one.svg"], "name a folder"),
-        (["a.npz", "b/a.npz"], "two data sets would have the sheet a.svg"),
+        (["a.npz", "b/a.npz"], "two data sets would have the sheet a_sheet.svg"),
         (["a.npz", "--json="], "--json is empty"),
         (["a.npz", "--colour"], "colour"),
     ],

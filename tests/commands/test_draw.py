@@ -7,6 +7,7 @@ import shutil
 import sys
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 import magenta_sketch
@@ -89,7 +90,9 @@ def test_unconditional(run, unconditional_run, tmp_path):
     ("arguments", "message"),
     [
         ([], "--model_dir is missing"),
-        (["--model_dir=nowhere"], "model_config.json is missing"),
+        (["--model_dir=nowhere"], "--model_dir=nowhere: there is no such file or folder"),
+        (["--model_dir=."], "model_config.json is missing (it is empty)"),
+        (["--model_dir={run}", "--out=x.png"], "--out=x.png: drawings are SVG"),
         (["--model_dir={run}", "--temperature=0"], r"must be in (0, 1]"),
         (["--model_dir={run}", "--temperature=nan"], r"--temperature=nan: must be in (0, 1]"),
         (["--model_dir={run}", "--scale=nan"], "--scale=nan: must be a number from 0 to"),
@@ -172,3 +175,11 @@ def test_standard_output_is_named_when_it_is_what_fails(monkeypatch, capsys):
         monkeypatch.setattr(sys, "stdout", full)
         assert common.run_program("program", "What it does.", common.new_flags(), int) == 1
     assert "standard output: No space left on device." in capsys.readouterr().err
+
+
+def test_a_sketch_that_ends_at_once_is_said_to_be_empty(run, trained_run, monkeypatch):
+    sketches = [np.ones((points, 3), np.float32) for points in (0, 1, 2, 0)]
+    monkeypatch.setattr(magenta_sketch.TrainedModel, "sample", lambda *_, **how: sketches)
+    status, out, errors = run(f"--model_dir={trained_run}", "--count=4")
+    assert (status, errors) == (0, "")
+    assert "note: 2 of them empty" in out

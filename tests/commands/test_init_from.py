@@ -62,6 +62,13 @@ def test_with_its_optimizer_it_goes_on_at_its_step(train, shared, tmp_path):
     assert begun.step == begun.adam.step == 40
 
 
+def test_a_run_of_ours_goes_on_from_its_newest(train, trained_run):
+    """Elsewhere, and with another seed: the newest checkpoint, not the best."""
+    data = (f"--data_dir={DATA}", "--hparams=data_set=[tiny.npz],batch_size=8,num_steps=7")
+    done = train("--log_root=on", f"--init_from={trained_run}", "--init_optimizer", *data)
+    assert "with its optimizer, after 6 steps" in done.out
+
+
 def test_from_a_sketch_rnn_js_file(train, shared, tmp_path):
     """The published bird: its sizes, and the weights that training begins with."""
     bird = shared / "models" / "bird.gen.json"

@@ -44,17 +44,26 @@ def _run(arguments: list[str]) -> int:
             arguments=rest,
             takes_files=module.TAKES_FILES,
         )
-    # A misspelt verb alone: its flags are not known here.
-    rest = arguments if verb.startswith("-") and arguments else [verb]
+    # A verb's flags are not known here: one that is misspelt, or stands behind them, goes alone.
+    late = [word for word in rest if word in VERBS][:1]
+    words = (late or [verb, *rest]) if verb.startswith("-") else [verb]
     return common.run_program(
-        "sketch_rnn_convert", _doc(), common.new_flags(), _no_verb, arguments=rest, takes_files=True
+        "sketch_rnn_convert",
+        _doc(),
+        common.new_flags(),
+        _no_verb,
+        arguments=words,
+        takes_files=True,
     )
 
 
 def _no_verb(rest: list[str]) -> int:
+    """Says that there is no verb, or not the one that was typed."""
     known = ", ".join(VERBS)
     if not rest:
         raise common.UsageError(f"say what to convert: {known}.")
+    if rest[0] in VERBS:
+        raise common.UsageError(f"{rest[0]} goes first: sketch_rnn_convert {rest[0]} ...")
     near = difflib.get_close_matches(rest[0], VERBS, n=1)
     advice = f"did you mean {near[0]}?" if near else f"the first word is one of {known}."
     raise common.UsageError(f"what is {rest[0]!r}? {advice}")

@@ -71,6 +71,12 @@ flags.DEFINE_string(
     "The class that ndjson names. Default: the data set's file name, _ as a space.",
     flag_values=FLAGS,
 )
+flags.DEFINE_boolean(
+    "overwrite",
+    False,
+    "Replace a file that is there; write into a folder that holds SVG files.",
+    flag_values=FLAGS,
+)
 TAKES_FILES = True
 
 
@@ -86,6 +92,7 @@ def main(files: list[str]) -> int:
         if FLAGS[flag].present and kind != only:
             raise common.UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}.")
     numbers = _numbers()
+    _check_place(kind)
     from magenta_sketch.contact_sheet import evenly_spread
     from magenta_sketch.datasets import read_npz
 
@@ -134,6 +141,26 @@ def _kind() -> str:
         endings = " or ".join(ENDINGS[FLAGS.to])
         raise common.UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: must end in {endings}.")
     return FLAGS.to
+
+
+def _check_place(kind: str) -> None:
+    """Nothing is replaced unasked, nor one data set mixed with another."""
+    out = pathlib.Path(FLAGS.out)
+    if kind == "svg":
+        if out.exists() and not out.is_dir():
+            raise common.UsageError(f"--out={out} is a file; name a folder.")
+        there = len(list(out.glob("*.svg")))
+        if there and not FLAGS.overwrite:
+            raise common.UsageError(
+                f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
+                "name another folder, or give --overwrite."
+            )
+    elif out.is_dir():
+        raise common.UsageError(f"--out={out} is a folder; name a file.")
+    elif out.exists() and not FLAGS.overwrite:
+        raise common.UsageError(
+            f"--out={out} is there already: give --overwrite to replace it, or another name."
+        )
 
 
 def _numbers() -> list[int] | None:

@@ -26,7 +26,7 @@ flags.DEFINE_string(
     "out",
     None,
     "Where to draw the contact sheet: a name ending in .svg, else a folder. Default: the file's "
-    "name with .svg, in the current folder.",
+    "name with _sheet.svg, in the current folder. A sheet that is there is replaced.",
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean("sheet", True, "Draw a contact sheet.", flag_values=FLAGS)
@@ -72,7 +72,7 @@ def _sheets(files: list[str]) -> list[pathlib.Path | None]:
     if not FLAGS.sheet:
         return [None] * len(files)
     out = FLAGS.out
-    if out is not None and out.lower().endswith(".svg"):
+    if out is not None and common.is_one_svg(out):
         if len(files) > 1:
             raise common.UsageError(
                 f"--out={out}: {len(files)} data sets have a sheet each: name a folder."
@@ -80,7 +80,7 @@ def _sheets(files: list[str]) -> list[pathlib.Path | None]:
         return [pathlib.Path(out)]
     # Not with_suffix, for which bird.full.npz and bird.full are not the same.
     sheets = [
-        pathlib.Path(out or ".", pathlib.Path(file).name.removesuffix(".npz") + ".svg")
+        pathlib.Path(out or ".", pathlib.Path(file).name.removesuffix(".npz") + "_sheet.svg")
         for file in files
     ]
     twice = [sheet for i, sheet in enumerate(sheets) if sheet in sheets[:i]]

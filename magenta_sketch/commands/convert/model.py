@@ -28,6 +28,7 @@ flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLA
 flags.DEFINE_enum(
     "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
 )
+flags.DEFINE_boolean("overwrite", False, "Replace a file that is there.", flag_values=FLAGS)
 flags.DEFINE_string(
     "name", None, "What a .json calls the model. Default: --out's name.", flag_values=FLAGS
 )
@@ -67,8 +68,10 @@ def format_of(out: str) -> str:
 
 def main() -> int:
     """Write the model and say what was written, and what it cost."""
-    common.require(FLAGS, "model_dir", "out")
+    common.require(FLAGS, "out")
+    common.require_model(FLAGS)
     kind = FLAGS.to or format_of(FLAGS.out)
+    _check_place(kind)
     factor = FLAGS.normalizing_factor
     if factor is not None and not 0 < factor < 1e9:  # false for NaN
         raise common.UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
@@ -78,6 +81,28 @@ def main() -> int:
     trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint, with_optimizer=kind == "magenta")
     {"js": _write_js, "magenta": _write_magenta, "weights": _write_weights}[kind](trained)
     return 0
+
+
+def _check_place(kind: str) -> None:
+    """Nothing that is there is replaced unasked, and the model that is read never."""
+    out = pathlib.Path(FLAGS.out)
+    if out.exists() and out.resolve() == pathlib.Path(FLAGS.model_dir).resolve():
+        raise common.UsageError(f"--out={out} is the model itself: name another place.")
+    if kind == "magenta":  # an empty folder will do, and another is refused when it is written
+        return
+    from magenta_sketch.interop.keras_weights import config_of
+
+    for path in [out, config_of(out)] if kind == "weights" else [out]:
+        if path.is_dir():
+            raise common.UsageError(f"{path} is a folder: name a file.")
+        if path.exists() and not FLAGS.overwrite:
+            raise common.UsageError(
+                f"{path} is there already: give --overwrite to replace it, or another --out."
+            )
+
+
+def _note(text: str) -> None:
+    print(f"sketch_rnn_convert model: note: {text}.", file=sys.stderr)
 
 
 def _write_weights(trained) -> None:
@@ -100,12 +125,10 @@ def _write_magenta(trained) -> None:
     optimizer = "Adam's moments" if trained.adam else "zeros for Adam's moments"
     print(f"wrote {prefix}: {trained.step} steps, {optimizer}, and model_config.json")
     if info.hparams.scale != 1.0:
-        print(
-            f"note: Magenta has no scale: this model's noise of {info.hparams.scale:g} is 1 there"
-        )
+        _note(f"Magenta has no scale: this model's noise of {info.hparams.scale:g} is 1 there")
     if trained.units_known:
-        print(
-            f"note: Magenta takes the normalizing factor from its data; this model's is "
+        _note(
+            "Magenta takes the normalizing factor from its data; this model's is "
             f"{info.normalizing_factor:.4f}"
         )
 
@@ -183,7 +206,7 @@ def _warn_of_the_clients(trained, clipped: int) -> None:
             "files: see sketch_rnn_convert web for it"
         )
     for note in notes:
-        print(f"sketch_rnn_convert model: note: {note}.", file=sys.stderr)
+        _note(note)
 
 
 def _sketches(trained):

@@ -58,7 +58,8 @@ flags.DEFINE_boolean(
 
 def main() -> int:
     """Write the folder and say what is in it."""
-    common.require(FLAGS, "model_dir", "out")
+    common.require(FLAGS, "out")
+    common.require_model(FLAGS)
     print(f"sketch_rnn_convert web: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch import trained, web
 
