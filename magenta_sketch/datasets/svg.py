@@ -85,15 +85,18 @@ def _read(
     files: list[tuple[str, str, Path]], own: str, advance: Callable[[int], None]
 ) -> Iterator[Drawing | Skipped]:
     for name, key, path in files:
+        called = name or own
         try:
             advance(path.stat().st_size)
             lines = read_file(path)
         except OSError as error:
-            yield Skipped(str(path), 0, None, "cannot be read", error.strerror or str(error))
+            yield Skipped(
+                str(path), 0, None, "cannot be read", error.strerror or str(error), called
+            )
         except ValueError as error:
-            yield Skipped(str(path), 0, None, "not a usable SVG file", str(error))
+            yield Skipped(str(path), 0, None, "not a usable SVG file", str(error), called)
         else:
-            yield Drawing(str(path), 0, name or own, key, lines, "exact", file=str(path.resolve()))
+            yield Drawing(str(path), 0, called, key, lines, "exact", file=str(path.resolve()))
 
 
 def parse_xml(path: str | os.PathLike[str]) -> Element:

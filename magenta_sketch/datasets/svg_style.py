@@ -169,6 +169,7 @@ class _Sheets:
             raise ValueError(f"over {MOST_STYLED:,} elements, and style sheets")
         tree = _wrapper(self._step).from_xml_root(root).iter_subtree()
         self._wrapped = {wrapped.etree_element: wrapped for wrapped in tree}
+        self._steps = 0
 
     def of(self, element: Element) -> list[_Declaration]:
         """What the rules say of an element, the strongest last."""
@@ -264,7 +265,7 @@ def _wrapper(step: Any) -> Any:
 
         def iter_children(self):
             for child in super().iter_children():
-                step()
+                step(10)  # new wrappers
                 yield child
 
     return Wrapper
