@@ -409,6 +409,20 @@ def test_style_sheets_that_would_take_for_ever(tmp_path, sheet, message):
         read(tmp_path, f"<style>{sheet}</style>{body}")
 
 
+DEEP = [
+    f"<style>path{{fill:{'(' * 5000}</style><path d='M0,0h1'/>",
+    f"<style>path{'[' * 5000}{']' * 5000}{{fill:red}}</style><path d='M0,0h1'/>",
+    f"<path style='fill:{'(' * 5000}' d='M0,0h1'/>",
+    f"<style>path:lang(de){{fill:red}}</style>{'<g>' * 5000}{PATH}{'</g>' * 5000}",
+]
+
+
+@pytest.mark.parametrize("body", DEEP, ids=range(len(DEEP)))
+def test_styles_that_are_nested_too_deep(tmp_path, body):
+    with pytest.raises(ValueError, match="a style is nested too deep"):
+        read(tmp_path, body)
+
+
 def test_style_sheets_of_very_many_elements(tmp_path):
     body = f"<style>path{{opacity:1}}</style>{PATH}<defs>{'<a/>' * 100_000}</defs>"
     with pytest.raises(ValueError, match="over 100,000 elements, and style sheets"):

@@ -133,8 +133,11 @@ def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
     root = parse_xml(path)
     if tag_of(root) != "svg":
         raise ValueError("the document is not SVG")
-    with np.errstate(all="ignore"):  # what overflows is found in the result
-        lines = list(_lines(root))
+    try:
+        with np.errstate(all="ignore"):  # what overflows is found in the result
+            lines = list(_lines(root))
+    except RecursionError:  # of the CSS libraries; the tree itself may have any depth
+        raise ValueError("a style is nested too deep") from None
     if not lines:
         raise ValueError("draws nothing")
     return lines

@@ -74,6 +74,7 @@ class Styles:
 
     Raises:
       ValueError: a style sheet is beyond the limits above.
+      RecursionError: one is nested too deep.
     """
 
     def __init__(self, root: Element):
@@ -85,6 +86,7 @@ class Styles:
 
         Raises:
           ValueError: it would take too long.
+          RecursionError: a style is nested too deep.
         """
         own = {}
         for name in _PROPERTIES:
@@ -175,10 +177,7 @@ class _Sheets:
         """What the rules say of an element, the strongest last."""
         if element not in self._found:
             self._step()
-            try:
-                matches = self._matcher.match(self._wrapped[element])
-            except RecursionError:
-                raise ValueError("a style sheet is too complicated") from None
+            matches = self._matcher.match(self._wrapped[element])
             self._found[element] = [
                 declaration
                 for _, _, pseudo, declarations in matches
@@ -233,7 +232,7 @@ def _compiled(selectors: list[list[Any]]) -> list[Any]:
         except cssselect2.SelectorError:
             return []
         # The library makes Python of them, which may be nested too deep, and lacks a few.
-        except (SyntaxError, MemoryError, RecursionError, NotImplementedError, TypeError):
+        except (SyntaxError, MemoryError, NotImplementedError, TypeError):
             raise ValueError(f"a selector that can't be used: {text.strip()[:40]!r}") from None
     return compiled
 
