@@ -20,6 +20,7 @@ setup(
     py_modules=["sketch_rnn_train"],
     install_requires=[
         "absl-py>=2.0",
+        "cssselect2>=0.8",
         "defusedxml>=0.7",
         "kanjivg>=20260714",  # the quick start's drawings (CC BY-SA 3.0)
         "keras>=3.5",
@@ -33,6 +34,7 @@ setup(
         "svgwrite>=1.4",
         "tensorboard>=2.18",  # newer TensorFlow no longer brings it, and tf.summary needs it
         "tensorflow>=2.18",
+        "tinycss2>=1.4",
         "tqdm>=4.66",
     ],
     extras_require={"test": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.5", "selenium>=4.11"]},

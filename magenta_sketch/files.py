@@ -1,8 +1,9 @@
-"""Writing files so that they are there whole or not at all."""
+"""Writing files whole or not at all, and names that may have been meant for a missing one."""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import uuid
 from collections.abc import Iterator
@@ -52,6 +53,28 @@ def write_bytes(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(data)
+
+
+def did_you_mean(path: Path, suffixes: tuple[str, ...], *, folders: bool = False) -> str:
+    """Returns what a message on a missing file ends with: "; did you mean A or B?", or nothing.
+
+    Args:
+      path: where there is no file.
+      suffixes: endings of the names beside it that may have been meant.
+      folders: whether those of folders may, too.
+    """
+
+    def stem(name: str) -> str:  # equal endings would make all names alike
+        return next((name.removesuffix(end) for end in suffixes if name.endswith(end)), name)
+
+    names: dict[str, list[str]] = {}
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a null character
+        for entry in path.parent.iterdir():
+            if entry.name.endswith(suffixes) or (folders and entry.is_dir()):
+                names.setdefault(stem(entry.name), []).append(entry.name)
+    near = difflib.get_close_matches(stem(path.name), sorted(names), n=5, cutoff=0.6)
+    meant = [name for one in near for name in sorted(names[one])]
+    return f"; did you mean {' or '.join(meant[:5])}?" if meant else ""
 
 
 def _sync_folder(folder: Path) -> None:

@@ -116,7 +116,9 @@ def test_counts_keep_the_lowest_places(tmp_path, owls, shares):
         assert found[split] == sorted(lowest)
     left = 300 - sum(map(len, found.values()))
     assert f"left out {left}: more than --counts" in lines
-    assert lines[-1].startswith("wrote ") and lines[-1].endswith(f"; left out {left}")
+    assert lines[-1].startswith("wrote ") and lines[-1].endswith(
+        f"; {left:,} of this class left out"
+    )
 
 
 def test_counts_do_not_mind_the_order_of_the_lines(tmp_path, owls):
@@ -327,7 +329,9 @@ def test_an_empty_split_is_told_before_anything_is_written(tmp_path, owls):
 def test_one_advice_for_all_classes(tmp_path):
     words = [f"word {i}" for i in range(9)]
     file = write(tmp_path / "a.ndjson", [record(key, words[key % 9]) for key in range(180)])
-    with pytest.raises(DataError, match=r"word_\d \(and \d more classes\): train ") as caught:
+    with pytest.raises(
+        DataError, match=r"word_1: train 20, .*; word_2: .*; and 2 more cl"
+    ) as caught:
         build(file, tmp_path / "out")
     advice = str(caught.value).split("--shares=")[1].split(".")[0]
     assert len(build(file, tmp_path / "out", shares=tuple(map(int, advice.split(","))))) == 9
@@ -345,8 +349,54 @@ def test_a_source_is_blamed_for_its_own_drawings(tmp_path, owls):
 
 def test_shares_cannot_help_two_drawings(tmp_path):
     few = write(tmp_path / "b.ndjson", [record(key, "bat") for key in range(2)])
-    with pytest.raises(DataError, match="leave out what has too few drawings"):
+    with pytest.raises(DataError, match="no split may be empty: a class needs at least 3") as c:
         build(few, tmp_path / "out")
+    assert "--shares" not in str(c.value)
+
+
+def test_classes_with_an_empty_split_are_named(tmp_path, owls):
+    words = [f"word {i}" for i in range(7)]
+    records = [record(key, word) for word in words for key in range(2)]
+    records += [record(key, "bat") for key in range(12)]
+    few = write(tmp_path / "b.ndjson", records)
+    with pytest.raises(DataError) as caught:
+        build([few, owls], tmp_path / "out")
+    message = str(caught.value)
+    assert message.startswith("bat: train 12, valid 0, test 0; word_0: train 2, valid 0, test 0; ")
+    assert "word_3: train 2, valid 0, test 0; and 3 more classes; no split may be" in message
+    assert "word_4" not in message and "owl" not in message and "\n" not in message
+    assert "a class needs at least 3 drawings; else give larger shares, such as --sha" in message
+    # What helps those that can be helped.
+    shares = tuple(map(int, message.split("--shares=")[1].split(".")[0].split(",")))
+    bats = write(tmp_path / "bats.ndjson", records[-12:])
+    assert len(build([bats, owls], tmp_path / "out", shares=shares)) == 2
+
+
+def test_what_is_damaged_counts_for_its_class(tmp_path, owls):
+    damaged = [record(1, "bat", drawing=[]), record([], drawing=[[1]]), record(5, word=7)]
+    bats = write(tmp_path / "b.ndjson", damaged + [record(key, "bat") for key in range(100)])
+    lines = []
+    build([bats, owls], tmp_path / "out", lines)
+    assert lines[-2].endswith(" points; 1 of this class left out")  # bat; the number has no class
+    assert lines[-1].endswith(" points; 1 of this class left out")
+    lines = []
+    build(owls, tmp_path / "other", lines)
+    assert lines[-1].endswith("the longest has 3 points")
+
+
+@pytest.mark.parametrize("mark", ["kvg:", "pen:"])
+def test_damaged_svg_files_count_for_their_class(tmp_path, mark):
+    folder = tmp_path / "pens"
+    folder.mkdir()
+    for i in range(100):
+        path = f'<path id="{mark}04e00-s1" d="M9,9L{i + 10},30"/>'
+        name = f"{0x4E00 + i:05x}.svg"
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg">{path}</svg>' if i % 40 else f"<svg>{mark}"
+        (folder / name).write_text(svg)
+    lines = []
+    (path,) = build(folder, tmp_path / "out", lines, shares=(60, 20, 20))
+    assert path.name == ("kanjivg.npz" if mark == "kvg:" else "pens.npz")
+    assert lines[-1].endswith("; 3 of this class left out")
 
 
 def test_a_split_too_large_to_be_read_back(tmp_path, owls, monkeypatch):
@@ -369,6 +419,13 @@ def test_files_that_are_there_are_kept_unless_told(tmp_path, owls):
     assert path.read_bytes() == b"mine"
     build(owls, tmp_path / "out", overwrite=True)
     assert len(contents(path)["train"]) > 200
+    path.rename(tmp_path / "moved")
+    path.mkdir()
+    for overwrite in (True, False):
+        with pytest.raises(DataError, match=r"owl\.npz: is a folder; move it away, or give anot"):
+            build(owls, tmp_path / "out", overwrite=overwrite)
+    path.rmdir()
+    (tmp_path / "moved").rename(path)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["owl.npz"]
 
 

@@ -44,6 +44,19 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path, monkeypatch):
     assert caught.value.filename == str(path / "file.json")
 
 
+def test_names_that_may_have_been_meant(tmp_path):
+    for name in ("bird.npz", "bicycle.npz", "brd.txt", "birds", "bird.npy"):
+        (tmp_path / name).touch()
+    (tmp_path / "brds").mkdir()
+    suffixes = (".npz", ".npy")
+    path = tmp_path / "brd.npz"
+    assert files.did_you_mean(path, suffixes) == "; did you mean bird.npy or bird.npz?"
+    assert files.did_you_mean(tmp_path / "brds", (), folders=True) == "; did you mean brds?"
+    # Names that have no more in common than how they end.
+    assert files.did_you_mean(tmp_path / "cat.npz", suffixes) == ""
+    assert files.did_you_mean(tmp_path / "gone" / "bird.npz", suffixes) == ""
+
+
 class OwnError(OSError):
     pass
 

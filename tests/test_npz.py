@@ -424,7 +424,8 @@ def test_files_that_are_no_archives(tmp_path):
     for name in ("text", "empty"):
         with pytest.raises(DataError, match=f"{name}.npz: not a zip archive"):
             read_npz(tmp_path / f"{name}.npz")
-    with pytest.raises(DataError, match="gone.npz: no such file"):
+    (tmp_path / "gnoe.npz").touch()
+    with pytest.raises(DataError, match=r"gone.npz: no such file; did you mean gnoe\.npz\?"):
         read_npz(tmp_path / "gone.npz")
     with pytest.raises(DataError, match="folder.npz: cannot be read"):
         read_npz(tmp_path / "folder.npz")

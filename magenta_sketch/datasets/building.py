@@ -27,6 +27,8 @@ from magenta_sketch.files import replacing
 
 __all__ = ["Options", "build"]
 
+NAMED = 5  # classes with an empty split that are named
+
 Report = Callable[[str], None]
 
 
@@ -78,8 +80,8 @@ def build(
                 longest = int(spool.column("points")[one.all].max())
                 left = collection.tally.of_class[name]
                 report(
-                    f"wrote {paths[-1]}: {one}; the longest has {longest:,} points; "
-                    f"left out {left:,}"
+                    f"wrote {paths[-1]}: {one}; the longest has {longest:,} points"
+                    + (f"; {left:,} of this class left out" if left else "")
                 )
         return paths
 
@@ -87,10 +89,16 @@ def build(
 def _check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
     failing = [name for name, one in chosen.items() if not all(one.counts)]
     if failing:
-        others = f" (and {len(failing) - 1:,} more classes)" if failing[1:] else ""
+        told = "; ".join(f"{name}: {chosen[name]}" for name in failing[:NAMED])
+        more = f"; and {len(failing) - NAMED:,} more classes" if failing[NAMED:] else ""
+        # As many as there are drawings: --counts may have left only some of them.
+        few = [n for n in failing if len(np.unique(spool.classes[n].column("identity"))) < 3]
+        advice = ["a class needs at least 3 drawings"] if few else []
+        if len(few) < len(failing):
+            others = {name: one for name, one in chosen.items() if name not in few}
+            advice.append(_advice(spool, others))
         raise DataError(
-            f"{failing[0]}{others}: {chosen[failing[0]]}; no split may be empty: "
-            f"{_advice(spool, chosen)}. Nothing was written"
+            f"{told}{more}; no split may be empty: {'; else '.join(advice)}. Nothing was written"
         )
 
 

@@ -158,8 +158,7 @@ class Collection:
             if skipped is None:
                 any_kept = True
             else:
-                known = isinstance(item, Drawing)
-                self.tally.add(skipped, file_name(item.name) if known else None)
+                self.tally.add(skipped, None if item.name is None else file_name(item.name))
                 first = first or skipped
         if first is None and not any_kept:
             raise DataError(f"{source.label}: there is no drawing in it")
@@ -239,7 +238,9 @@ class Collection:
 
     def _check_free(self, name: str) -> None:
         path = self._out / f"{name}.npz"
-        if path.exists() and (path.is_dir() or not self._options.overwrite):
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder; move it away, or give another --out")
+        if path.exists() and not self._options.overwrite:
             raise DataError(
                 f"{path}: is there already; give --overwrite to replace it, or another --out"
             )

@@ -48,6 +48,7 @@ class Skipped(NamedTuple):
       source, line, key: as in `Drawing`.
       reason: one of few, to be counted.
       detail: what exactly, for this one.
+      name: its class; None where it is not known.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Skipped(NamedTuple):
     key: str | None
     reason: str
     detail: str = ""
+    name: str | None = None
 
     def __str__(self) -> str:
         """One line: where, which, why."""

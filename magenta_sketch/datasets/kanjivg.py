@@ -185,7 +185,8 @@ def _read(files: list[pathlib.Path], advance: Callable[[int], None]) -> Iterator
             advance(file.stat().st_size)
             lines = read_character(file)
         except (ValueError, OSError) as error:
-            yield Skipped(str(file), 0, None, "not a usable character of KanjiVG", str(error))
+            reason = "not a usable character of KanjiVG"
+            yield Skipped(str(file), 0, None, reason, str(error), "kanjivg")
         else:
             # Characters have one file each, wherever it is: a second one is left out.
             yield Drawing(str(file), 0, "kanjivg", file.name, lines, "exact")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import math
 import os
@@ -15,6 +14,7 @@ import numpy as np
 from magenta_sketch.datasets import download
 from magenta_sketch.datasets.npz import SPLITS, read_npz
 from magenta_sketch.datasets.sketch_set import DataError, SketchSet
+from magenta_sketch.files import did_you_mean
 
 Report = Callable[[str], None]
 
@@ -163,9 +163,8 @@ def _missing_file(folder: Path, name: str) -> str:
     files = sorted(file.name for file in path.parent.glob("*.npz"))
     if not files:
         return f"{path}: no such file; {path.parent} has no .npz file, check data_dir"
-    near = difflib.get_close_matches(path.name, files, n=5, cutoff=0.6)
-    if near:
-        return f"{path}: no such file; did you mean {' or '.join(near)}?"
+    if meant := did_you_mean(path, (".npz",)):
+        return f"{path}: no such file{meant}"
     more = f" and {len(files) - 8} more" if len(files) > 8 else ""
     return f"{path}: no such file; the folder has {', '.join(files[:8])}{more}"
 

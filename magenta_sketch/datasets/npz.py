@@ -30,7 +30,7 @@ from magenta_sketch.datasets.sketch_set import (
     check_values,
     starts_of,
 )
-from magenta_sketch.files import replacing
+from magenta_sketch.files import did_you_mean, replacing
 
 SPLITS = ("train", "valid", "test")
 MAX_OFFSET = 1000  # offsets beyond it are clamped, as the original does
@@ -190,7 +190,7 @@ def _open_archive(path: Path, label: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except FileNotFoundError:
-        raise DataError(f"{label}: no such file") from None
+        raise DataError(f"{label}: no such file{did_you_mean(path, ('.npz',))}") from None
     except OSError as error:
         raise DataError(f"{label}: cannot be read: {error.strerror or error}") from None
     except Exception:  # BadZipFile, or what a damaged directory of members makes zipfile raise

@@ -119,7 +119,7 @@ def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skip
     # Imported here, so that the package is light; five times as fast as the standard library's.
     from orjson import JSONDecodeError, loads
 
-    key = None
+    key = name = None
     try:
         try:
             record = loads(line)
@@ -127,19 +127,19 @@ def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skip
             raise UnusableError("not JSON", str(error)) from None
         if type(record) is not dict:
             raise UnusableError("not a JSON object", repr(record)[:40])
+        word = record.get("word")
+        if word is not None and type(word) is not str:
+            raise UnusableError("the word is not text", repr(word)[:40])
+        name = stem if word is None else word
         key = _key(record.get("key_id"))
-        name = record.get("word")
-        if name is None:
-            name = stem
-        elif type(name) is not str:
-            raise UnusableError("the word is not text", repr(name)[:40])
         split = record.get("split")
         if split is not None and split not in SPLITS:
             raise UnusableError("the split is not train, valid or test", repr(split)[:40])
         recognized = record.get("recognized")
         lines, form = strokes_of(record.get("drawing"))
     except UnusableError as error:
-        return Skipped(source, number, key, *error.args)
+        reason, *details = error.args
+        return Skipped(source, number, key, reason, "".join(details), name)
     return Drawing(
         source,
         number,

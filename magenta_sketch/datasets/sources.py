@@ -7,6 +7,7 @@ from pathlib import Path
 from magenta_sketch.datasets import kanjivg, quickdraw, svg
 from magenta_sketch.datasets.drawings import Source
 from magenta_sketch.datasets.sketch_set import DataError
+from magenta_sketch.files import did_you_mean
 
 __all__ = ["FORMATS", "find"]
 
@@ -31,6 +32,14 @@ def find(text: str, kind: str = "auto") -> Source:
         if path.is_dir():
             return _folder(path, kind)
         size = path.stat().st_size
+    except DataError:  # a ValueError, too
+        raise
+    except FileNotFoundError:
+        suffixes = quickdraw.SUFFIXES if kind in ("auto", "quickdraw") else ()
+        meant = did_you_mean(path, suffixes, folders=kind != "quickdraw")
+        raise DataError(
+            f"{text}: no such file or folder{meant or f'; expected {_expected(kind)}'}"
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a null character
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{text}: {reason}; expected {_expected(kind)}") from None
@@ -52,14 +61,28 @@ def find(text: str, kind: str = "auto") -> Source:
 
 def _folder(path: Path, kind: str) -> Source:
     if kind == "quickdraw":
-        raise DataError(f"{path}: a folder; expected {_expected(kind)}")
+        raise DataError(f"{path}: a folder; expected {_expected(kind)}{_named_lines(path)}")
     # KanjiVG's repository and package have the files in a folder of this name.
     below = path / "kanji"
     if kind in ("auto", "kanjivg"):
         for folder in (path, below):
             if folder.is_dir() and kanjivg.is_folder_of_characters(folder):
                 return kanjivg.source(folder)
-    return kanjivg.source(path) if kind == "kanjivg" else svg.source(path)
+    if kind == "kanjivg":
+        return kanjivg.source(path)
+    try:
+        return svg.source(path)
+    except DataError as error:
+        raise DataError(f"{error}{_named_lines(path)}") from None
+
+
+def _named_lines(folder: Path) -> str:
+    """What to do about a folder of ndjson files, if it is one."""
+    endings = [end for end in quickdraw.SUFFIXES if next(folder.glob(f"*{end}"), None)]
+    if not endings:
+        return ""
+    names = " ".join(f"{folder}/*{end}" for end in endings)
+    return f"; it holds {' and '.join(endings)} files: name these, {names}"
 
 
 def _expected(kind: str) -> str:

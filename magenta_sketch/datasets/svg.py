@@ -3,9 +3,9 @@
 Read are `path`, `line`, `polyline`, `polygon`, `rect`, `circle` and `ellipse`, within groups,
 links, nested `svg`s and what `use` refers to, all with their transforms. A filled shape gives its
 outline, as a pen would draw it. Not drawn: what waits in `defs`, `symbol`, clip paths and the like
-to be referred to; what is hidden or painted neither inside nor along its outline, by attributes or
-a `style` of its own or of its parents; and a background, a rectangle without outline that covers
-all. Style sheets, texts and images are passed over.
+to be referred to; what cannot be seen, by attributes, style sheets or a `style` (see `svg_style`);
+and a background, a rectangle without outline that covers all. Passed over are texts and images,
+and the effect of clip paths, masks, filters and transforms in CSS.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ from magenta_sketch.datasets.svg_shapes import (
     transform_of,
     view_box,
 )
+from magenta_sketch.datasets.svg_style import (
+    INITIAL,
+    Styles,
+    is_hidden,
+    is_painted,
+    is_stroked,
+)
 
 __all__ = ["parse_xml", "read_file", "source"]
 
@@ -38,7 +45,6 @@ MOST_POINTS = 1_000_000  # of one file, curves flattened
 MOST_ELEMENTS = 20_000  # with all that is used several times
 
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
-_INHERITED = ("fill", "stroke", "visibility")
 _DRAWN = SHAPES | {"svg", "g", "a", "switch", "use"}
 
 # Files and folders
@@ -79,15 +85,18 @@ def _read(
     files: list[tuple[str, str, Path]], own: str, advance: Callable[[int], None]
 ) -> Iterator[Drawing | Skipped]:
     for name, key, path in files:
+        called = name or own
         try:
             advance(path.stat().st_size)
             lines = read_file(path)
         except OSError as error:
-            yield Skipped(str(path), 0, None, "cannot be read", error.strerror or str(error))
+            yield Skipped(
+                str(path), 0, None, "cannot be read", error.strerror or str(error), called
+            )
         except ValueError as error:
-            yield Skipped(str(path), 0, None, "not a usable SVG file", str(error))
+            yield Skipped(str(path), 0, None, "not a usable SVG file", str(error), called)
         else:
-            yield Drawing(str(path), 0, name or own, key, lines, "exact", file=str(path.resolve()))
+            yield Drawing(str(path), 0, called, key, lines, "exact", file=str(path.resolve()))
 
 
 def parse_xml(path: str | os.PathLike[str]) -> Element:
@@ -103,6 +112,8 @@ def parse_xml(path: str | os.PathLike[str]) -> Element:
 
     try:
         return defusedxml.ElementTree.parse(path).getroot()
+    except defusedxml.DefusedXmlException:
+        raise ValueError("declares entities") from None
     except (ParseError, LookupError) as error:  # LookupError: an unknown encoding
         raise ValueError(f"not well-formed XML: {error}") from error
 
@@ -122,8 +133,11 @@ def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
     root = parse_xml(path)
     if tag_of(root) != "svg":
         raise ValueError("the document is not SVG")
-    with np.errstate(all="ignore"):  # what overflows is found in the result
-        lines = list(_lines(root))
+    try:
+        with np.errstate(all="ignore"):  # what overflows is found in the result
+            lines = list(_lines(root))
+    except RecursionError:  # of the CSS libraries; the tree itself may have any depth
+        raise ValueError("a style is nested too deep") from None
     if not lines:
         raise ValueError("draws nothing")
     return lines
@@ -162,10 +176,11 @@ def _shapes(root: Element) -> Iterator[tuple[Element, _Place]]:
         size = sizes_of(root, (100.0, 100.0))
         width, height = size.get("width", 100.0), size.get("height", 100.0)
         box = (0.0, 0.0, width, height)
-    style = _style(root, {"fill": "black", "stroke": "none", "visibility": "visible"})
-    place = _Place(transform_of(root), box[2:], style)
-    if _property(root, "display") == "none":
+    styles = Styles(root)
+    own = styles.of(root)
+    if is_hidden(own):
         return
+    place = _Place(transform_of(root), box[2:], styles.within(own, INITIAL))
     todo = [(child, place) for child in reversed(root)]
     count = 0
     while todo:
@@ -174,16 +189,16 @@ def _shapes(root: Element) -> Iterator[tuple[Element, _Place]]:
         if count > MOST_ELEMENTS:
             raise ValueError(f"over {MOST_ELEMENTS:,} elements")
         tag = tag_of(element)
-        if tag not in _DRAWN or _property(element, "display") == "none":
+        if tag not in _DRAWN or is_hidden(own := styles.of(element)):
             continue
         inner = outer._replace(
-            matrix=outer.matrix @ transform_of(element), style=_style(element, outer.style)
+            matrix=outer.matrix @ transform_of(element), style=styles.within(own, outer.style)
         )
         if tag in SHAPES:
-            if _is_visible(inner.style) and not _is_background(element, inner, box):
+            if is_painted(inner.style) and not _is_background(element, inner, box):
                 yield element, inner
         elif tag == "use":
-            todo += _used(element, inner, by_id)
+            todo += _used(element, inner, by_id, styles)
         else:
             if tag == "svg":
                 inner = _in_viewport(element, inner, sizes_of(element, inner.viewport))
@@ -194,7 +209,7 @@ def _shapes(root: Element) -> Iterator[tuple[Element, _Place]]:
 
 
 def _used(
-    element: Element, place: _Place, by_id: dict[str | None, Element]
+    element: Element, place: _Place, by_id: dict[str | None, Element], styles: Styles
 ) -> list[tuple[Element, _Place]]:
     """What a `use` draws, with the place it has there, the first last."""
     link = next((element.get(name) for name in _HREFS if element.get(name)), "")
@@ -208,10 +223,11 @@ def _used(
     )
     if tag_of(target) != "symbol":
         return [(target, place)]
-    if _property(target, "display") == "none":
+    own = styles.of(target)
+    if is_hidden(own):
         return []
     place = place._replace(
-        matrix=place.matrix @ transform_of(target), style=_style(target, place.style)
+        matrix=place.matrix @ transform_of(target), style=styles.within(own, place.style)
     )
     place = _in_viewport(target, place, {**size, "x": 0.0, "y": 0.0})
     return [(child, place) for child in reversed(target)]
@@ -240,30 +256,8 @@ def _moved(x: float, y: float) -> NDArray[np.float64]:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
-# Style
-
-
-def _property(element: Element, name: str) -> str | None:
-    for part in element.get("style", "").split(";"):
-        key, _, value = part.partition(":")
-        if key.strip() == name:
-            return value.replace("!important", "").strip()
-    return element.get(name)
-
-
-def _style(element: Element, outer: dict[str, str]) -> dict[str, str]:
-    own = {name: _property(element, name) for name in _INHERITED}
-    return outer | {name: value for name, value in own.items() if value not in (None, "inherit")}
-
-
-def _is_visible(style: dict[str, str]) -> bool:
-    if style["visibility"] in ("hidden", "collapse"):
-        return False
-    return not {style["fill"], style["stroke"]} <= {"none", "transparent"}
-
-
 def _is_background(element: Element, place: _Place, box: tuple[float, ...]) -> bool:
-    if tag_of(element) != "rect" or place.style["stroke"] not in ("none", "transparent"):
+    if tag_of(element) != "rect" or is_stroked(place.style):
         return False
     size = sizes_of(element, place.viewport)
     corner = np.array([size.get("x", 0.0), size.get("y", 0.0)])

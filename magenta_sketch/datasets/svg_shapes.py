@@ -43,6 +43,12 @@ _UNITS = {
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LENGTH = re.compile(rf"\s*({_NUMBER.pattern})\s*([a-z]*|%)\s*")
 _COMMAND = re.compile(r"[MmZzLlHhVvCcSsQqTtAa]")
+_COMMANDS = re.compile(rf"{_COMMAND.pattern}[^{_COMMAND.pattern[1:]}*")
+_ARC = re.compile(
+    r"[\s,]*".join(
+        [*[f"({_NUMBER.pattern})"] * 3, "([01])", "([01])", *[f"({_NUMBER.pattern})"] * 2]
+    )
+)
 _LONG_NUMBER = re.compile(r"[0-9.]{200}")  # the library's patterns take quadratic time over these
 
 
@@ -88,18 +94,45 @@ def _check_path(path: str) -> None:
 
 def _segments(part: str, position: complex, path: str) -> list[Any]:
     """The segments of a part that starts with M or m, and one of no length at its end."""
-    from svgpathtools import parse_path  # here: few runs read SVG
-
     # "1." is a number, but the library's "1.e5" would be two.
     part = re.sub(r"(?<=[0-9])\.(?![0-9])", "", part)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # arcs of no radius are lines, as they should be
-            return list(parse_path(part + "l0,0", current_pos=position))
-    except AssertionError:
-        raise ValueError(f"damaged path {path[:40]!r}: an arc ends where it starts") from None
+        try:
+            return _parsed(part + "l0,0", position)
+        except AssertionError:
+            return _parsed(_without_closed_arcs(part, position) + "l0,0", position)
     except Exception as error:  # besides ValueError what bad numbers do inside: ZeroDivisionError …
         raise ValueError(f"damaged path {path[:40]!r}: {error}") from error
+
+
+def _parsed(text: str, position: complex) -> list[Any]:
+    from svgpathtools import parse_path  # here: few runs read SVG
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # arcs of no radius are lines, as they should be
+        return list(parse_path(text, current_pos=position))
+
+
+def _without_closed_arcs(part: str, position: complex) -> str:
+    """The part without arcs that end where they start: they draw nothing; the library fails."""
+    result = []
+    first = _parsed(_COMMANDS.findall(part)[0] + "l0,0", position)[0].start
+    for command in _COMMANDS.findall(part):
+        if command[0] not in "Aa":
+            if command[0] in "Zz":
+                position = first
+            else:
+                # What comes before has no influence on where the command ends.
+                start = "" if command[0] in "Mm" else "m0,0"
+                position = _parsed(f"{start}{command}l0,0", position)[-1].end
+            result.append(command)
+            continue
+        for arc in _ARC.finditer(command):
+            end = complex(float(arc[6]), float(arc[7])) + (position if command[0] == "a" else 0)
+            if end != position:
+                result.append(f"{command[0]}{' '.join(arc.groups())}")
+            position = end
+    return "".join(result)
 
 
 def _points(segment: Any, pieces: int) -> NDArray[np.float64]:

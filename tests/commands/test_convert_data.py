@@ -57,7 +57,10 @@ def test_quickdraw(run, owls, tmp_path):
     counts = {split: len(sketches) for split, sketches in read_npz("sets/new/owl.npz").items()}
     assert sum(counts.values()) == 180
     told = ", ".join(f"{split} {count}" for split, count in counts.items())
-    assert lines[-1] == f"wrote sets/new/owl.npz: {told}; the longest has 4 points; left out 20"
+    assert (
+        lines[-1]
+        == f"wrote sets/new/owl.npz: {told}; the longest has 4 points; 20 of this class left out"
+    )
     assert lines[-2] == "left out 20: not recognised by QuickDraw's game"
     assert [line for line in lines if line.startswith("skipped")] == lines[:10]
     assert [path.name for path in (tmp_path / "sets" / "new").iterdir()] == ["owl.npz"]
@@ -207,13 +210,30 @@ MISTAKES = {
     ("owls.ndjson",): "--out is missing",
     ("owls.ndjson", "owls.ndjson", "--out=out"): "owls.ndjson is named twice",
     ("owls.ndjson", "./owls.ndjson", "--out=out"): "./owls.ndjson is named twice",
-    ("none.ndjson", "--out=out"): "none.ndjson: No such file",
+    ("none.ndjson", "--out=out"): "none.ndjson: no such file or folder; expected an .ndjson or",
+    ("owl.ndjson", "--out=out"): "owl.ndjson: no such file or folder; did you mean owls.ndjson",
+    ("emty", "--out=out"): "emty: no such file or folder; did you mean empty?",
+    ("lines", "--out=out"): "it holds .ndjson.gz files: name these, lines/*.ndjson.gz\n",
+    (
+        "lines",
+        "--out=out",
+        "--format=svg",
+    ): "error: lines: no SVG files in this folder or below it;",
+    (
+        "empty",
+        "--out=out",
+        "--format=svg",
+    ): "error: empty: no SVG files in this folder or below it\n",
     ("note.txt", "--out=out"): "note.txt: expected an .ndjson or .ndjson.gz file",
     ("note.txt", "--out=out", "--format=quickdraw"): "note.txt: no usable drawing among 1; the",
     ("a.svg", "--out=out"): "a.svg: a single SVG file; name the folder",
     ("empty", "--out=out"): "empty: no SVG files in this folder",
     ("empty", "--out=out", "--format=kanjivg"): "empty has no character files",
-    ("empty", "--out=out", "--format=quickdraw"): "empty: a folder; expected an ndjson file",
+    (
+        "empty",
+        "--out=out",
+        "--format=quickdraw",
+    ): "error: empty: a folder; expected an ndjson file\n",
     ("nothing.ndjson", "--out=out"): "nothing.ndjson: the file is empty",
     ("blank.ndjson", "--out=out"): "blank.ndjson: there is no drawing in it",
     ("bad.ndjson", "--out=out"): "bad.ndjson: no usable drawing among 2; the first left out: bad",
@@ -242,6 +262,8 @@ def test_mistakes_end_in_one_line(run, owls, tmp_path, arguments, message):
     (tmp_path / "note.txt").write_text("hello\n")
     (tmp_path / "a.svg").write_text("<svg/>")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines" / "owl.ndjson.gz").touch()
     (tmp_path / "nothing.ndjson").touch()
     (tmp_path / "blank.ndjson").write_text("\n\n")
     (tmp_path / "bad.ndjson").write_text("{}\nx\n")
@@ -321,5 +343,13 @@ def test_help_says_how(run):
     status, lines, _ = run("--help")
     text = "\n".join(lines)
     assert status == 0
-    for word in ("--recognized_only", "--shares", "--counts", "ndjson", "KanjiVG", "--epsilon"):
+    for word in (
+        "--recognized_only",
+        "--shares",
+        "--counts",
+        "ndjson",
+        "KanjiVG",
+        "--epsilon",
+        "style sheets",
+    ):
         assert word in text

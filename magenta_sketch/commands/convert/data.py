@@ -12,7 +12,8 @@ several inputs of one class are joined.
 Raw drawings are simplified as QuickDraw's published ones: moved to the top left, scaled to 255
 pixels, resampled at 1 pixel, simplified with --epsilon, rounded to whole pixels. SVG and KanjiVG
 are treated so too, but not resampled. Simplified drawings are taken as they are or, where --epsilon
-is given, simplified once more.
+is given, simplified once more. Of SVG all shapes that can be seen are read, with groups, use,
+transforms and style sheets; texts, images, clip paths, masks and transforms in CSS are not.
 
 A drawing's key alone (QuickDraw's key_id; an SVG file's path in the folder of its class; the name
 of KanjiVG's file) decides whether it is in train, valid or test, by --shares: more drawings, or
