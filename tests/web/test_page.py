@@ -460,6 +460,8 @@ def test_a_word_of_small_letters_becomes_a_heading(site, open_page, tmp_path, na
     (folder / "settings.json").write_text(json.dumps(settings | {"name": name}))
     page, _ = open_page(folder)
     assert (page.one("h1").text, page.browser.title) == (heading, name)
+    style = "return getComputedStyle(document.querySelector('h1'), '::first-letter').textTransform"
+    assert page.browser.execute_script(style) == "none"
 
 
 def _cut(folder: pathlib.Path):
