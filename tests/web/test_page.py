@@ -1,5 +1,6 @@
 """The folder that `sketch_rnn_convert web` writes, in Chromium, as its users meet it."""
 
+import contextlib
 import functools
 import json
 import pathlib
@@ -19,6 +20,7 @@ LONG = 40  # max_seq_len
 FACTOR = 30.0  # normalizing factor
 TWIGS = (0.0, 2.0, -30.0)  # never ends, lifts often: every way to go on has strokes
 BRIEF = (3.0, 0.0, 2.0)  # some points and an end
+SIX_CLASSES = "apple, donut, bus, table, calculator, power_outlet"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def site(sketch_js, tmp_path_factory, lstm):
     """Makes a page of a model with random weights, by the command: its folder."""
 
     @functools.cache
-    def make(units=24, pen=TWIGS, straight=False):
+    def make(units=24, pen=TWIGS, straight=False, name=None):
         model = lstm(units=units, pen=pen)
         if straight:
             _go_straight(model.decoder)
@@ -41,6 +43,7 @@ def site(sketch_js, tmp_path_factory, lstm):
         out = folder / "site"
         flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
         flags += [f"--sketch_js={sketch_js}", "--latents=2"]
+        flags += [f"--name={name}"] if name else []
         web.FLAGS.unparse_flags()
         for name in web.FLAGS:
             web.FLAGS[name].unparse()
@@ -131,6 +134,19 @@ class Page:
         inside = ("http://127.0.0.1:", "blob:http://127.0.0.1:", "data:")
         return [url for url in asked if not url.startswith(inside)]
 
+    def box(self, element):
+        """What an element covers in the window, in CSS pixels: left, top, right, bottom."""
+        script = "return arguments[0].getBoundingClientRect().toJSON()"
+        box = self.browser.execute_script(script, element)
+        return tuple(box[side] for side in ("left", "top", "right", "bottom"))
+
+    def instead(self):
+        """What is said in the place of the panels, of which none is seen then; else ""."""
+        seen = [panel.is_displayed() for panel in self.all(".panel")]
+        text = self.one("#instead").text
+        assert len(set(seen)) == 1 and seen[0] == (not text)
+        return text
+
     def complaints(self):
         entries = self.browser.get_log("browser")
         return [entry for entry in entries if entry["level"] not in ("INFO", "DEBUG")]
@@ -148,6 +164,19 @@ def open_page(browser, serve):
         return page, stop
 
     return go
+
+
+@pytest.fixture
+def window(browser):
+    """``window(width, height)`` makes the page's window that large, in CSS pixels."""
+
+    def resize(width, height):
+        size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(browser.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {})
+        yield resize
 
 
 LINE = [(-0.3, 0.0), (-0.1, -0.2), (0.1, 0.0), (0.3, -0.2)]
@@ -240,7 +269,7 @@ def test_a_way_is_picked_before_it_is_done(site, open_page):
     page.wait(lambda: page.panels()[3].find_element("css selector", ".model").get_attribute("d"))
     page.panels()[3].click()
     # It is taken when it is done, with all the points there is room for.
-    page.wait_status("it can't go on")
+    page.wait_status("can't go on")
     (data,) = page.paths("model")
     assert len(positions(data)) > 30 and page.complaints() == []
 
@@ -257,11 +286,15 @@ def test_the_model_begins_and_says_when_it_is_finished(site, open_page):
 
     page.wait(ended)[0].click()
     page.wait_status("The model says it is finished")
+    assert "says it is finished" in page.instead() and page.one("#more").is_enabled()
     points = np.concatenate([positions(data) for data in page.paths("model")])
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     assert np.abs(middle).max() < 0.1 and page.panels() == []
+    page.one("#more").click()
+    assert page.instead() == ""
     page.one("#clear").click()
     assert page.paths("model") == [] and page.one("#invitation").is_displayed()
+    assert page.instead() == ""
     assert page.complaints() == []
 
 
@@ -274,7 +307,7 @@ def test_the_models_points_on_the_page(site, open_page):
     page.one("#more").click()
     page.wait_for_ways()
     page.panels()[0].click()
-    page.wait_status("it can't go on")
+    page.wait_status("can't go on")
     (data,) = page.paths("model")
     steps = np.arange(LONG + 1)[:, None] / LONG - 0.5
     np.testing.assert_allclose(positions(data), steps * [255, 127.5], atol=0.1)
@@ -287,11 +320,57 @@ def test_a_drawing_as_long_as_the_model_knows_them(site, open_page):
     page.wait_for_ways()  # room for one point more
     page.one("#clear").click()
     page.draw(*zigzag)
-    page.wait_status(f"has {LONG} points, and the longest the model knows have {LONG}")
-    assert page.panels() == []
+    page.wait_status(f"is as long as the longest it knows ({LONG} points)")
+    assert page.panels() == [] and not page.one("#more").is_enabled()
+    page.draw((0.0, 0.3), (0.2, 0.2))
+    page.wait_status(f"has {LONG + 2} points, longer than any it knows ({LONG} at most)")
+    assert "longer than any it knows" in page.instead() and "Undo a step" in page.instead()
+    page.one("#undo").click()
+    page.wait_status("is as long as")
     page.one("#undo").click()
     page.wait_status("Draw the first line")
+    assert page.instead() == "" and page.one("#more").is_enabled()
     assert page.complaints() == []
+
+
+def test_a_pick_that_leaves_no_room(site, open_page, browser):
+    from selenium.webdriver.common.keys import Keys
+
+    page, _ = open_page(site(straight=True))
+    page.draw((0.0, 0.0), (0.0, 0.1))
+    page.wait_for_ways()
+    assert page.instead() == ""
+    page.panels()[0].send_keys(Keys.ENTER)
+    page.wait_status("can't go on")
+    assert f"as long as the longest it knows ({LONG} points)" in page.instead()
+    assert not page.one("#more").is_enabled()
+    # The keyboard goes on from what is left to press.
+    assert browser.switch_to.active_element == page.one("#undo")
+    page.one("#undo").send_keys(Keys.ENTER)
+    page.wait_for_ways()
+    assert page.instead() == "" and len(page.panels()) == 6 and page.complaints() == []
+
+
+@pytest.mark.parametrize("width, height", [(1280, 657), (400, 800)])
+def test_a_panels_words_leave_its_drawing_whole(site, open_page, window, width, height):
+    window(width, height)
+    page, _ = open_page(site(pen=BRIEF))
+    page.draw((-0.2, -0.4), (0.2, -0.4), (0.2, 0.4), (-0.2, 0.4))
+    page.one("input[value='0'] + span").click()  # all the rest
+
+    def with_words():
+        page.one("#more").click()
+        page.wait(lambda: "Pick one" in page.status or "says it is finished" in page.status)
+        return [p for p in page.panels() if p.find_element("css selector", ".note").text]
+
+    for panel in page.wait(with_words):
+        left, top, right, bottom = page.box(panel)
+        note = page.box(panel.find_element("css selector", ".note"))
+        drawing = page.box(panel.find_element("css selector", "svg"))
+        assert drawing[3] <= note[1] and note[3] <= bottom and note[2] <= right
+        assert left <= drawing[0] and top <= drawing[1] and drawing[3] - drawing[1] > 60
+        for path in panel.find_elements("css selector", "path"):
+            assert page.box(path)[3] <= note[1]
 
 
 def test_by_keyboard_in_the_dark_without_motion(site, open_page, browser):
@@ -321,26 +400,68 @@ def test_by_keyboard_in_the_dark_without_motion(site, open_page, browser):
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_nothing_reaches_beyond_the_window(site, open_page, browser, width):
-    size = {"width": width, "height": 800, "deviceScaleFactor": 2, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        page, _ = open_page(site())
-        page.draw(*LINE)
-        page.wait_for_ways()
-        root = "return document.documentElement"
-        wide = [browser.execute_script(f"{root}.{name}") for name in ("scrollWidth", "clientWidth")]
-        assert wide[0] == wide[1] <= width
-        # The same drawing in a window of another shape.
-        before = page.paths("you")
-        size["width"] = 1000 - width // 2
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        view = browser.execute_script("return document.querySelector('#surface').viewBox.baseVal")
-        x, y, w, h = (view[name] for name in ("x", "y", "width", "height"))
-        assert page.paths("you") == before
-        assert (x, y) == pytest.approx((-w / 2, -h / 2)) and min(w, h) >= 340
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+@pytest.mark.parametrize("name", [None, SIX_CLASSES])
+def test_nothing_reaches_beyond_the_window(site, open_page, browser, window, width, name):
+    window(width, 800)
+    page, _ = open_page(site(name=name))
+    page.draw(*LINE)
+    page.wait_for_ways()
+    root = "return document.documentElement"
+    wide = [browser.execute_script(f"{root}.{name}") for name in ("scrollWidth", "clientWidth")]
+    assert wide[0] == wide[1] <= width
+    # The same drawing in a window of another shape.
+    before = page.paths("you")
+    window(1000 - width // 2, 800)
+    view = browser.execute_script("return document.querySelector('#surface').viewBox.baseVal")
+    x, y, w, h = (view[name] for name in ("x", "y", "width", "height"))
+    assert page.paths("you") == before
+    assert (x, y) == pytest.approx((-w / 2, -h / 2)) and min(w, h) >= 340
+
+
+@pytest.mark.parametrize("size", [(1024, 600), (1280, 657), (1280, 800), (1920, 1080)])
+@pytest.mark.parametrize("name", [None, SIX_CLASSES])
+def test_drawing_needs_no_scrolling(site, open_page, browser, window, size, name):
+    window(*size)
+    page, _ = open_page(site(name=name))
+    page.draw(*LINE)
+    page.wait_for_ways()
+    needed = "h1, #surface, #status, .tools button, #more, .panel, fieldset span, #temperature-help"
+    boxes = [page.box(element) for element in page.all(needed)]
+    assert len(boxes) == 3 + 3 + 1 + 6 + 3 + 1
+    for left, top, right, bottom in boxes:
+        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
+    # None of them lies over another.
+    for number, one in enumerate(boxes):
+        for other in boxes[number + 1 :]:
+            apart = np.maximum(one[:2], other[:2]) >= np.minimum(one[2:], other[2:]) - 1.0
+            assert apart.any(), (one, other)
+    # And what is drawn on is large, what is looked at large enough.
+    left, top, right, bottom = page.box(page.one("#surface"))
+    assert min(right - left, bottom - top) >= 0.55 * size[1]
+    for panel in page.panels():
+        left, top, right, bottom = page.box(panel)
+        assert min(right - left, bottom - top) >= 80
+
+
+@pytest.mark.parametrize(
+    "name, heading",
+    [
+        ("twigs", "Twigs"),
+        ("iPad", "iPad"),
+        ("kanji_vg", "kanji_vg"),
+        ("all birds", "all birds"),
+        (SIX_CLASSES, SIX_CLASSES),
+    ],
+)
+def test_a_word_of_small_letters_becomes_a_heading(site, open_page, tmp_path, name, heading):
+    # Nothing but the name is looked at: the folder of another, with its name changed.
+    folder = pathlib.Path(shutil.copytree(site(), tmp_path / "named"))
+    settings = json.loads((folder / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps(settings | {"name": name}))
+    page, _ = open_page(folder)
+    assert (page.one("h1").text, page.browser.title) == (heading, name)
+    style = "return getComputedStyle(document.querySelector('h1'), '::first-letter').textTransform"
+    assert page.browser.execute_script(style) == "none"
 
 
 def _cut(folder: pathlib.Path):

@@ -13,6 +13,7 @@ let worker = null;
 let history = [{ pieces: [], finished: false }]; // what undo goes back through; the last is shown
 let job = 0; // number of the newest request
 let chosen = null; // a panel that was picked before it was done
+let full = false; // whether the drawing is too long for the model to go on
 
 const now = () => history[history.length - 1];
 const panels = makePanels(at("panels"), pick);
@@ -20,6 +21,15 @@ const surface = new Surface(at("surface"), { begin: cancel, line: addLine });
 
 function say(text) {
   at("status").textContent = text;
+}
+
+/** Says in the panels' place, too, why there are none. */
+function sayInstead(reason, advice) {
+  say(`${reason} ${advice}`);
+  const [first, second] = at("instead").children;
+  first.textContent = reason;
+  second.textContent = advice;
+  at("instead").hidden = false;
 }
 
 function fail(message) {
@@ -40,7 +50,7 @@ function tell() {
     : "An empty sheet");
   undo.disabled = !surface.enabled || history.length < 2;
   clear.disabled = download.disabled = !pieces.length;
-  more.disabled = !surface.enabled;
+  more.disabled = !surface.enabled || full;
   more.textContent = pieces.length ? "More" : "Let it begin";
 }
 
@@ -56,8 +66,10 @@ function react() {
   const { pieces, finished } = now();
   tell();
   if (!pieces.length) say("Draw the first line, or let the model begin.");
-  else if (finished) say("The model says it is finished. Draw on if you see it otherwise.");
-  else ask();
+  else if (finished) {
+    sayInstead("The model says it is finished.",
+      "Draw on if you see it otherwise, or ask for more.");
+  } else ask();
 }
 
 function addLine(points) {
@@ -85,6 +97,8 @@ function cancel() {
   if (worker) worker.postMessage({ type: "cancel" });
   job += 1;
   chosen = null;
+  full = false;
+  at("instead").hidden = true;
   panels.forEach((panel) => panel.clear());
   tell();
 }
@@ -119,11 +133,19 @@ const answers = {
   failed({ message }) {
     fail(message);
   },
-  begun({ points, full }) {
-    if (!full) return;
+  begun({ points, room }) {
+    if (room > 0) return;
+    // What was pressed last is about to be out of reach, for the keyboard too.
+    const pressed = [more, ...panels.map(({ button }) => button)].includes(document.activeElement);
     cancel();
-    say(`The drawing has ${points} points, and the longest the model knows have `
-      + `${settings.max_seq_len}: it can't go on. Undo a step, or clear the sheet.`);
+    full = true;
+    tell();
+    if (pressed) undo.focus();
+    // The model's own points end where the room does; only the user's lines go beyond.
+    const length = room < 0
+      ? `has ${points} points, longer than any it knows (${settings.max_seq_len} at most)`
+      : `is as long as the longest it knows (${points} points)`;
+    sayInstead(`The model can't go on: the drawing ${length}.`, "Undo a step, or clear the sheet.");
   },
   point({ panel, row }) {
     panels[panel].point(row);
@@ -182,6 +204,11 @@ function listen() {
   window.addEventListener("unhandledrejection", ({ reason }) => fail(String(reason)));
 }
 
+/** A class's name, one word of small letters, begins with a capital; others are as given. */
+function heading(name) {
+  return /^\p{Ll}+$/u.test(name) ? name[0].toUpperCase() + name.slice(1) : name;
+}
+
 async function start() {
   listen();
   surface.show([]);
@@ -189,7 +216,8 @@ async function start() {
   const response = await fetch("settings.json");
   if (!response.ok) throw new Error(`settings.json: ${response.status} ${response.statusText}`);
   settings = await response.json();
-  at("title").textContent = document.title = settings.name;
+  document.title = at("title").title = settings.name;
+  at("title").textContent = heading(settings.name);
   worker = new Worker("worker.js");
   worker.onmessage = ({ data }) => {
     if (data.job === undefined || data.job === job) answers[data.type](data);

@@ -112,7 +112,7 @@ function draw(model, state, temperature) {
 async function goOn(mine) {
   const rows = rowsOf(mine.pieces);
   const room = settings.max_seq_len - rows.length;
-  postMessage({ type: "begun", job: mine.job, points: rows.length, full: room <= 0 });
+  postMessage({ type: "begun", job: mine.job, points: rows.length, room });
   if (room <= 0) return;
   const ways = [];
   for (let panel = 0; panel < mine.panels; panel++) {
