@@ -56,8 +56,8 @@ flags.DEFINE_boolean(
     "init_optimizer",
     False,
     "With --init_from: take Adam's moments and the step count too, from which the schedules "
-    "follow: go on where that training stopped (a run's newest checkpoint). num_steps counts its "
-    "steps as well.",
+    "follow: go on where that training stopped (a run's newest checkpoint). num_steps and "
+    "num_epochs count its steps as well.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(

@@ -87,6 +87,13 @@ def begin(
         assignments = _with_architecture(assignments, source)
     hparams = HParams(**assignments)
     data = load_data_set(list(hparams.data_set), data_dir, report=report)
+    if source is not None and init_optimizer:
+        total = total_steps(hparams, num_epochs, len(data.train))
+        if source.step >= total:
+            raise RunError(
+                f"{init_from} has {source.step} steps already, and this run would end at {total}: "
+                "give a larger num_steps, or num_epochs."
+            )
     info = RunInfo(
         hparams.replace(max_seq_len=data.max_seq_len),
         seed,
@@ -262,10 +269,15 @@ def train(
     if info.init_from and not (resumed and saved_steps(folder.newest)):
         try:
             _start_from(trainer, info, report)
-        except (ModelFileError, RunError):
+        except (ModelFileError, RunError) as error:
             if not resumed:
                 folder.forget()
-            raise
+                raise
+            raise RunError(
+                f"the run in {folder.root} has no checkpoint yet, and begins with the weights of "
+                f"{info.init_from}, which can't be had ({error}): put them back, or begin anew "
+                "with --overwrite."
+            ) from error
     title = f"{', '.join(info.hparams.data_set)}, step "
 
     def picture(path: pathlib.Path) -> None:

@@ -44,6 +44,7 @@ class TrainedModel:
       info: its hyperparameters (with max_seq_len) and normalizing factor.
       adam_state: the optimizer's state by Magenta's names, where it was loaded.
       step: updates the weights have seen, as far as is known.
+      data_known: whether the data set that the hyperparameters name is the model's own.
       units_known: whether the normalizing factor is the model's own; if not, as for a Magenta
         checkpoint, it is 1 and sketches are in model units, see `with_normalizing_factor`.
     """
@@ -55,9 +56,11 @@ class TrainedModel:
         adam_state: AdamState | None = None,
         step: int = 0,
         units_known: bool = True,
+        data_known: bool = True,
     ):
         self.model, self.info = model, info
-        self.adam, self.step, self.units_known = adam_state, step, units_known
+        self.adam, self.step = adam_state, step
+        self.units_known, self.data_known = units_known, data_known
         self._sampler = Sampler(PointDecoder(model.decoder))
         self._encode = tf.function(
             lambda strokes, lengths: model.encoder(strokes, lengths),
@@ -84,7 +87,7 @@ class TrainedModel:
     def with_normalizing_factor(self, factor: float) -> TrainedModel:
         """The same network for data with ``factor`` pixel units in a model unit."""
         info = dataclasses.replace(self.info, normalizing_factor=float(factor))
-        return TrainedModel(self.model, info, self.adam, self.step)
+        return TrainedModel(self.model, info, self.adam, self.step, data_known=self.data_known)
 
     @property
     def conditional(self) -> bool:
@@ -327,5 +330,10 @@ def _from_foreign(foreign: interop.ForeignModel, warn: Callable[[str], None]) ->
     factor = foreign.normalizing_factor
     info = RunInfo(foreign.hparams, seed=0, normalizing_factor=factor or 1.0, tanh_z=foreign.tanh_z)
     return TrainedModel(
-        foreign.build(), info, foreign.adam, foreign.step, units_known=factor is not None
+        foreign.build(),
+        info,
+        foreign.adam,
+        foreign.step,
+        units_known=factor is not None,
+        data_known=foreign.data_known,
     )

@@ -189,7 +189,7 @@ def test_classes_and_their_files(tmp_path):
     records = [record(key, word) for word in words for key in range(100)]
     lines = []
     paths = build(write(tmp_path / "a.ndjson", records), tmp_path / "out", lines)
-    names = "The_Eiffel_Tower etc_passwd owl power_outlet unnamed Ünïcödé_鳥".split() + ["a" * 100]
+    names = "The_Eiffel_Tower a etc_passwd owl power_outlet Ünïcödé_鳥".split() + ["a" * 100]
     assert sorted(path.name for path in paths) == sorted(f"{name}.npz" for name in names)
     assert sorted((tmp_path / "out").iterdir()) == sorted(paths)
     for path in paths:
@@ -206,6 +206,18 @@ def test_file_names_are_safe(name):
     result = collecting.file_name(name)
     assert 0 < len(result.encode()) <= 100
     assert not set(result) & set("/\\\0 ") and result[0] not in ".-"
+
+
+def test_classes_that_are_called_alike_are_one(tmp_path):
+    records = [record(key, ("power outlet", "power_outlet")[key % 2]) for key in range(100)]
+    build(write(tmp_path / "a.ndjson", records), tmp_path / "out")
+    assert sum(map(len, read_npz(tmp_path / "out" / "power_outlet.npz").values())) == 100
+
+
+def test_splits_that_the_lines_name(tmp_path):
+    records = [record(key, "owl") | {"split": "test"} for key in range(9)]
+    with pytest.raises(DataError, match="name their splits themselves, so that no shares can help"):
+        build(write(tmp_path / "a.ndjson", records), tmp_path / "out")
 
 
 def test_two_classes_of_one_file(tmp_path):

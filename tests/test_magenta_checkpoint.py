@@ -158,6 +158,17 @@ def test_other_checkpoints_are_named(tmp_path):
         magenta_sketch.load(save(tmp_path, broken))
 
 
+def test_odd_variables_of_the_optimizer(tmp_path):
+    weights = Golden(DATA / "uncond_lstm.npz").group("var/")
+    prefix = magenta_tf1.PREFIX
+    names = [f"{prefix}{name}{slot}" for name in weights for slot in ("/Adam", "/Adam_1")]
+    slots = {name: np.ones((2, 2), np.float32) for name in names}
+    odd = {f"{prefix}global_step": np.array([3, 4]), f"{prefix}label": np.array([b"text"], object)}
+    read = magenta_checkpoint.read(save(tmp_path, {**weights, **slots, **odd}))
+    assert (read.adam, read.step, read.data_known) == (None, 0, False)
+    assert set(read.arrays) == set(weights)
+
+
 # Writing
 
 
@@ -271,6 +282,11 @@ def test_nothing_is_overwritten_or_left_half_written(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         magenta_checkpoint.write(tmp_path / "out", golden.model, golden.hparams, step=1)
     assert [file.name for file in tmp_path.iterdir()] == ["full"]
+    (full / "mine.txt").unlink()
+    with monkeypatch.context() as context:
+        context.chdir(full)
+        with pytest.raises(ModelFileError, match="is the folder you are in"):
+            magenta_checkpoint.write(".", golden.model, golden.hparams, step=1)
     model = SketchRNN(Golden(DATA / "cond_lstm.npz").hparams, tanh_z=True)
     with pytest.raises(ModelFileError, match="tanh"):
         magenta_checkpoint.write(tmp_path / "out", model, golden.hparams, step=1)

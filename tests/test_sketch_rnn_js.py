@@ -150,6 +150,18 @@ def test_a_model_with_tanh_of_z_is_written_as_such(tmp_path):
     assert magenta_sketch.load(path).model.tanh_z
 
 
+def test_weights_that_are_not_finite_are_not_written(tmp_path):
+    golden = Golden(DATA / "uncond_lstm.npz")
+    bias = golden.model.decoder.output_bias.numpy()
+    bias[4] = np.nan
+    golden.model.decoder.output_bias.assign(bias)
+    with pytest.raises(ModelFileError, match="weights that are not finite"):
+        sketch_rnn_js.write(
+            tmp_path / "x.json", golden.model, name="x", max_seq_len=10, normalizing_factor=1.0
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_weights_beyond_ten_are_clipped_and_counted(tmp_path):
     golden = Golden(DATA / "uncond_lstm.npz")
     bias = golden.model.decoder.output_bias.numpy()
@@ -228,6 +240,9 @@ def test_a_published_model_is_written_as_it_was(shared, tmp_path, name, length, 
     assert again == original
 
 
+HUGE = base64.b64encode(bytes(18 * 10**6)).decode()  # [10**6, 9] zeros
+
+
 def change(value, **paths):
     value[0].update(paths)
     return value
@@ -251,6 +266,12 @@ def change(value, **paths):
         (lambda v: [v[0], v[1], [7, *v[2][1:]]], "weight 0 .* not base64"),
         (lambda v: [v[0], [[12, -21], *v[1][1:]], v[2]], "weight 0 .* the shape is"),
         (lambda v: [v[0], [v[1][0][::-1], *v[1][1:]], v[2]], "columns, expected 3"),
+        (lambda v: [v[0], [[10**4000, 1], *v[1][1:]], v[2]], "weight 0 .* the shape is"),
+        # A file that asks for a network that no machine can hold.
+        (
+            lambda v: [v[0], [[10**6, 9], *v[1][1:]], [HUGE, *v[2][1:]]],
+            r"W_xh has the shape \[5, 48\], expected \[5, 4000000\]",
+        ),
     ],
 )
 def test_damaged_files(write, spoil, message):

@@ -99,6 +99,19 @@ def require_model(values: flags.FlagValues) -> None:
         raise UsageError(f"--model_dir={place}: there is no such file or folder.")
 
 
+def require_apart(values: flags.FlagValues, *outs: str | os.PathLike[str]) -> None:
+    """Raises UsageError when writing one of ``outs`` would replace a part of --model_dir."""
+    model = pathlib.Path(values["model_dir"].value).resolve()
+    if not model.exists():  # one checkpoint of a directory
+        model = model.parent
+    for out in outs:
+        place = pathlib.Path(out).resolve()
+        if model.is_relative_to(place):
+            raise UsageError(f"--out={out} is the model itself, or holds it: name another place.")
+        if place.exists() and place.is_relative_to(model):
+            raise UsageError(f"{out} is in the model's own folder: name another place.")
+
+
 def is_one_svg(out: str) -> bool:
     """Whether ``out`` asks for one SVG file, and not for a folder of them.
 
@@ -137,7 +150,7 @@ def with_data(
     info = trained.info
     if not data_dir and not info.data_dir:
         raise UsageError(f"{model_dir} does not say where its data are: give --data_dir.")
-    if not data_set and os.path.isfile(model_dir):  # a Sketch-RNN-JS file
+    if not data_set and not trained.data_known:
         raise UsageError(f"{model_dir} does not say what its data are: give --data_set.")
     data = load_data_set(
         list(data_set or info.hparams.data_set),

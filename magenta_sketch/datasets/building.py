@@ -1,7 +1,7 @@
 """Data sets of other programs' drawings: read, brought into pixels, split, and written as `.npz`.
 
 Whatever the inputs' size, no more than some sketches are in memory: they wait on the disk, in a
-hidden folder beside the result that is gone when `build` has ended, in whatever way.
+hidden folder beside the result that is gone when `build` has ended, with an error too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from magenta_sketch.datasets.drawings import Source
 from magenta_sketch.datasets.npz import MAX_SPLIT_BYTES, SPLITS, stream_npz, too_large
 from magenta_sketch.datasets.progress import progress_bar
 from magenta_sketch.datasets.sketch_set import DataError
-from magenta_sketch.datasets.spool import ClassSpool, Spool
+from magenta_sketch.datasets.spool import KEY_DECIDES, ClassSpool, Spool
 from magenta_sketch.files import replacing
 
 __all__ = ["Options", "build"]
@@ -30,6 +30,8 @@ __all__ = ["Options", "build"]
 NAMED = 5  # classes with an empty split that are named
 
 Report = Callable[[str], None]
+
+_WORK = ".sketch_rnn_convert-"  # what the hidden folder's name begins with
 
 
 def build(
@@ -57,6 +59,8 @@ def build(
     out = Path(out)
     for credit in dict.fromkeys(source.credit for source in sources if source.credit):
         report(credit)
+    for left in sorted(out.glob(f"{_WORK}*")):
+        report(f"note: {left} is of a conversion that runs, or was killed: then remove it")
     with _work_folder(out) as folder:
         collection = Collection(out, options, Spool(folder))
         size = sum(source.size for source in sources)
@@ -77,6 +81,7 @@ def build(
                 spool = collection.spool.classes[name]
                 _write_license(paths[-1], collection.sources(name), options)
                 _write(paths[-1], spool, one, bar.update)
+                _remove_old_license(paths[-1], collection.sources(name))
                 longest = int(spool.column("points")[one.all].max())
                 left = collection.tally.of_class[name]
                 report(
@@ -104,6 +109,12 @@ def _check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
 
 def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
     """Shares that fill all splits of all classes, or what else to do."""
+    told = [name for name in chosen if (spool.classes[name].column("split") != KEY_DECIDES).all()]
+    if any(not all(chosen[name].counts) for name in told):
+        return (
+            "the lines name their splits themselves, so that no shares can help: add those of the "
+            'other splits, or take out the members "split"'
+        )
     for shares in splitting.LARGER:
         splits = (splits_in(spool.classes[name], shares)[one.all] for name, one in chosen.items())
         if all(set(np.unique(some)) == {0, 1, 2} for some in splits):
@@ -135,9 +146,20 @@ def _write(path: Path, spool: ClassSpool, chosen: Chosen, advance: Callable[[int
 def _write_license(path: Path, sources: Sequence[Source], options: Options) -> None:
     """Writes what must stand beside the data, before them: they are never there without it."""
     texts = [one.license_text(path.name, options.pixels) for one in sources if one.license_text]
+    license_file = path.with_suffix(".LICENSE.txt")
     if texts:
-        with _writing(path), replacing(path.with_suffix(".LICENSE.txt")) as file:
+        with _writing(license_file), replacing(license_file) as file:
             file.write("\n".join(dict.fromkeys(texts)).encode())
+
+
+def _remove_old_license(path: Path, sources: Sequence[Source]) -> None:
+    """Removes the text of data that have been replaced by some that are under no licence."""
+    license_file = path.with_suffix(".LICENSE.txt")
+    if any(source.license_text for source in sources):
+        return
+    with contextlib.suppress(OSError):
+        if license_file.read_bytes().startswith(f"{path.name} is derived from ".encode()):
+            license_file.unlink()
 
 
 def _told(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:
@@ -166,7 +188,7 @@ def _work_folder(out: Path) -> Iterator[Path]:
         out.mkdir(parents=True, exist_ok=True)
     try:
         with _writing(out):
-            folder = Path(tempfile.mkdtemp(prefix=".sketch_rnn_convert-", dir=out))
+            folder = Path(tempfile.mkdtemp(prefix=_WORK, dir=out))
         try:
             yield folder
         finally:

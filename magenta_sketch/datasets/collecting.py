@@ -224,7 +224,11 @@ class Collection:
         if drawing.name in self._names:
             return self._names[drawing.name]
         name = file_name(drawing.name)
-        if other := self._files.get(name.casefold()):
+        other = self._files.get(name.casefold())
+        if other is not None and file_name(other) == name:  # "power outlet" and power_outlet
+            self._names[drawing.name] = name
+            return name
+        if other is not None:  # they differ in capitals alone, which not every disk tells apart
             raise DataError(
                 f"{drawing.source}: its class {printable(drawing.name)!r} and the class "
                 f"{printable(other)!r} would both be the file {name}.npz; convert them one by one"

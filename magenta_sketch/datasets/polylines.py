@@ -63,7 +63,7 @@ def fit(lines: Lines) -> list[NDArray[np.float64]]:
     points = np.concatenate(lines)
     low = points.min(axis=0)
     size = (points.max(axis=0) - low).max()
-    if not size > 0:
+    if not size > 1e-9:  # below, scaling would overflow
         raise ValueError("all points are equal")
     return _cut((points - low) * (SIDE / size), [len(line) for line in lines])
 

@@ -130,7 +130,7 @@ def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skip
         word = record.get("word")
         if word is not None and type(word) is not str:
             raise UnusableError("the word is not text", repr(word)[:40])
-        name = stem if word is None else word
+        name = word or stem
         key = _key(record.get("key_id"))
         split = record.get("split")
         if split is not None and split not in SPLITS:

@@ -46,6 +46,7 @@ class ForeignModel:
       hparams: sizes and cells as in the arrays; the others as far as the files say, else defaults.
       normalizing_factor: pixel units in a model unit; None where the files don't say.
       tanh_z: see `model.SketchRNN`.
+      data_known: whether the files name the data set, so that the one in hparams is no default.
       step: updates the weights have seen, 0 where the files don't say.
       adam: the optimizer's state, where the files have it.
       notes: lines a user should see.
@@ -56,6 +57,7 @@ class ForeignModel:
     hparams: HParams
     normalizing_factor: float | None = None
     tanh_z: bool = False
+    data_known: bool = False
     step: int = 0
     adam: AdamState | None = None
     notes: tuple[str, ...] = ()

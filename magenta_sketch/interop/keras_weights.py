@@ -14,12 +14,6 @@ from magenta_sketch.model import SketchRNN
 ENDING = ".weights.h5"
 
 
-def config_of(path: str | os.PathLike) -> pathlib.Path:
-    """The path of the hyperparameters beside the weights at ``path``."""
-    path = pathlib.Path(path)
-    return path.with_name(path.name.removesuffix(ENDING) + ".model_config.json")
-
-
 def write(path: str | os.PathLike, model: SketchRNN, hparams: HParams) -> pathlib.Path:
     """Writes the weights, and `NAME.model_config.json`, each whole or not at all.
 
@@ -35,7 +29,7 @@ def write(path: str | os.PathLike, model: SketchRNN, hparams: HParams) -> pathli
     path = pathlib.Path(path)
     if not path.name.endswith(ENDING):
         raise ModelFileError(f"{path}: Keras wants a name that ends in {ENDING}.")
-    config = config_of(path)
+    config = path.with_name(path.name.removesuffix(ENDING) + ".model_config.json")
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, path.name)
         model.save_weights(file)

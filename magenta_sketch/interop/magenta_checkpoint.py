@@ -81,7 +81,10 @@ def read(path: str | os.PathLike) -> ForeignModel:
     weights = {
         name: value
         for name, value in variables.items()
-        if name.startswith(magenta_tf1.PREFIX) and value.ndim and not name.endswith(_SLOTS)
+        if name.startswith(magenta_tf1.PREFIX)
+        and value.ndim
+        and value.dtype.kind == "f"
+        and not name.endswith(_SLOTS)
     }
     given, notes = _config(prefix.parent / CONFIG)
     origin = str(prefix)
@@ -89,9 +92,18 @@ def read(path: str | os.PathLike) -> ForeignModel:
         hparams = hparams_of(origin, weights, given)
     except HParamsError as error:
         raise ModelFileError(f"{prefix.parent / CONFIG}: {error}") from error
-    step = max(0, int(variables.get(_GLOBAL_STEP, 0)))
+    count = variables.get(_GLOBAL_STEP, np.int32(0))
+    step = max(0, int(count)) if count.ndim == 0 and count.dtype.kind in "iu" else 0
     adam = _adam(variables, weights, step)
-    return ForeignModel(origin, weights, hparams, step=step, adam=adam, notes=notes)
+    return ForeignModel(
+        origin,
+        weights,
+        hparams,
+        data_known="data_set" in given,
+        step=step,
+        adam=adam,
+        notes=notes,
+    )
 
 
 def _index(prefix: pathlib.Path) -> pathlib.Path:
@@ -155,13 +167,17 @@ def _adam(
     moments = []
     for slot in _SLOTS:
         names = {name: _slot_name(name, slot) for name in weights}
-        if not all(name in variables for name in names.values()):
-            return None
+        for name, there in names.items():
+            moment = variables.get(there)
+            if moment is None or moment.shape != weights[name].shape:
+                return None
+            if moment.dtype.kind != "f" or not np.isfinite(moment).all():
+                return None
         moments.append({name: variables[there] for name, there in names.items()})
     # The powers say when Adam began anew; they can't say how many updates it has seen since, for
     # they soon underflow.
-    power = variables.get(magenta_tf1.PREFIX + "beta1_power", 0.0)
-    began_anew = np.isclose(power, _BETAS["beta1_power"])
+    power = variables.get(magenta_tf1.PREFIX + "beta1_power", np.float32(0.0))
+    began_anew = power.dtype.kind == "f" and np.isclose(power, _BETAS["beta1_power"]).all()
     return AdamState(*moments, step=0 if began_anew else step)
 
 
@@ -195,7 +211,7 @@ def write(
         way.
       OSError: it can't be written.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).resolve()
     if model.tanh_z:
         raise ModelFileError(
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
@@ -203,6 +219,8 @@ def write(
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
+    if pathlib.Path.cwd().is_relative_to(path):
+        raise ModelFileError(f"{path} is the folder you are in: name another one.")
     weights = magenta_tf1.to_original(model)
     tensors = dict(weights)
     for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
@@ -227,7 +245,12 @@ def write(
         newest = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
         (beside / "checkpoint").write_text(newest, encoding="utf-8")
         (beside / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        if path.exists():  # it is empty; not every system renames onto a folder
+            path.rmdir()
         os.rename(beside, path)
+    except OSError as error:
+        # The name that the user knows.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return path / name

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch.cells import HYPER_UNITS
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.model import STROKE_WIDTH, SketchRNN
 
 PREFIX = "vector_rnn/"
 _CELL_NAMES = {"lstm": "LSTMCell", "layer_norm": "LayerNormLSTMCell", "hyper": "HyperLSTMCell"}
@@ -202,6 +202,17 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         known = ", ".join(_CELL_NAMES.values())
         raise ValueError(f"{PREFIX}{place} holds none of the cells {known}.")
 
+    def fits(place: str, kind: str, inputs: int, units: int) -> None:
+        # Before a network of these sizes is made, which for wrong ones may take all the memory.
+        prefix = f"{place}/{_CELL_NAMES[kind]}"
+        for name, expected in (("W_xh", (inputs, 4 * units)), ("W_hh", (units, 4 * units))):
+            found = shape(f"{prefix}/{name}")
+            if found != expected:
+                raise ValueError(
+                    f"the variable {PREFIX}{prefix}/{name} has the shape {list(found)}, expected "
+                    f"{list(expected)}."
+                )
+
     dec_model = cell("RNN")
     units, width = shape("RNN/output_w")
     if width < 9 or (width - 3) % 6:
@@ -219,4 +230,6 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
             "enc_rnn_size": shape(f"ENC_RNN/fw/{_CELL_NAMES[enc_model]}/W_hh")[0],
             "z_size": shape("ENC_RNN_mu/super_linear_w")[1],
         }
+        fits("ENC_RNN/fw", enc_model, STROKE_WIDTH, found["enc_rnn_size"])
+    fits("RNN", dec_model, STROKE_WIDTH + found.get("z_size", 0), units)
     return found

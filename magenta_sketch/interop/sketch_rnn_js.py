@@ -145,7 +145,7 @@ def _number(path: pathlib.Path, info: Mapping[str, Any], name: str, default: flo
 
 
 def _weights(shape: Any, blob: Any, where: str) -> np.ndarray:
-    whole = isinstance(shape, list) and all(type(n) is int and n > 0 for n in shape)
+    whole = isinstance(shape, list) and all(type(n) is int and 0 < n < _MOST_BYTES for n in shape)
     if not whole or len(shape) not in (1, 2):
         raise ModelFileError(f"{where}: the shape is {str(shape)[:60]}, expected one or two sizes.")
     try:
@@ -181,7 +181,7 @@ def write(
       for_browsers: write fewer than 20 mixture components as 20, see `widen`.
 
     Raises:
-      ModelFileError: a cell is not lstm: the format can't hold it.
+      ModelFileError: a cell is not lstm, which the format can't hold, or a weight is not finite.
       OSError: the file can't be written.
     """
     require_lstm(model.hparams)
@@ -246,7 +246,14 @@ def write_arrays(
     normalizing_factor: float,
     version: int = VERSION,
 ) -> Quantised:
-    """Writes weights in the format's order: 5 of a decoder, or 17 of a conditional model."""
+    """Writes weights in the format's order: 5 of a decoder, or 17 of a conditional model.
+
+    Raises:
+      ModelFileError: a weight is not finite; nothing is written then.
+      OSError: the file can't be written.
+    """
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ModelFileError("the model has weights that are not finite: its training went astray.")
     info = {
         "name": name,
         "mode": 1 if len(arrays) == len(_NAMES) else 2,

@@ -112,7 +112,11 @@ def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise PageError(f"--out={out} is a file; name a folder.")
-    if overwrite or not out.exists():
+    if not out.exists():
+        return
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise PageError(f"--out={out} is the folder you are in, or holds it: name another one.")
+    if overwrite:
         return
     files = {file.relative_to(out).as_posix() for file in out.rglob("*") if not file.is_dir()}
     others = sorted(files - _own_files())

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -97,7 +98,8 @@ def test_keras_weights_and_their_hyperparameters(run_convert, unconditional_run,
     status, out, errors = run_convert(
         "model", f"--model_dir={unconditional_run}", "--out=w/ours.weights.h5"
     )
-    assert (status, errors) == (0, "")
+    assert status == 0
+    assert "normalizing factor, pixels in a model unit: it is 101.2158" in errors
     text = (tmp_path / "w" / "ours.model_config.json").read_text()
     assert "w/ours.model_config.json" in out
     again = magenta_sketch.SketchRNN(magenta_sketch.HParams.from_json(text), seed=5)
@@ -123,6 +125,40 @@ def test_from_one_program_to_another(run_convert, shared, tmp_path):
     for name in ("kernel", "recurrent_kernel", "bias"):
         mine, theirs = (getattr(model.model.decoder.rnn_cell, name) for model in (first, last))
         np.testing.assert_allclose(mine, theirs, atol=1.6e-4)
+
+
+def test_a_part_of_the_model_is_never_replaced(refused, trained_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    given = f"--model_dir={run}"
+    for out in ("run/model_config.json", "run"):
+        line = refused("model", given, f"--out={out}", "--to=js", "--overwrite")
+        assert "in the model's own folder" in line or "is the model itself" in line
+    for out in ("run", "run/newest", "."):
+        line = refused("web", given, f"--out={out}", "--overwrite")
+        assert "the model itself" in line or "in the model's own folder" in line
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_flags_of_other_formats_and_factors_that_are_known(refused, trained_run):
+    given = f"--model_dir={trained_run}"
+    assert "--name is for a .json, but this makes --to=magenta" in refused(
+        "model", given, "--out=x", "--name=y"
+    )
+    assert "leave out --normalizing_factor" in refused(
+        "model", given, "--out=x.json", "--normalizing_factor=1"
+    )
+
+
+def test_without_a_config_the_data_set_must_be_named(run_convert, shared, tiny_folder, tmp_path):
+    for file in (shared / "checkpoints" / "uncond_lstm").glob("vector-*"):
+        shutil.copy(file, tmp_path)
+    data = f"--data_dir={tiny_folder}"
+    given = ("model", f"--model_dir={tmp_path}/vector-21", "--out=o.json", data)
+    status, _, errors = run_convert(*given)
+    assert status == 2 and "does not say what its data are: give --data_set" in errors
+    assert run_convert(*given, "--data_set=tiny.npz")[0] == 0
 
 
 def test_nothing_is_replaced_unasked(run_convert, refused, unconditional_run, shared, tmp_path):

@@ -127,6 +127,12 @@ def test_mistakes(train, shared, trained_run, tmp_path):
     assert "holds no state of an optimizer" in refused(
         f"--init_from={bird}", "--init_optimizer", status=1
     )
+    assert "has 21 steps already, and this run would end at 21" in refused(
+        f"--init_from={lstm}", "--init_optimizer", hparams="num_steps=21", status=1
+    )
+    assert "has 21 steps already, and this run would end at 5" in refused(
+        f"--init_from={lstm}", "--init_optimizer", "--num_epochs=1", hparams="num_steps=9", status=1
+    )
     assert "nowhere is not a trained model" in refused("--init_from=nowhere", status=1)
     assert "--init_optimizer goes with --init_from" in refused("--init_optimizer")
     assert "leave out --init_from" in refused(f"--init_from={lstm}", "--resume_training")

@@ -71,6 +71,7 @@ def main() -> int:
     common.require(FLAGS, "out")
     common.require_model(FLAGS)
     kind = FLAGS.to or format_of(FLAGS.out)
+    _check_flags(kind)
     _check_place(kind)
     factor = FLAGS.normalizing_factor
     if factor is not None and not 0 < factor < 1e9:  # false for NaN
@@ -83,16 +84,22 @@ def main() -> int:
     return 0
 
 
+def _check_flags(kind: str) -> None:
+    for flag in ("name", "normalizing_factor", "data_dir", "data_set"):
+        if kind != "js" and FLAGS[flag].present:
+            raise common.UsageError(f"--{flag} is for a .json, but this makes --to={kind}.")
+
+
 def _check_place(kind: str) -> None:
     """Nothing that is there is replaced unasked, and the model that is read never."""
     out = pathlib.Path(FLAGS.out)
-    if out.exists() and out.resolve() == pathlib.Path(FLAGS.model_dir).resolve():
-        raise common.UsageError(f"--out={out} is the model itself: name another place.")
+    outs = [out]
+    if kind == "weights":
+        outs.append(out.with_name(out.name.removesuffix(".weights.h5") + ".model_config.json"))
+    common.require_apart(FLAGS, *outs)
     if kind == "magenta":  # an empty folder will do, and another is refused when it is written
         return
-    from magenta_sketch.interop.keras_weights import config_of
-
-    for path in [out, config_of(out)] if kind == "weights" else [out]:
+    for path in outs:
         if path.is_dir():
             raise common.UsageError(f"{path} is a folder: name a file.")
         if path.exists() and not FLAGS.overwrite:
@@ -110,9 +117,14 @@ def _write_weights(trained) -> None:
 
     config = keras_weights.write(FLAGS.out, trained.model, trained.info.hparams)
     print(f"wrote {FLAGS.out} and {config}; from Python:")
-    print(f'  hparams = magenta_sketch.HParams.from_json(open("{config}").read())')
+    print(f"  hparams = magenta_sketch.HParams.from_json(open({str(config)!r}).read())")
     tanh_z = ", tanh_z=True" if trained.info.tanh_z else ""
-    print(f'  magenta_sketch.SketchRNN(hparams{tanh_z}).load_weights("{FLAGS.out}")')
+    print(f"  magenta_sketch.SketchRNN(hparams{tanh_z}).load_weights({FLAGS.out!r})")
+    if trained.units_known:
+        _note(
+            "the files do not hold the normalizing factor, pixels in a model unit: it is "
+            f"{trained.info.normalizing_factor:.4f}"
+        )
 
 
 def _write_magenta(trained) -> None:
@@ -137,9 +149,14 @@ def _write_js(trained) -> None:
     from magenta_sketch.interop import sketch_rnn_js
     from magenta_sketch.trained import load
 
-    info = trained.info
+    info, data = trained.info, None
     sketch_rnn_js.require_lstm(info.hparams)  # before the data are loaded
     if FLAGS.normalizing_factor is not None:
+        if trained.units_known:
+            raise common.UsageError(
+                f"leave out --normalizing_factor: {FLAGS.model_dir} has its own, "
+                f"{info.normalizing_factor:.4f}."
+            )
         trained = trained.with_normalizing_factor(FLAGS.normalizing_factor)
         info = trained.info
     if not trained.units_known:
@@ -148,9 +165,9 @@ def _write_js(trained) -> None:
                 f"{FLAGS.model_dir} does not hold its normalizing factor, which the file needs: "
                 "give --normalizing_factor, or --data_dir to have it computed from the data."
             )
-        trained, _ = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+        trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
         info = trained.info
-    what, sketches = _sketches(trained)
+    what, sketches = _sketches(trained, data)
     done = sketch_rnn_js.write(
         FLAGS.out,
         trained.model,
@@ -209,19 +226,19 @@ def _warn_of_the_clients(trained, clipped: int) -> None:
         _note(note)
 
 
-def _sketches(trained):
+def _sketches(trained, data):
     """(what they are, a SketchSet to measure the loss on, or None with the reason)."""
     from magenta_sketch.datasets import DataError, SketchSet
 
-    if FLAGS.data_dir or FLAGS.data_set or trained.info.data_dir:
+    if data is None and (FLAGS.data_dir or FLAGS.data_set or trained.info.data_dir):
         try:
             _, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
-            chosen = range(min(MOST_SKETCHES, len(data.test)))
-            return "test sketches", data.test.take(chosen)
         except DataError as error:
             if FLAGS.data_dir or FLAGS.data_set:
                 raise
             print(f"the run's data can't be had ({error}): taking drawings of the model instead")
+    if data is not None:
+        return "test sketches", data.test.take(range(min(MOST_SKETCHES, len(data.test))))
     drawn = [sketch for sketch in trained.sample(100, seed=0) if len(sketch)]
     if not drawn:
         return "the model draws nothing; give --data_dir", None

@@ -60,6 +60,7 @@ def main() -> int:
     """Write the folder and say what is in it."""
     common.require(FLAGS, "out")
     common.require_model(FLAGS)
+    common.require_apart(FLAGS, FLAGS.out)
     print(f"sketch_rnn_convert web: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch import trained, web
 
