@@ -34,7 +34,7 @@ def same_weights(mine, theirs):
 
 
 def test_a_run_begins_with_a_magenta_checkpoint(train, shared, tmp_path):
-    theirs = shared / "checkpoints" / "cond_lstm"
+    theirs = (shared / "checkpoints" / "cond_lstm").resolve()
     done = train("--log_root=run", f"--init_from={theirs}", hparams="num_steps=1")
     assert f"begins with the weights of {theirs}\n" in done.out
     root = tmp_path / "run"
@@ -49,7 +49,7 @@ def test_a_run_begins_with_a_magenta_checkpoint(train, shared, tmp_path):
 
 
 def test_with_its_optimizer_it_goes_on_at_its_step(train, shared, tmp_path):
-    theirs = shared / "checkpoints" / "cond_layer_norm"
+    theirs = (shared / "checkpoints" / "cond_layer_norm").resolve()
     done = train(
         "--log_root=run", f"--init_from={theirs}", "--init_optimizer", hparams="num_steps=40"
     )
@@ -88,7 +88,7 @@ def test_from_a_sketch_rnn_js_file(train, shared, tmp_path):
 
 
 def test_killed_before_its_first_checkpoint_it_still_begins_there(train, shared, tmp_path):
-    theirs = shared / "checkpoints" / "uncond_lstm"
+    theirs = (shared / "checkpoints" / "uncond_lstm").resolve()
     train("--log_root=run", f"--init_from={theirs}", hparams="num_steps=1")
     root = tmp_path / "run"
     for name in ("newest", "best"):
