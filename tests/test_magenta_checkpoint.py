@@ -186,6 +186,17 @@ def test_what_is_written_comes_back_to_the_bit(tmp_path, name):
     assert again.info.hparams.differences(golden.hparams, ("scale", "reg_covar")) == []
 
 
+@pytest.mark.parametrize("name", ["cond_hyper", "cond_lstm_enc_hyper_dec"])
+def test_hyper_cells_with_an_encoder_come_back_without_a_config(shared, tmp_path, name):
+    golden = Golden(shared / "golden" / f"{name}.npz")
+    magenta_checkpoint.write(tmp_path / "out", golden.model, golden.hparams, step=7)
+    (tmp_path / "out" / "model_config.json").unlink()
+    again = magenta_sketch.load(tmp_path / "out", warn=lambda note: None)
+    assert masked_loss(again.model, golden) == pytest.approx(
+        float(golden.out("r_cost_eval")), abs=1e-5
+    )
+
+
 def test_the_same_names_shapes_types_and_files_as_the_originals(pair, tmp_path):
     directory, golden = pair
     out = tmp_path / "out"
