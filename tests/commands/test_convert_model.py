@@ -84,7 +84,7 @@ def test_a_magenta_checkpoint_goes_on_where_the_run_stopped(run_convert, trained
         "model", f"--model_dir={trained_run}", "--out=magenta", "--checkpoint=newest"
     )
     assert status == 0
-    assert "vector-6: 6 steps, Adam's moments" in out
+    assert "wrote magenta/vector-6: 6 steps, Adam's moments" in out
     assert "this model's is 101.2158" in errors and errors.count("\n") == 1
     mine = magenta_sketch.load(trained_run, checkpoint="newest", with_optimizer=True)
     theirs = magenta_sketch.load(tmp_path / "magenta")

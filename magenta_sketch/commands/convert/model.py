@@ -135,7 +135,8 @@ def _write_magenta(trained) -> None:
         FLAGS.out, trained.model, info.hparams, step=trained.step, adam=trained.adam
     )
     optimizer = "Adam's moments" if trained.adam else "zeros for Adam's moments"
-    print(f"wrote {prefix}: {trained.step} steps, {optimizer}, and model_config.json")
+    written = pathlib.Path(FLAGS.out, prefix.name)  # as the user named it
+    print(f"wrote {written}: {trained.step} steps, {optimizer}, and model_config.json")
     if info.hparams.scale != 1.0:
         _note(f"Magenta has no scale: this model's noise of {info.hparams.scale:g} is 1 there")
     if trained.units_known:
