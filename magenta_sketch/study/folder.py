@@ -1,0 +1,59 @@
+"""A study's folder on the disk.
+
+study.json           the plan of the last command
+runs/NAME/           one log root for each run, as sketch_rnn_train writes them
+logs/NAME.log        what each run printed
+outcomes/NAME.json   how each run's last attempt ended, and the time all took
+measures/NAME.json   what was measured of each run
+report/              index.html, results.csv, results.json, figures as SVG
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from typing import Any
+
+from magenta_sketch.files import write_bytes
+from magenta_sketch.study.plan import Trial
+
+
+class StudyFolder:
+    """The paths in a study's folder, and its JSON files."""
+
+    def __init__(self, root: str | os.PathLike[str]):
+        self.root = pathlib.Path(root)
+
+    @property
+    def plan(self) -> pathlib.Path:
+        return self.root / "study.json"
+
+    @property
+    def report(self) -> pathlib.Path:
+        return self.root / "report"
+
+    def run(self, trial: Trial) -> pathlib.Path:
+        return self.root / "runs" / trial.name
+
+    def log(self, trial: Trial) -> pathlib.Path:
+        return self.root / "logs" / f"{trial.name}.log"
+
+    def outcome(self, trial: Trial) -> pathlib.Path:
+        return self.root / "outcomes" / f"{trial.name}.json"
+
+    def measures(self, trial: Trial) -> pathlib.Path:
+        return self.root / "measures" / f"{trial.name}.json"
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+    """Write a JSON file whole or not at all; numbers that are not finite are refused."""
+    write_bytes(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: pathlib.Path) -> Any | None:
+    """What a JSON file holds; None where there is none that can be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
