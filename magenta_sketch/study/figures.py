@@ -31,7 +31,7 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 _MARKERS = "osD^vP*X"
 SECTIONS = ("curves", "grid", "matrix", "latent", "profiles", "distances")
 _GREY = "#767676"
-_SIZE = (4.6, 3.4)
+_SIZE = (4.2, 3.1)  # inches: legible also where the page has 400 pixels
 _MOST_MULTIPLES = 6  # pictures of one kind, a value of the second axis each
 
 
@@ -87,12 +87,14 @@ def _curves(result: StudyResult, summary: Summary) -> list[Picture]:
             if not values or not any(values):  # the KL of a model without an encoder is 0
                 continue
 
-            def draw(panel: Axes, lines=lines, unit=unit) -> None:
+            def draw(panel: Axes, lines=lines, unit=unit, key=key) -> None:
                 for one, runs in lines:
                     _draw_curve(panel, runs, _style(summary, one), _main_label(summary, one))
                 panel.set_xlabel("step")
                 panel.set_ylabel(unit)
                 _limit(panel, [run for _, runs in lines for run in runs])
+                if key == "kl":
+                    panel.set_ylim(bottom=0)
                 panel.legend(frameon=False, title=summary.main.name)
 
             drawn.append(
@@ -145,7 +147,7 @@ def _draw_curve(panel: Axes, runs: list[dict[int, float]], style: dict, label: s
 def _limit(panel: Axes, runs: Sequence[dict[int, float]]) -> None:
     """Leaves room for where training goes, not for where it came from."""
     last = max(step for run in runs for step in run)
-    late = [v for run in runs for step, v in run.items() if step >= 0.1 * last]
+    late = [v for run in runs for step, v in run.items() if step >= 0.25 * last]
     low, high = min(late), max(late)
     room = 0.06 * (high - low) or 0.1
     panel.set_ylim(low - room, high + room)
@@ -164,7 +166,8 @@ def _matrices(summary: Summary) -> list[Picture]:
     trained = " × ".join(axis.name for axis in summary.axes)
 
     def draw(panel: Axes) -> None:
-        _heat(panel, table, labels, [value_text(noise) for noise in summary.noises])
+        columns = [value_text(noise) for noise in summary.noises]
+        _heat(panel, table, labels, columns, power=0.5)
         panel.set_xlabel("evaluated at noise")
         panel.set_ylabel(f"trained at {trained}")
 
@@ -180,9 +183,10 @@ def _matrices(summary: Summary) -> list[Picture]:
             f"Heat map: masked reconstruction loss for each {trained} (rows) and noise (columns). "
             f"{text}.",
             "Each model at each noise: z = mu + noise · sigma · eps, with the model's own sigma. "
-            "Mean over seeds, the spread below it. Lower is better.",
+            "Mean over seeds, the spread below it; lower is better. Colour goes with the root of "
+            "the distance from the lowest.",
             draw,
-            (4.6, max(1.0 + 0.48 * len(rows), 2.2)),
+            (_SIZE[0], max(1.0 + 0.45 * len(rows), 2.1)),
         )
     ]
 
@@ -216,32 +220,39 @@ def _grids(summary: Summary) -> list[Picture]:
                 f"Heat map of {name} over {first.name} (rows) and {second.name} (columns).",
                 f"{meaning[:1].upper()}{meaning[1:]}. Mean over seeds, the spread below it.",
                 draw,
-                (4.6, max(1.0 + 0.48 * len(first.values), 2.2)),
+                (_SIZE[0], max(1.0 + 0.45 * len(first.values), 2.1)),
             )
         )
     return drawn
 
 
 def _heat(
-    panel: Axes, table: list[list[Spread]], rows: Sequence[str], columns: Sequence[str]
+    panel: Axes,
+    table: list[list[Spread]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    power: float = 1.0,
 ) -> None:
+    from matplotlib.colors import PowerNorm
+
     values = np.array([[np.nan if v.mean is None else v.mean for v in row] for row in table])
     known = values[np.isfinite(values)]
     low, high = (known.min(), known.max()) if len(known) else (0, 1)
     if low == high:
         low, high = low - 0.5, high + 0.5
+    norm = PowerNorm(power, low, high)
     panel.pcolormesh(
-        np.ma.masked_invalid(values), cmap="cividis", vmin=low, vmax=high, edgecolors="white", lw=1
+        np.ma.masked_invalid(values), cmap="cividis", norm=norm, edgecolors="white", lw=1
     )
     decimals = decimals_for(v for row in table for v in row)
     decimals = 3 if decimals is None else min(decimals, 3)
     size = 9 if len(columns) <= 5 else 7
     for i, row in enumerate(table):
         for j, value in enumerate(row):
-            light = value.mean is None or (value.mean - low) / (high - low) > 0.5
+            light = value.mean is None or norm(value.mean) > 0.5
             color = "#1a1a1a" if light else "white"
             panel.text(
-                *(j + 0.5, i + 0.36), number(value.mean, decimals), ha="center", va="center",
+                *(j + 0.5, i + (0.5 if value.spread is None else 0.36)), number(value.mean, decimals), ha="center", va="center",
                 color=color, fontsize=size,
             )  # fmt: skip
             if value.spread is not None:
@@ -282,7 +293,10 @@ def _latent(summary: Summary) -> list[Picture]:
                 summary,
                 "effective_noise",
                 "Effective noise, scale · mean sigma",
-                [_Line("effective_noise", "effective noise")],
+                [
+                    _Line("effective_noise", "all dimensions"),
+                    _Line("active_effective_noise", "active ones", ":"),
+                ],
                 "Dashed: constant, the noise undone wholly. Dotted grey: in proportion to scale, "
                 "not undone.",
                 references=(0, 1),
@@ -457,8 +471,9 @@ def _draw_references(
         y = start * (x / x0) ** power
         panel.plot(x, y, color=_GREY, lw=1.1, linestyle=style, zorder=1)
         panel.annotate(
-            label, (x[1], y[1]), xytext=(-2, 4), textcoords="offset points", ha="right",
-            color=_GREY, fontsize=8,
+            label, (x[1], y[1]), textcoords="offset points", ha="right", color=_GREY, fontsize=8,
+            # Beside a falling line and above others, where there is room.
+            **({"xytext": (-14, 0), "va": "center"} if power < 0 else {"xytext": (-2, 4)}),
         )  # fmt: skip
 
 
@@ -527,9 +542,10 @@ def _profiles(summary: Summary) -> list[Picture]:
                         np.arange(1, len(mean) + 1), mean, color=style["color"], lw=1.2,
                         marker=style["marker"], ms=3, label=_main_label(summary, one),
                     )  # fmt: skip
-                smallest = min(v.mean for one in used for v in one.latent[name])
-                if name != "mean" and smallest > 0:
-                    panel.set_yscale("log")
+                means = [v.mean for one in used for v in one.latent[name]]
+                if min(means) > 0 and max(means) > 20 * min(means):
+                    _log_y(panel, subs=(1,))
+                panel.xaxis.get_major_locator().set_params(integer=True)
                 panel.set_xlabel("dimension, sorted")
                 panel.legend(frameon=False, title=summary.main.name)
 
@@ -631,11 +647,11 @@ def _set_axis(panel: Axes, summary: Summary, positions: dict[str, float]) -> Non
     panel.set_xlabel(axis.name)
 
 
-def _log_y(panel: Axes) -> None:
+def _log_y(panel: Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     panel.set_yscale("log")
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_locator(LogLocator(subs=subs))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.yaxis.set_minor_formatter(NullFormatter())
 

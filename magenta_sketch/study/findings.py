@@ -22,7 +22,7 @@ from magenta_sketch.study.summary import (
     differs,
     is_numeric,
 )
-from magenta_sketch.study.wording import number, plus_minus, with_n
+from magenta_sketch.study.wording import number, plus_minus, seeds, with_n
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +119,8 @@ def _undoing(summary: Summary) -> Finding | None:
         if found is None or found.slope.n == 0:
             continue
         answers.append(_with(one, _how_far(found.slope)))
+        if found.active_slope.n >= FEWEST_SEEDS:
+            answers.append(f"For active dimensions alone: {_lower(_how_far(found.active_slope))}")
         details.append(_with(one, f"The slope is {with_n(found.slope)}."))
         if found.active_slope.n:
             details.append(
@@ -211,12 +213,14 @@ def _two_kls(summary: Summary) -> Finding | None:
             continue
         low, high = pair[0], pair[-1]
         answers.append(_with(one, _change(low, high, "kl", "the KL that is optimised")))
-        answers.append(_with(one, _change(low, high, "kl_implied", "the KL of what is decoded")))
+        answers.append(
+            _with(one, _change(low, high, "kl_implied", "the one that the noise implies"))
+        )
         for s in pair:
             optimised, implied = s.scalars["kl"], s.scalars["kl_implied"]
             details.append(
                 f"{_capital(s.setting.label)}: {plus_minus(optimised)} optimised, "
-                f"{plus_minus(implied)} implied, nats per dimension (n = {s.scalars['kl'].n})."
+                f"{plus_minus(implied)} implied, nats per dimension ({seeds(optimised.n)})."
             )
     if not answers:
         return None
@@ -238,7 +242,7 @@ def _units(summary: Summary) -> Finding | None:
         get = _scalar("active_units")
         if is_numeric(summary.main) and len(used) > 1:
             answers.append(
-                _with(one, _change(used[0], used[-1], "active_units", "the number of them"))
+                _with(one, _change(used[0], used[-1], "active_units", "the number of active units"))
             )
         else:
             answers.append(_with(one, _best(used, get, "highest")))
@@ -270,7 +274,7 @@ def _robustness(summary: Summary) -> Finding | None:
             details.append(
                 f"{_capital(s.setting.label)}: {plus_minus(low(s))} at noise "
                 f"{value_text(ends[0])}, {plus_minus(high(s))} at noise {value_text(ends[1])} "
-                f"(n = {low(s).n})."
+                f"({seeds(low(s).n)})."
             )
     if not answers:
         return None
@@ -374,14 +378,17 @@ def _copying(used: Sequence[SettingSummary], real: float) -> str:
         (same if not apart else near if value.mean < real else far).append(s)
     parts = [
         f"{how} at {_names(group)}"
-        for how, group in (("nearer", near), ("farther", far), ("not told apart", same))
+        for how, group in (
+            ("nearer than test sketches", near),
+            ("farther than test sketches", far),
+            ("not told apart from test sketches", same),
+        )
         if group
     ]
     ratios = [s.scalars["novelty"].mean / real for s in certain]
     return (
-        "Compared with test sketches, new ones are from the training set: "
-        f"{'; '.join(parts)}. Their distance is {number(min(ratios), 2)} to "
-        f"{number(max(ratios), 2)} times that of test sketches."
+        f"By their distance to the nearest training sketch, new ones are {', '.join(parts)} "
+        f"({number(min(ratios), 2)} to {number(max(ratios), 2)} times as far)."
     )
 
 
@@ -392,17 +399,17 @@ def limits(result: StudyResult, summary: Summary) -> list[str]:
     """What can't be concluded from this study."""
     plan = result.plan
     counts = [len(one.runs) for one in summary.settings]
-    seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) != 1 else ''}"
+    trained = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) != 1 else ''}"
     said = [
-        f"{seeds} a setting: a spread from so few is itself uncertain, and differences smaller "
+        f"{trained} a setting: a spread from so few is itself uncertain, and differences smaller "
         "than about twice it cannot be seen."
         if len(plan.seeds) >= FEWEST_SEEDS
-        else f"{seeds} a setting: no difference can be claimed; train at least {FEWEST_SEEDS}."
+        else f"{trained} a setting: no difference can be claimed; train at least {FEWEST_SEEDS}."
     ]
     short = [one for one, n in zip(summary.settings, counts, strict=True) if n < len(plan.seeds)]
     if short:
         gaps = ", ".join(f"{one.setting.label} ({len(one.runs)})" for one in short)
-        said.append(f"Some runs have no results; those with fewer than {seeds}: {gaps}.")
+        said.append(f"Some runs have no results; those with fewer than {trained}: {gaps}.")
     if "data_set" not in {axis.name for axis in plan.axes}:
         names = result.data.get("names")
         names = value_text(names) if isinstance(names, (list, tuple)) else names
@@ -470,7 +477,7 @@ def _change(low: SettingSummary, high: SettingSummary, name: str, what: str) -> 
     if not a.n or not b.n:
         return f"{_capital(what)} was not measured at both ends."
     ends = f"from {plus_minus(a)} at {low.setting.label} to {plus_minus(b)} at {high.setting.label}"
-    ends += f" (n = {a.n}{' each' if a.n == b.n else f' and {b.n}'})"
+    ends += f" ({seeds(a.n)}{' each' if a.n == b.n else f' and {b.n}'})"
     if differs(a, b):
         return f"{_capital(what)} {'rises' if b.mean > a.mean else 'falls'} {ends}."
     return f"{_capital(what)} goes {ends}" + _verdict(a, b)
@@ -529,7 +536,7 @@ def _list(settings: Sequence[SettingSummary], get: Callable[[SettingSummary], Sp
     counts = {get(one).n for one in found}
     if len(counts) == 1:
         items = [f"{plus_minus(get(one))} at {one.setting.label}" for one in found]
-        return f"{', '.join(items)} (n = {counts.pop()}{' each' if len(found) > 1 else ''})"
+        return f"{', '.join(items)} ({seeds(counts.pop())}{' each' if len(found) > 1 else ''})"
     return ", ".join(f"{with_n(get(one))} at {one.setting.label}" for one in found)
 
 
@@ -543,6 +550,10 @@ def _names(settings: Sequence[SettingSummary]) -> str:
 
 def _with(one: Slice, sentence: str) -> str:
     return f"{_capital(one.label)}: {sentence}" if one.label else _capital(sentence)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _few(n: int) -> str:

@@ -25,10 +25,13 @@ _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
 _MOST_POINTS = 200_000  # drawn on the page, about 3 MB; the SVG files have all
 
 _TABLES = {
-    "Loss": ("cost", "recon", "masked_recon", "masked_recon_without_noise"),
+    "Loss and KL": (
+        *("cost", "recon", "masked_recon", "masked_recon_without_noise"),
+        *("kl", "kl_with_tolerance", "kl_implied"),
+    ),
     "Latent vector": (
-        *("kl", "kl_with_tolerance", "kl_implied", "active_units", "mean_sigma", "active_sigma"),
-        *("effective_noise", "mu_spread", "signal_to_noise"),
+        *("active_units", "mean_sigma", "active_sigma", "effective_noise"),
+        *("active_effective_noise", "mu_spread", "signal_to_noise"),
     ),
     "Drawings": (
         *("chamfer_without_noise", "chamfer_with_noise", "chamfer_repeats", "diversity"),
@@ -105,6 +108,7 @@ def _page(
         others=[run for run in result.runs if run not in done],
         common=_common(result),
         data=_flat(result.data),
+        measured=_flat(result.settings.to_dict()),
         values=[
             (axis.name, ", ".join(value_text(value) for value in axis.values))
             for axis in summary.axes
@@ -154,7 +158,7 @@ def _tables(summary: Summary) -> list[dict[str, Any]]:
 
 def _cell(value: Spread, decimals: int | None, runs: int) -> dict[str, str]:
     text = wording.plus_minus(value, decimals)
-    mean, _, spread = text.partition(" ± ")
+    mean, _, spread = text.partition(wording.PLUS_MINUS)
     # Beside the number where it is of fewer runs than the row.
     return {"mean": mean, "spread": spread, "n": str(value.n) if value.n not in (0, runs) else ""}
 
@@ -224,6 +228,11 @@ def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, dict):
             rows += _flat(value, f"{prefix}{name}: ")
         else:
-            integer = isinstance(value, int) and not isinstance(value, bool)
-            rows.append((f"{prefix}{name}", f"{value:,}" if integer else value_text(value)))
+            values = value if isinstance(value, (list, tuple)) else [value]
+            rows.append((f"{prefix}{name}", ", ".join(map(_text, values))))
     return rows
+
+
+def _text(value: Any) -> str:
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if integer else value_text(value)

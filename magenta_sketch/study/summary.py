@@ -83,6 +83,7 @@ class SettingSummary:
 # Scalars that follow from others: name -> (what it is, unit).
 DERIVED: dict[str, tuple[str, str]] = {
     "active_sigma": ("mean of sigma over sketches and active dimensions", ""),
+    "active_effective_noise": ("scale · active_sigma", ""),
 }
 MEANINGS = SCALARS | DERIVED
 
@@ -193,6 +194,7 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
     measures = [run.measures for run in runs]
     scalars = {name: Spread.of(m.scalars.get(name) for m in measures) for name in SCALARS}
     scalars["active_sigma"] = Spread.of(map(active_sigma, runs))
+    scalars["active_effective_noise"] = Spread.of(map(_active_effective_noise, runs))
     matrix = {
         name: [Spread.of(at_noise(m, name, noise) for m in measures) for noise in noises]
         for name in MATRIX
@@ -212,3 +214,8 @@ def active_sigma(run: RunResult) -> float | None:
         return None
     active = np.asarray(latent["mu_variance"], float) > 0.01
     return float(np.mean(np.asarray(latent["sigma"], float)[active])) if active.any() else None
+
+
+def _active_effective_noise(run: RunResult) -> float | None:
+    sigma, scale = active_sigma(run), finite(run.hparams.get("scale"))
+    return None if sigma is None or scale is None else scale * sigma
