@@ -3,49 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from magenta_sketch.study.panels import (
+    COLORS,
+    GREY,
+    MARKERS,
+    SIZE,
+    Picture,
+    heat_map,
+    log_range,
+    log_y,
+    main_label,
+    named,
+    picture,
+    positions_of,
+    set_axis,
+    slice_color,
+    style_of,
+    titled,
+)
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import RunResult, StudyResult, finite
-from magenta_sketch.study.summary import (
-    MEANINGS,
-    SettingSummary,
-    Slice,
-    Spread,
-    Summary,
-    is_numeric,
-)
-from magenta_sketch.study.wording import decimals_for, number, plus_minus
+from magenta_sketch.study.summary import MEANINGS, SettingSummary, Slice, Summary
+from magenta_sketch.study.wording import capital, number, plus_minus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# Okabe and Ito's palette without its yellow: told apart by colour-blind readers too.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_MARKERS = "osD^vP*X"
-SECTIONS = ("curves", "grid", "matrix", "latent", "profiles", "distances")
-_GREY = "#767676"
-_SIZE = (4.2, 3.1)  # inches: legible also where the page has 400 pixels
 _MOST_MULTIPLES = 6  # pictures of one kind, a value of the second axis each
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A figure of the report. name: of its file, without the ending. section: where it belongs.
-    alt: what it shows, for who can't see it. caption: below it."""
-
-    name: str
-    section: str
-    title: str
-    alt: str
-    caption: str
-    svg: bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +78,7 @@ def _curves(result: StudyResult, summary: Summary) -> list[Picture]:
 
             def draw(panel: Axes, lines=lines, unit=unit, key=key) -> None:
                 for one, runs in lines:
-                    _draw_curve(panel, runs, _style(summary, one), _main_label(summary, one))
+                    _draw_curve(panel, runs, style_of(summary, one), main_label(summary, one))
                 panel.set_xlabel("step")
                 panel.set_ylabel(unit)
                 _limit(panel, [run for _, runs in lines for run in runs])
@@ -98,10 +87,10 @@ def _curves(result: StudyResult, summary: Summary) -> list[Picture]:
                 panel.legend(frameon=False, title=summary.main.name)
 
             drawn.append(
-                _picture(
-                    _named(f"curves_{key}", label),
+                picture(
+                    named(f"curves_{key}", label),
                     "curves",
-                    _titled(title, label),
+                    titled(title, label),
                     f"{title} over training steps, a line for each setting.",
                     "Mean over the seeds that got as far; the band is their spread. Early values "
                     "may lie outside.",
@@ -162,12 +151,12 @@ def _matrices(summary: Summary) -> list[Picture]:
     if not rows or len(summary.noises) < 2:
         return []
     table = [one.matrix["masked_recon"] for one in rows]
-    labels = [", ".join(value_text(v) for _, v in _pairs(summary, one)) for one in rows]
-    trained = " × ".join(axis.name for axis in summary.axes)
+    labels = [", ".join(value_text(v) for _, v in one.setting.values) for one in rows]
+    trained = " × ".join(name for name, _ in rows[0].setting.values)
 
     def draw(panel: Axes) -> None:
         columns = [value_text(noise) for noise in summary.noises]
-        _heat(panel, table, labels, columns, power=0.5)
+        heat_map(panel, table, labels, columns, power=0.5)
         panel.set_xlabel("evaluated at noise")
         panel.set_ylabel(f"trained at {trained}")
 
@@ -176,7 +165,7 @@ def _matrices(summary: Summary) -> list[Picture]:
         for label, row in zip(labels, table, strict=True)
     )
     return [
-        _picture(
+        picture(
             "matrix_masked_recon",
             "matrix",
             "Masked reconstruction loss (nats/point)",
@@ -186,7 +175,7 @@ def _matrices(summary: Summary) -> list[Picture]:
             "Mean over seeds, the spread below it; lower is better. Colour goes with the root of "
             "the distance from the lowest.",
             draw,
-            (_SIZE[0], max(1.0 + 0.45 * len(rows), 2.1)),
+            (SIZE[0], max(1.0 + 0.45 * len(rows), 2.1)),
         )
     ]
 
@@ -207,67 +196,23 @@ def _grids(summary: Summary) -> list[Picture]:
 
         def draw(panel: Axes, table=table) -> None:
             rows, columns = ([value_text(v) for v in axis.values] for axis in (first, second))
-            _heat(panel, table, rows, columns)
+            heat_map(panel, table, rows, columns)
             panel.set_ylabel(first.name)
             panel.set_xlabel(second.name)
 
         meaning, unit = MEANINGS[name]
         drawn.append(
-            _picture(
+            picture(
                 f"grid_{name}",
                 "grid",
                 f"{name} ({unit})" if unit else name,
                 f"Heat map of {name} over {first.name} (rows) and {second.name} (columns).",
-                f"{meaning[:1].upper()}{meaning[1:]}. Mean over seeds, the spread below it.",
+                f"{capital(meaning)}. Mean over seeds, the spread below it.",
                 draw,
-                (_SIZE[0], max(1.0 + 0.45 * len(first.values), 2.1)),
+                (SIZE[0], max(1.0 + 0.45 * len(first.values), 2.1)),
             )
         )
     return drawn
-
-
-def _heat(
-    panel: Axes,
-    table: list[list[Spread]],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    power: float = 1.0,
-) -> None:
-    from matplotlib.colors import PowerNorm
-
-    values = np.array([[np.nan if v.mean is None else v.mean for v in row] for row in table])
-    known = values[np.isfinite(values)]
-    low, high = (known.min(), known.max()) if len(known) else (0, 1)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    norm = PowerNorm(power, low, high)
-    panel.pcolormesh(
-        np.ma.masked_invalid(values), cmap="cividis", norm=norm, edgecolors="white", lw=1
-    )
-    decimals = decimals_for(v for row in table for v in row)
-    decimals = 3 if decimals is None else min(decimals, 3)
-    size = 9 if len(columns) <= 5 else 7
-    for i, row in enumerate(table):
-        for j, value in enumerate(row):
-            light = value.mean is None or norm(value.mean) > 0.5
-            color = "#1a1a1a" if light else "white"
-            panel.text(
-                *(j + 0.5, i + (0.5 if value.spread is None else 0.36)), number(value.mean, decimals), ha="center", va="center",
-                color=color, fontsize=size,
-            )  # fmt: skip
-            if value.spread is not None:
-                spread = f"± {number(value.spread, decimals)}"
-                panel.text(
-                    *(j + 0.5, i + 0.7), spread, ha="center", va="center", color=color,
-                    fontsize=size - 2,
-                )  # fmt: skip
-    panel.set_xticks(np.arange(len(columns)) + 0.5, columns)
-    panel.set_yticks(np.arange(len(rows)) + 0.5, rows)
-    panel.tick_params(length=0)
-    panel.invert_yaxis()
-    panel.grid(False)
-    for side in panel.spines.values():
-        side.set_visible(False)
 
 
 # ------------------------------------------------------------------------- measures over settings
@@ -397,23 +342,23 @@ def _over(
     slices = summary.slices()
     if not lines or not slices:
         return None
-    positions = _positions(summary)
+    positions = positions_of(summary)
 
     def draw(panel: Axes) -> None:
         for number_, one in enumerate(slices):
             for which, line in enumerate(lines):
-                color = _slice_color(summary, number_) if one.label else _COLORS[which]
+                color = slice_color(summary, number_) if one.label else COLORS[which]
                 _draw_line(panel, one, line, positions, color, which if not one.label else number_)
-        low, high = _log_range(summary)
+        low, high = log_range(summary)
         if references and low:
             _draw_references(panel, slices[0], lines[0].measure, references, (low, high))
         for (measure, label), style in zip(baselines, ("-", "--"), strict=False):
             value = summary.baseline(measure)
             if value is not None:
-                panel.axhline(value, color=_GREY, lw=1, ls=style, label=label)
-        _set_axis(panel, summary, positions)
+                panel.axhline(value, color=GREY, lw=1, ls=style, label=label)
+        set_axis(panel, summary, positions)
         if log and low and all(s.scalars[lines[0].measure].mean for s in summary.measured):
-            _log_y(panel)
+            log_y(panel)
         elif floor:
             panel.set_ylim(bottom=0, top=panel.get_ylim()[1] * 1.02)
         if len(lines) > 1 or len(slices) > 1 or baselines:
@@ -429,7 +374,7 @@ def _over(
     )
     unit = f" ({', '.join(sorted(units))})" if units else ""
     bars = "Mean over seeds; bars are the spread."
-    return _picture(
+    return picture(
         name, "distances" if baselines or name == "ended" else "latent", title,
         f"{title}{unit} over {summary.main.name}. {text}.", f"{caption} {bars}".strip(), draw,
     )  # fmt: skip
@@ -448,7 +393,7 @@ def _draw_line(
         [v.spread or 0 for v in values],
         color=color,
         linestyle=line.style,
-        marker=_MARKERS[which % len(_MARKERS)],
+        marker=MARKERS[which % len(MARKERS)],
         markersize=5,
         linewidth=1.4,
         elinewidth=1,
@@ -469,9 +414,9 @@ def _draw_references(
         powers, ((0, (6, 3)), (0, (1, 2))), ("undone", "not undone"), strict=True
     ):
         y = start * (x / x0) ** power
-        panel.plot(x, y, color=_GREY, lw=1.1, linestyle=style, zorder=1)
+        panel.plot(x, y, color=GREY, lw=1.1, linestyle=style, zorder=1)
         panel.annotate(
-            label, (x[1], y[1]), textcoords="offset points", ha="right", color=_GREY, fontsize=8,
+            label, (x[1], y[1]), textcoords="offset points", ha="right", color=GREY, fontsize=8,
             # Beside a falling line and above others, where there is room.
             **({"xytext": (-14, 0), "va": "center"} if power < 0 else {"xytext": (-2, 4)}),
         )  # fmt: skip
@@ -485,14 +430,14 @@ def _legend(panel: Axes, summary: Summary, lines: Sequence[_Line], slices: Seque
     made = []
     if len(lines) > 1:
         for which, line in enumerate(lines):
-            marker = "" if several else _MARKERS[which]
-            color = "#333333" if several else _COLORS[which]
+            marker = "" if several else MARKERS[which]
+            color = "#333333" if several else COLORS[which]
             made.append(Line2D([], [], color=color, ls=line.style, marker=marker, ms=5, lw=1.4,
                                label=line.label))  # fmt: skip
     if several:
         for which, one in enumerate(slices):
-            made.append(Line2D([], [], color=_slice_color(summary, which),
-                               marker=_MARKERS[which % len(_MARKERS)], ms=5, lw=1.4,
+            made.append(Line2D([], [], color=slice_color(summary, which),
+                               marker=MARKERS[which % len(MARKERS)], ms=5, lw=1.4,
                                label=one.label))  # fmt: skip
     entries = made + handles
     panel.figure.legend(
@@ -534,35 +479,32 @@ def _profiles(summary: Summary) -> list[Picture]:
 
             def draw(panel: Axes, used=used, name=name) -> None:
                 reference = {"mean": 0, "mu_variance": 0.01}.get(name, 1)
-                panel.axhline(reference, color=_GREY, lw=1)
+                panel.axhline(reference, color=GREY, lw=1)
                 for one in used:
                     mean = [value.mean for value in one.latent[name]]
-                    style = _style(summary, one)
+                    style = style_of(summary, one)
                     panel.plot(
                         np.arange(1, len(mean) + 1), mean, color=style["color"], lw=1.2,
-                        marker=style["marker"], ms=3, label=_main_label(summary, one),
+                        marker=style["marker"], ms=3, label=main_label(summary, one),
                     )  # fmt: skip
                 means = [v.mean for one in used for v in one.latent[name]]
                 if min(means) > 0 and max(means) > 20 * min(means):
-                    _log_y(panel, subs=(1,))
+                    log_y(panel, subs=(1,))
                 panel.xaxis.get_major_locator().set_params(integer=True)
                 panel.set_xlabel("dimension, sorted")
                 panel.legend(frameon=False, title=summary.main.name)
 
             drawn.append(
-                _picture(
-                    _named(f"latent_{name}", label),
+                picture(
+                    named(f"latent_{name}", label),
                     "profiles",
-                    _titled(title, label),
+                    titled(title, label),
                     f"{title} of each latent dimension in falling order, a line for each setting.",
                     f"{caption} Dimensions sorted within each run, then the mean over seeds.",
                     draw,
                 )
             )
     return drawn
-
-
-# ---------------------------------------------------------------------------------------- the axes
 
 
 def _multiples(
@@ -576,130 +518,3 @@ def _multiples(
         (f"{other.name} {value_text(value)}", [s for s in settings if s.value(other) == value])
         for value in other.values[:_MOST_MULTIPLES]
     ]
-
-
-def _pairs(summary: Summary, one: SettingSummary) -> list[tuple[str, Any]]:
-    return [(axis.name, one.value(axis)) for axis in summary.axes]
-
-
-def _main_label(summary: Summary, one: SettingSummary) -> str:
-    text = value_text(one.value(summary.main))
-    return f" {text}" if text.startswith("_") else text  # matplotlib hides those
-
-
-def _style(summary: Summary, one: SettingSummary) -> dict[str, Any]:
-    axis = summary.main
-    rank = axis.values.index(one.value(axis))
-    return {
-        "color": _color(rank, len(axis.values), is_numeric(axis)),
-        "marker": _MARKERS[rank % len(_MARKERS)],
-    }
-
-
-def _slice_color(summary: Summary, which: int) -> Any:
-    if len(summary.axes) == 1:
-        return _COLORS[0]
-    axis = summary.axes[1]
-    return _color(which, len(axis.values), is_numeric(axis))
-
-
-def _color(rank: int, count: int, ordered: bool) -> Any:
-    if not ordered and count <= len(_COLORS):
-        return _COLORS[rank]
-    import matplotlib
-
-    # Not to the bright end, which is hard to see on white.
-    return matplotlib.colormaps["viridis"](0.88 * rank / max(count - 1, 1))
-
-
-def _positions(summary: Summary) -> dict[str, float]:
-    """Where each setting is along the main axis, by key: numbers as they are, others in turn."""
-    axis = summary.main
-    where: Callable[[Any], float] = float if is_numeric(axis) else axis.values.index
-    return {one.setting.key: float(where(one.value(axis))) for one in summary.settings}
-
-
-def _log_range(summary: Summary) -> tuple[float, float]:
-    """Ends of a main axis that is fit for a logarithmic scale; zeros for others."""
-    axis = summary.main
-    if not is_numeric(axis) or min(axis.values) <= 0 or max(axis.values) < 4 * min(axis.values):
-        return 0.0, 0.0
-    return float(min(axis.values)), float(max(axis.values))
-
-
-def _set_axis(panel: Axes, summary: Summary, positions: dict[str, float]) -> None:
-    from matplotlib.ticker import NullFormatter, NullLocator
-
-    axis = summary.main
-    places = sorted(set(positions.values()))
-    low, high = _log_range(summary)
-    if low:
-        panel.set_xscale("log")
-        panel.set_xlim(low / 1.15, high * 1.15)
-    elif len(places) > 1:
-        room = 0.08 * (places[-1] - places[0])
-        panel.set_xlim(places[0] - room, places[-1] + room)
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_minor_formatter(NullFormatter())
-    labels = [value_text(value) for value in axis.values]
-    long = max(map(len, labels)) * len(labels) > 44
-    panel.set_xticks(places, labels, rotation=25 if long else 0, ha="right" if long else "center")
-    panel.set_xlabel(axis.name)
-
-
-def _log_y(panel: Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    panel.set_yscale("log")
-    panel.yaxis.set_major_locator(LogLocator(subs=subs))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.yaxis.set_minor_formatter(NullFormatter())
-
-
-# ------------------------------------------------------------------------------------------- files
-
-
-def _named(name: str, label: str) -> str:
-    """A file's name with what is special to one of several pictures."""
-    return name + "".join(f"_{c}" if i == 0 else c for i, c in enumerate(_file_part(label)))
-
-
-def _file_part(label: str) -> str:
-    return "".join(c if c.isalnum() or c in ".+-" else "-" for c in label)
-
-
-def _titled(title: str, label: str) -> str:
-    return f"{title}, {label}" if label else title
-
-
-def _picture(
-    name: str,
-    section: str,
-    title: str,
-    alt: str,
-    caption: str,
-    draw: Callable[[Axes], None],
-    size: tuple[float, float] = _SIZE,
-) -> Picture:
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    # A fixed salt and no date: the same results give the same file.
-    fixed = {"svg.hashsalt": f"magenta_sketch {name}", "svg.fonttype": "path"}
-    fonts = {"font.size": 9.5, "legend.fontsize": 8.5, "legend.title_fontsize": 8.5}
-    # Names of data sets are no formulas, and may have letters that the font lacks.
-    with (
-        matplotlib.rc_context({**fixed, **fonts, "text.parse_math": False}),
-        warnings.catch_warnings(action="ignore", category=UserWarning),
-    ):
-        figure: Figure = Figure(figsize=size, layout="constrained")
-        panel = figure.subplots()
-        panel.grid(True, color="#ececec", linewidth=0.8)
-        panel.set_axisbelow(True)
-        for side in ("top", "right"):
-            panel.spines[side].set_visible(False)
-        draw(panel)
-        panel.set_title(title, fontsize=10, loc="left", wrap=True)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return Picture(name, section, title, alt, caption, buffer.getvalue())

@@ -22,15 +22,16 @@ from magenta_sketch.study.summary import (
     differs,
     is_numeric,
 )
-from magenta_sketch.study.wording import number, plus_minus, seeds, with_n
+from magenta_sketch.study.wording import capital, number, plus_minus, seeds, with_n
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A question, what the data say in a sentence, and sentences with the numbers."""
+    """A question, what the data say (a paragraph for each value of a second axis), and sentences
+    with the numbers."""
 
     question: str
-    answer: str
+    answers: tuple[str, ...]
     details: tuple[str, ...]
 
 
@@ -118,9 +119,10 @@ def _undoing(summary: Summary) -> Finding | None:
         found = undone(one)
         if found is None or found.slope.n == 0:
             continue
-        answers.append(_with(one, _how_far(found.slope)))
+        answers.append((one, _how_far(found.slope)))
         if found.active_slope.n >= FEWEST_SEEDS:
-            answers.append(f"For active dimensions alone: {_lower(_how_far(found.active_slope))}")
+            active = _lower(_how_far(found.active_slope))
+            answers.append((one, f"For active dimensions alone: {active}"))
         details.append(_with(one, f"The slope is {with_n(found.slope)}."))
         if found.active_slope.n:
             details.append(
@@ -142,7 +144,7 @@ def _undoing(summary: Summary) -> Finding | None:
             )
     if not answers:
         return None
-    return Finding("Does training undo the noise?", " ".join(answers), tuple(details))
+    return Finding("Does training undo the noise?", _paragraphs(answers), tuple(details))
 
 
 def _how_far(slope: Spread) -> str:
@@ -163,8 +165,8 @@ def _how_far(slope: Spread) -> str:
     if low <= 0:
         return f"The data do not show that it does (slope {plus_minus(slope)})."
     return (
-        f"In part: it takes back {100 * slope.mean:.0f} % of the noise, counted in powers of the "
-        f"scale (slope {plus_minus(slope)})."
+        f"In part: sigma shrinks as the scale to the power of {plus_minus(slope)}, where 1 would "
+        "undo the noise wholly."
     )
 
 
@@ -174,7 +176,7 @@ def _effects(found: Undone) -> list[str]:
     sentences = []
     if all(value.mean for value in noise):
         sentences.append(
-            f"From {low.setting.label} to {high.setting.label} the noise scale grows by a factor "
+            f"From {low.label} to {high.label} the noise scale grows by a factor "
             f"of {number(found.factor, 1)}, the effective noise scale · sigma by "
             f"{number(noise[1].mean / noise[0].mean, 2)}: from {with_n(noise[0])} to "
             f"{with_n(noise[1])}" + _verdict(*noise)
@@ -197,12 +199,12 @@ def _reconstruction(summary: Summary, latent: bool) -> Finding | None:
         for name, where in names.items():
             get = _scalar(name)
             if any(get(s).n for s in one.settings):
-                answers.append(_with(one, f"{_capital(where)}: {_best(one.settings, get)}"))
-                details.append(_with(one, f"{_capital(where)}: {_list(one.settings, get)}."))
+                answers.append((one, f"{capital(where)}: {_best(one.settings, get)}"))
+                details.append(_with(one, f"{capital(where)}: {_list(one.settings, get)}."))
     if not answers:
         return None
     question = "Which setting has the lowest masked reconstruction loss (nats/point)?"
-    return Finding(question, " ".join(answers), tuple(details))
+    return Finding(question, _paragraphs(answers), tuple(details))
 
 
 def _two_kls(summary: Summary) -> Finding | None:
@@ -212,14 +214,12 @@ def _two_kls(summary: Summary) -> Finding | None:
         if len(pair) < 2:
             continue
         low, high = pair[0], pair[-1]
-        answers.append(_with(one, _change(low, high, "kl", "the KL that is optimised")))
-        answers.append(
-            _with(one, _change(low, high, "kl_implied", "the one that the noise implies"))
-        )
+        answers.append((one, _change(low, high, "kl", "the KL that is optimised")))
+        answers.append((one, _change(low, high, "kl_implied", "the one that the noise implies")))
         for s in pair:
             optimised, implied = s.scalars["kl"], s.scalars["kl_implied"]
             details.append(
-                f"{_capital(s.setting.label)}: {plus_minus(optimised)} optimised, "
+                f"{_place(one, s)}: {plus_minus(optimised)} optimised, "
                 f"{plus_minus(implied)} implied, nats per dimension ({seeds(optimised.n)})."
             )
     if not answers:
@@ -230,7 +230,7 @@ def _two_kls(summary: Summary) -> Finding | None:
         "N(mu, (scale · sigma)²); at scale 1 they are the same."
     )
     question = "How far is the KL that is optimised from the one the noise implies?"
-    return Finding(question, " ".join(answers), (why, *details))
+    return Finding(question, _paragraphs(answers), (why, *details))
 
 
 def _units(summary: Summary) -> Finding | None:
@@ -242,10 +242,10 @@ def _units(summary: Summary) -> Finding | None:
         get = _scalar("active_units")
         if is_numeric(summary.main) and len(used) > 1:
             answers.append(
-                _with(one, _change(used[0], used[-1], "active_units", "the number of active units"))
+                (one, _change(used[0], used[-1], "active_units", "the number of active units"))
             )
         else:
-            answers.append(_with(one, _best(used, get, "highest")))
+            answers.append((one, _best(used, get, "highest")))
         details.append(_with(one, f"{_list(used, get)}."))
     if not answers:
         return None
@@ -253,7 +253,7 @@ def _units(summary: Summary) -> Finding | None:
         "A unit counts as active where mu varies by more than 0.01 over the test set (Burda et al. "
         "2016)."
     )
-    return Finding("How many latent dimensions are in use?", " ".join(answers), tuple(details))
+    return Finding("How many latent dimensions are in use?", _paragraphs(answers), tuple(details))
 
 
 def _robustness(summary: Summary) -> Finding | None:
@@ -266,13 +266,11 @@ def _robustness(summary: Summary) -> Finding | None:
         ends = sorted((min(summary.noises), max(summary.noises)))
         for noise in ends:
             get = _entry(summary, noise)
-            answers.append(
-                _with(one, f"Evaluated at noise {value_text(noise)}: {_best(rows, get)}")
-            )
+            answers.append((one, f"Evaluated at noise {value_text(noise)}: {_best(rows, get)}"))
         low, high = (_entry(summary, noise) for noise in ends)
         for s in rows:
             details.append(
-                f"{_capital(s.setting.label)}: {plus_minus(low(s))} at noise "
+                f"{_place(one, s)}: {plus_minus(low(s))} at noise "
                 f"{value_text(ends[0])}, {plus_minus(high(s))} at noise {value_text(ends[1])} "
                 f"({seeds(low(s).n)})."
             )
@@ -283,7 +281,7 @@ def _robustness(summary: Summary) -> Finding | None:
         "its sigma meets less noise at the same e."
     )
     question = "How do models bear noise that they were not trained at (masked reconstruction)?"
-    return Finding(question, " ".join(answers), tuple(details))
+    return Finding(question, _paragraphs(answers), tuple(details))
 
 
 def _survival(summary: Summary) -> Finding | None:
@@ -301,9 +299,9 @@ def _survival(summary: Summary) -> Finding | None:
         get = _scalar("chamfer_repeats")
         if is_numeric(summary.main) and len(used) > 1:
             what = "the distance among reconstructions of one sketch, each with its own noise,"
-            answers.append(_with(one, _change(used[0], used[-1], "chamfer_repeats", what)))
+            answers.append((one, _change(used[0], used[-1], "chamfer_repeats", what)))
         else:
-            answers.append(_with(one, "Least of it: " + _best(used, get)))
+            answers.append((one, "Least of it: " + _best(used, get)))
         details += [
             _with(one, f"Distance between {what}: {_list(used, _scalar(name))}.")
             for name, what in names.items()
@@ -328,7 +326,7 @@ def _survival(summary: Summary) -> Finding | None:
     if others is not None:
         details.append(f"Two different test sketches are {number(others)} apart on average.")
     question = "How much of the noise survives into the drawing (Chamfer distance, model units)?"
-    return Finding(question, " ".join(answers), tuple(details))
+    return Finding(question, _paragraphs(answers), tuple(details))
 
 
 def _new_drawings(summary: Summary) -> Finding | None:
@@ -348,9 +346,9 @@ def _new_drawings(summary: Summary) -> Finding | None:
                 + (f"; of a test sketch: {number(real)}." if real is not None else ".")
             )
             if name == "novelty" and real:
-                answers.append(_with(one, _copying(used, real)))
+                answers.append((one, _copying(used, real)))
             else:
-                answers.append(_with(one, f"{_capital(name)}: {_best(used, _scalar(name), '')}"))
+                answers.append((one, f"{capital(name)}: {_best(used, _scalar(name), '')}"))
         used = [s for s in one.settings if s.scalars["ended"].n]
         if used:
             details.append(
@@ -363,7 +361,7 @@ def _new_drawings(summary: Summary) -> Finding | None:
         "that draws the same over and over would have a diversity near 0."
     )
     question = "Are new sketches copies of the training set, or of each other?"
-    return Finding(question, " ".join(answers), tuple(details))
+    return Finding(question, _paragraphs(answers), tuple(details))
 
 
 def _copying(used: Sequence[SettingSummary], real: float) -> str:
@@ -385,10 +383,11 @@ def _copying(used: Sequence[SettingSummary], real: float) -> str:
         )
         if group
     ]
-    ratios = [s.scalars["novelty"].mean / real for s in certain]
+    ratios = sorted({number(s.scalars["novelty"].mean / real, 2) for s in certain})
+    span = ratios[0] if len(ratios) == 1 else f"{ratios[0]} to {ratios[-1]}"
     return (
         f"By their distance to the nearest training sketch, new ones are {', '.join(parts)} "
-        f"({number(min(ratios), 2)} to {number(max(ratios), 2)} times as far)."
+        f"({span} times as far)."
     )
 
 
@@ -408,7 +407,7 @@ def limits(result: StudyResult, summary: Summary) -> list[str]:
     ]
     short = [one for one, n in zip(summary.settings, counts, strict=True) if n < len(plan.seeds)]
     if short:
-        gaps = ", ".join(f"{one.setting.label} ({len(one.runs)})" for one in short)
+        gaps = ", ".join(f"{one.label} ({len(one.runs)})" for one in short)
         said.append(f"Some runs have no results; those with fewer than {trained}: {gaps}.")
     if "data_set" not in {axis.name for axis in plan.axes}:
         names = result.data.get("names")
@@ -475,12 +474,12 @@ def _change(low: SettingSummary, high: SettingSummary, name: str, what: str) -> 
     """How a measure changes from one end of the axis to the other."""
     a, b = low.scalars[name], high.scalars[name]
     if not a.n or not b.n:
-        return f"{_capital(what)} was not measured at both ends."
-    ends = f"from {plus_minus(a)} at {low.setting.label} to {plus_minus(b)} at {high.setting.label}"
+        return f"{capital(what)} was not measured at both ends."
+    ends = f"from {plus_minus(a)} at {low.label} to {plus_minus(b)} at {high.label}"
     ends += f" ({seeds(a.n)}{' each' if a.n == b.n else f' and {b.n}'})"
     if differs(a, b):
-        return f"{_capital(what)} {'rises' if b.mean > a.mean else 'falls'} {ends}."
-    return f"{_capital(what)} goes {ends}" + _verdict(a, b)
+        return f"{capital(what)} {'rises' if b.mean > a.mean else 'falls'} {ends}."
+    return f"{capital(what)} goes {ends}" + _verdict(a, b)
 
 
 def _above(a: Spread, b: Spread) -> bool:
@@ -504,23 +503,22 @@ def _best(
     """Which setting is the lowest (or highest, also for ""), and of which that can't be said."""
     found = [one for one in settings if get(one).n]
     if len(found) == 1:
-        return f"{plus_minus(get(found[0]))} at {found[0].setting.label}, with none to compare."
+        return f"{plus_minus(get(found[0]))} at {found[0].label}, with none to compare."
     sign = 1 if which == "lowest" else -1
     best = min(found, key=lambda one: sign * get(one).mean)
     same = [one for one in found if one is not best and not differs(get(best), get(one))]
     which = which or "highest"
     if not same:
-        return f"{which} at {best.setting.label}, apart from all others."
+        return f"{which} at {best.label}, apart from all others."
     if all(min(get(best).n, get(one).n) < FEWEST_SEEDS for one in same):
         return (
-            f"the {which} mean is at {best.setting.label}, but with fewer than {FEWEST_SEEDS} "
+            f"the {which} mean is at {best.label}, but with fewer than {FEWEST_SEEDS} "
             "seeds each no difference is claimed."
         )
     if len(same) == len(found) - 1:
         return "the data do not show a difference between the best setting and any other."
     return (
-        f"the {which} mean is at {best.setting.label}; the data do not show a difference to "
-        f"{_names(same)}."
+        f"the {which} mean is at {best.label}; the data do not show a difference to {_names(same)}."
     )
 
 
@@ -535,21 +533,32 @@ def _list(settings: Sequence[SettingSummary], get: Callable[[SettingSummary], Sp
     found = [one for one in settings if get(one).n]
     counts = {get(one).n for one in found}
     if len(counts) == 1:
-        items = [f"{plus_minus(get(one))} at {one.setting.label}" for one in found]
+        items = [f"{plus_minus(get(one))} at {one.label}" for one in found]
         return f"{', '.join(items)} ({seeds(counts.pop())}{' each' if len(found) > 1 else ''})"
-    return ", ".join(f"{with_n(get(one))} at {one.setting.label}" for one in found)
+    return ", ".join(f"{with_n(get(one))} at {one.label}" for one in found)
 
 
 def _names(settings: Sequence[SettingSummary]) -> str:
-    labels = [one.setting.label for one in settings]
+    labels = [one.label for one in settings]
     first = labels[0].split(" ", 1)[0]
     if len(labels) > 1 and all("," not in label for label in labels):  # one axis: name it once
         labels = [labels[0], *(label.removeprefix(f"{first} ") for label in labels[1:])]
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
+def _paragraphs(answers: Sequence[tuple[Slice, str]]) -> tuple[str, ...]:
+    """Sentences of the same slice in one paragraph, which names it once."""
+    found: dict[str, list[str]] = {}
+    for one, sentence in answers:
+        found.setdefault(one.label, []).append(capital(sentence))
+    return tuple(
+        f"{label}: {' '.join(sentences)}" if label else " ".join(sentences)
+        for label, sentences in found.items()
+    )
+
+
 def _with(one: Slice, sentence: str) -> str:
-    return f"{_capital(one.label)}: {sentence}" if one.label else _capital(sentence)
+    return f"{capital(one.label)}: {sentence}" if one.label else capital(sentence)
 
 
 def _lower(text: str) -> str:
@@ -560,7 +569,5 @@ def _few(n: int) -> str:
     return "One seed" if n == 1 else f"{n} seeds: that"
 
 
-def _capital(text: str) -> str:
-    # Names of hyperparameters stay as they are written.
-    first = text.split(" ", 1)[0]
-    return text if "_" in first else text[:1].upper() + text[1:]
+def _place(one: Slice, s: SettingSummary) -> str:
+    return capital(f"{one.label}, {s.label}" if one.label else s.label)

@@ -61,7 +61,8 @@ class SettingSummary:
     runs: those with results, in the order of the plan's seeds. planned: how many there should be.
     scalars: by name, those of `measures.SCALARS` and `DERIVED`. matrix: by name, a spread for each
     noise. latent: by name, a spread for each dimension; within each run dimensions are sorted in
-    falling order first, since their order means nothing and differs between seeds.
+    falling order first, since their order means nothing and differs between seeds. label: for
+    people, without what the settings beside it share.
     """
 
     setting: Setting
@@ -70,6 +71,7 @@ class SettingSummary:
     scalars: dict[str, Spread]
     matrix: dict[str, list[Spread]]
     latent: dict[str, list[Spread]]
+    label: str = ""
 
     @property
     def conditional(self) -> bool:
@@ -98,8 +100,8 @@ class Slice(NamedTuple):
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """A study over its seeds. axes: values in rising order where they are numbers; the main one,
-    along which settings are compared, first. settings: in the order of the axes, the last running
-    fastest, also where no run has results."""
+    along which settings are compared, first. settings: in the order of the plan's axes, the last
+    running fastest, also where no run has results."""
 
     axes: tuple[Axis, ...]
     settings: list[SettingSummary]
@@ -122,7 +124,13 @@ class Summary:
         slices = [
             Slice(
                 f"{other.name} {value_text(value)}",
-                [one for one in self.measured if one.value(other) == value],
+                [
+                    dataclasses.replace(
+                        one, label=f"{self.main.name} {value_text(one.value(self.main))}"
+                    )
+                    for one in self.measured
+                    if one.value(other) == value
+                ],
             )
             for value in other.values
         ]
@@ -163,13 +171,13 @@ def summarise(result: StudyResult) -> Summary:
         dataclasses.replace(axis, values=tuple(sorted(axis.values))) if is_numeric(axis) else axis
         for axis in result.plan.axes
     ]
-    # scale is what studies are about; else numbers, along which a line can be drawn.
-    axes.sort(key=lambda axis: (axis.name != "scale", not is_numeric(axis)))
     order = {axis.name: axis.values.index for axis in axes}
     settings = sorted(
         result.plan.settings(),
-        key=lambda one: [order[axis.name](dict(one.values)[axis.name]) for axis in axes],
+        key=lambda one: [order[name](value) for name, value in one.values],
     )
+    # scale is what studies are about; else numbers, along which a line can be drawn.
+    axes.sort(key=lambda axis: (axis.name != "scale", not is_numeric(axis)))
     noises = tuple(float(noise) for noise in result.settings.noises)
     return Summary(
         axes=tuple(axes),
@@ -204,7 +212,8 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
         rows = [sorted(m.latent[name], reverse=True) for m in measures if m.latent.get(name)]
         if rows:
             latent[name] = [Spread.of(column) for column in zip(*rows, strict=False)]
-    return SettingSummary(setting, runs, len(result.plan.seeds), scalars, matrix, latent)
+    planned = len(result.plan.seeds)
+    return SettingSummary(setting, runs, planned, scalars, matrix, latent, setting.label)
 
 
 def active_sigma(run: RunResult) -> float | None:

@@ -75,3 +75,8 @@ def _decimals(value: float, digits: int) -> int:
     if not value:
         return 1
     return min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), 8)
+
+
+def capital(text: str) -> str:
+    """A sentence's beginning; names of hyperparameters and measures stay as they are written."""
+    return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
