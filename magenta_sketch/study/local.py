@@ -75,16 +75,19 @@ class LocalEngine:
                 one.process.kill()
 
     def _start(self, task: Task, slot: int) -> _Running:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "magenta_sketch.study.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # until it goes to the task's log
-            pass_fds=() if self._keep_open < 0 else (self._keep_open,),
-            # Else Ctrl-C would reach it too, beside our own request.
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": _path()},
-        )
+        log = pathlib.Path(task.log)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "magenta_sketch.study.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                pass_fds=() if self._keep_open < 0 else (self._keep_open,),
+                # Else Ctrl-C would reach it too, beside our own request.
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": _path()},
+            )
         order = {
             "task": dataclasses.asdict(task) | {"settings": task.settings.to_dict()},
             "cores": self._shares[slot],

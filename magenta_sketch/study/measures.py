@@ -39,6 +39,11 @@ class MeasureSettings:
         """As JSON has it."""
         return {**dataclasses.asdict(self), "noises": list(self.noises)}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MeasureSettings:
+        """From what `to_dict` gives. Raises TypeError or KeyError for anything else."""
+        return cls(**{**values, "noises": tuple(values["noises"])})
+
 
 @dataclasses.dataclass(frozen=True)
 class Measures:

@@ -19,7 +19,9 @@ import threading
 def _stop_when_orphaned() -> None:
     # The sweep may have been killed so that it could not say anything; a run that trained on
     # alone would be in the way of the next sweep. As on SIGTERM, a checkpoint is written.
-    sys.stdin.buffer.read()
+    # Not by sys.stdin: its lock, held by this thread, would be in the way of the interpreter's end.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -43,8 +45,6 @@ def main() -> None:
     settings = MeasureSettings.from_dict(values.pop("settings"))
     outcome = carry_out(Task(**values, settings=settings), len(cores))
     print(json.dumps(dataclasses.asdict(outcome)), flush=True)
-    # Not through the interpreter's end: the thread that reads standard input is in its way.
-    os._exit(0)
 
 
 if __name__ == "__main__":
