@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -34,9 +35,17 @@ class LocalEngine:
       cores: numbers of the cores.
       keep_open: a file descriptor the tasks' processes inherit; -1 for none. The sweep's lock is
         held for as long as one of them lives.
+      command: what a task's process runs; see `worker` for what it reads and writes.
     """
 
-    def __init__(self, jobs: int, cores: Sequence[int], keep_open: int = -1):
+    def __init__(
+        self,
+        jobs: int,
+        cores: Sequence[int],
+        keep_open: int = -1,
+        command: Sequence[str] = (sys.executable, "-m", "magenta_sketch.study.worker"),
+    ):
+        self._command = list(command)
         self._shares = [list(cores[slot::jobs]) for slot in range(jobs)]
         self._keep_open = keep_open
 
@@ -79,7 +88,7 @@ class LocalEngine:
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "magenta_sketch.study.worker"],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -93,12 +102,9 @@ class LocalEngine:
             "cores": self._shares[slot],
             "share_gpu": len(self._shares) > 1,
         }
-        # Should it be dead already, its exit status says so.
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it is dead already: its exit status says so
             process.stdin.write(json.dumps(order).encode() + b"\n")
             process.stdin.flush()
-        except BrokenPipeError:
-            pass
         return _Running(task, process, slot, time.monotonic())
 
 
@@ -113,16 +119,11 @@ def _outcome(one: _Running) -> Outcome:
     seconds = time.monotonic() - one.began
     said = one.process.stdout.read()
     one.process.stdout.close()
-    if one.process.stdin is not None:
-        try:
-            one.process.stdin.close()
-        except BrokenPipeError:
-            pass
+    with contextlib.suppress(BrokenPipeError):
+        one.process.stdin.close()
     status = one.process.returncode
-    try:
+    with contextlib.suppress(IndexError, ValueError, TypeError):  # it could not say anything
         return Outcome(**json.loads(said.splitlines()[-1]))
-    except (IndexError, ValueError, TypeError):
-        pass
     if status == -signal.SIGTERM:
         return Outcome(STOPPED, "stopped on request", seconds)
     if status < 0:
