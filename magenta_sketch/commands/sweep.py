@@ -15,11 +15,16 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.commands import common
 from magenta_sketch.hparams import HParams, HParamsError
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from magenta_sketch.study.tasks import Engine
 
 NAME = "sketch_rnn_sweep"
 FLAGS = common.new_flags()
@@ -144,7 +149,6 @@ def main() -> int:
     print(f"{NAME}: {runs} runs in {FLAGS.out}; starting TensorFlow ...", flush=True)
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
     from magenta_sketch.study.folder import StudyFolder
-    from magenta_sketch.study.lock import StudyLock
     from magenta_sketch.study.measures import MeasureSettings
     from magenta_sketch.study.sweep import Stopped, Study, run_study, write_study_report
 
@@ -167,12 +171,11 @@ def main() -> int:
     if FLAGS.report_only:
         write_study_report(study)
         return 0
-    with StudyLock(study.folder.root, print) as lock:
-        try:
-            failed = run_study(study, _engine(lock))
-        except Stopped as stop:
-            print(stop)
-            return 128 + stop.signal_number
+    try:
+        failed = run_study(study, _engine())
+    except Stopped as stop:
+        print(stop)
+        return 128 + stop.signal_number
     if failed:
         print(f"{failed} of {runs} runs failed: the report says why; the same command tries again.")
     return 1 if failed else 0
@@ -190,21 +193,23 @@ def _noises() -> tuple[float, ...]:
     return tuple(sorted(set(noises)))
 
 
-def _engine(lock: int):
-    from magenta_sketch.training import own_cores
-
+def _engine() -> Callable[[int], Engine]:
+    """What makes the engine that was asked for, of the descriptor of the sweep's lock."""
     if FLAGS.ray_address:
         from magenta_sketch.study.on_ray import RayEngine
 
-        return RayEngine(FLAGS.ray_address, cpus=FLAGS.ray_cpus, retries=FLAGS.ray_retries)
+        return lambda _: RayEngine(
+            FLAGS.ray_address, cpus=FLAGS.ray_cpus, retries=FLAGS.ray_retries
+        )
     from magenta_sketch.study.local import LocalEngine
+    from magenta_sketch.training import own_cores
 
     cores = own_cores()
     if FLAGS.jobs > len(cores):
         raise common.UsageError(
             f"--jobs={FLAGS.jobs}: there are {len(cores)} cores; each run needs one of its own."
         )
-    return LocalEngine(FLAGS.jobs, cores, keep_open=lock)
+    return lambda lock: LocalEngine(FLAGS.jobs, cores, keep_open=lock)
 
 
 def run() -> None:

@@ -16,6 +16,7 @@ from magenta_sketch.checkpoints import RunError, RunFolder
 from magenta_sketch.datasets import DataSet, load_data_set
 from magenta_sketch.journal import read_history
 from magenta_sketch.study.folder import StudyFolder, read_json, write_json
+from magenta_sketch.study.lock import StudyLock
 from magenta_sketch.study.measures import Measures, MeasureSettings, baselines
 from magenta_sketch.study.plan import Plan, Trial, value_text
 from magenta_sketch.study.progress import SweepProgress
@@ -73,19 +74,32 @@ class Study:
         )
 
 
-def run_study(study: Study, engine: Engine, *, report: Report = print) -> int:
+def run_study(study: Study, engine: Callable[[int], Engine], *, report: Report = print) -> int:
     """Train and measure what is not finished yet, and write the report of it all.
+
+    Args:
+      engine: makes what carries out the runs; is given the descriptor of the `StudyLock`.
 
     Returns:
       How many runs failed; they are named in the report, and tried again the next time.
 
     Raises:
-      RunError: a run that is there was begun with other settings or data than are asked for now.
+      RunError: a run that is there was begun with other settings or data than are asked for now,
+        or another sweep is at work in the folder.
       DataError: the data can't be read.
       Stopped: SIGINT or SIGTERM asked for it; every run has written a checkpoint.
     """
+    data = _load(study.plan, report)  # before there is a folder
+    with StudyLock(study.folder.root, report) as lock:
+        failed = _run(study, data, engine(lock), report)
+        write_study_report(study, report=report)
+    return failed
+
+
+def _run(
+    study: Study, data: Mapping[tuple[str, ...], _Data], engine: Engine, report: Report
+) -> int:
     plan = study.plan
-    data = _load(plan, report)
     trials = {trial.name: trial for trial in plan.trials()}
     totals = {
         name: total_steps(
@@ -116,7 +130,6 @@ def run_study(study: Study, engine: Engine, *, report: Report = print) -> int:
         with SweepProgress(totals, steps, len(todo), report) as progress:
             with StopRequest().listening() as stop:
                 engine.run(todo, progress.began, ended, tick)
-    write_study_report(study, report=report)
     return failed
 
 
