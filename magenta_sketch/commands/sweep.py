@@ -114,7 +114,8 @@ flags.DEFINE_integer(
 flags.DEFINE_boolean(
     "report_only",
     False,
-    "Train and measure nothing: write the report of what is finished.",
+    "Train and measure nothing: write the report of the study in --out, as it was last begun, from "
+    "the runs that are finished. A sweep may be at work on it.",
     flag_values=FLAGS,
 )
 
@@ -128,6 +129,8 @@ def main() -> int:
     from magenta_sketch.study.plan import Axis, Plan  # standard library alone
 
     common.require(FLAGS, "out")
+    if FLAGS.report_only:
+        return _report_only()
     common.require_finite(FLAGS, "num_epochs")
     if not 0 < FLAGS.temperature <= 1:
         raise common.UsageError(f"--temperature must be in (0, 1], got {FLAGS.temperature}.")
@@ -150,7 +153,7 @@ def main() -> int:
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
     from magenta_sketch.study.folder import StudyFolder
     from magenta_sketch.study.measures import MeasureSettings
-    from magenta_sketch.study.sweep import Stopped, Study, run_study, write_study_report
+    from magenta_sketch.study.sweep import Stopped, Study, run_study
 
     study = Study(
         StudyFolder(FLAGS.out),
@@ -168,9 +171,6 @@ def main() -> int:
         ),
         shlex.join([NAME, *sys.argv[1:]]),
     )
-    if FLAGS.report_only:
-        write_study_report(study)
-        return 0
     try:
         failed = run_study(study, _engine())
     except Stopped as stop:
@@ -179,6 +179,14 @@ def main() -> int:
     if failed:
         print(f"{failed} of {runs} runs failed: the report says why; the same command tries again.")
     return 1 if failed else 0
+
+
+def _report_only() -> int:
+    from magenta_sketch.study.folder import StudyFolder
+    from magenta_sketch.study.sweep import Study, write_study_report
+
+    write_study_report(Study.read(StudyFolder(FLAGS.out)))
+    return 0
 
 
 def _noises() -> tuple[float, ...]:

@@ -55,6 +55,30 @@ class Study:
     settings: MeasureSettings
     command: str = ""
 
+    def write(self) -> None:
+        """Keep what this is in its folder, for `read`."""
+        values = self.plan.to_dict() | {"data_dir": runs.lasting(self.plan.data_dir)}
+        values |= {"settings": self.settings.to_dict(), "command": self.command}
+        write_json(self.folder.plan, values)
+
+    @classmethod
+    def read(cls, folder: StudyFolder) -> Study:
+        """The study that was last carried out in a folder.
+
+        Raises:
+          RunError: there is none, or its file is damaged.
+        """
+        if not folder.plan.exists():
+            raise RunError(f"{folder.root} holds no study: {folder.plan.name} is missing.")
+        try:
+            values = read_json(folder.plan)
+            settings = MeasureSettings.from_dict(values["settings"])
+            return cls(folder, Plan.from_dict(values), settings, str(values["command"]))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{folder.plan} is damaged ({error!r}): give the study's command again."
+            ) from error
+
     def task(self, trial: Trial) -> Task:
         """What an engine has to do for one run."""
         plan = self.plan
@@ -109,7 +133,7 @@ def _run(
     }
     steps = {name: newest_step(RunFolder(study.folder.run(t))) for name, t in trials.items()}
     _check_runs(study, data, totals, steps)
-    write_json(study.folder.plan, plan.to_dict() | {"settings": study.settings.to_dict()})
+    study.write()
     tasks = [study.task(trial) for trial in trials.values()]
     todo = [task for task in tasks if steps[task.name] < totals[task.name] or not is_measured(task)]
     report(_describe(plan, totals, steps, todo))

@@ -88,7 +88,9 @@ def test_a_plan_that_can_t_be_is_refused(make, message):
         make()
 
 
-def test_a_plan_as_json():
+def test_a_plan_as_json_and_back():
+    whole = plan("data_set=[a.npz],[b.npz]", "scale=1,2", seeds=(4,), z_size=8)
+    assert Plan.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
     text = json.dumps(plan("data_set=[a.npz],[b.npz]", seeds=(4,), z_size=8).to_dict())
     values = json.loads(text)
     assert values["sweep"] == {"data_set": [["a.npz"], ["b.npz"]]}
