@@ -36,7 +36,10 @@ class MeasureSettings:
     reconstructions are compared with them. repeats: reconstructions of each that are compared with
     each other. new: sketches drawn from the prior. temperature: at which. training: training
     sketches, drawn at random where there are more, that new ones are compared with. shown: test
-    sketches, new sketches and interpolations kept for the report.
+    sketches and new sketches kept for the report.
+
+    Raises:
+      ValueError: a value out of its range.
     """
 
     checkpoint: str = "newest"
@@ -48,6 +51,17 @@ class MeasureSettings:
     temperature: float = 0.3
     training: int = 10_000
     shown: int = 8
+
+    def __post_init__(self) -> None:
+        if self.checkpoint not in ("newest", "best"):
+            raise ValueError(f"checkpoint must be newest or best, got {self.checkpoint!r}.")
+        if not self.noises or not all(0 <= noise < math.inf for noise in self.noises):
+            raise ValueError(f"noises must be one or more of at least 0, got {self.noises}.")
+        if not 0 < self.temperature <= 1:
+            raise ValueError(f"temperature must be in (0, 1], got {self.temperature}.")
+        for name in ("draws", "reconstructed", "repeats", "new", "training", "shown"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -69,14 +83,18 @@ class Measures:
     unconditional model) or are not finite.
 
     step: updates the weights have seen.
+    settings: what they were measured with.
     scalars: one number for each name of `SCALARS`.
-    matrix: for each of "recon", "masked_recon", "cost", a number for each of settings.noises.
+    matrix: for each of "recon", "masked_recon", "cost", a number for each of settings.noises; None
+      for an unconditional model, which has no noise.
     latent: for each of "mean", "mu_variance", "sigma", "variance" (of the aggregate posterior as
       the KL term has it), "actual_variance" (with the noise really added), a number for each
       latent dimension; empty for an unconditional model.
     drawings: stroke-3 sketches in pixel units: "originals" [shown], "without_noise" [shown],
       "with_noise" [shown] (greedy reconstructions, at noise 0 and the run's scale; the same noise
-      draw in every run), "new" [shown], and "interpolations", a list of rows.
+      draw in every run), "new" [shown], and "interpolations", a list of rows, of greedy drawings
+      on the way from one original's mu to another's. Those of an unconditional model are "new"
+      alone, the others empty.
     test_indices: of the originals.
     """
 
@@ -84,7 +102,7 @@ class Measures:
     settings: MeasureSettings
     scalars: dict[str, float | None]
     matrix: dict[str, list[float | None]]
-    latent: dict[str, list[float]]
+    latent: dict[str, list[float | None]]
     drawings: dict[str, Any]
     test_indices: list[int]
 
@@ -158,7 +176,8 @@ def _finite(value: float) -> float | None:
 # Name -> (what it is, in a line; unit).
 SCALARS: dict[str, tuple[str, str]] = {
     "cost": (
-        "cost as trained: recon + KL weight · max(KL, tolerance), KL weight of the last step",
+        "cost as trained: recon + KL weight · max(KL, tolerance), KL weight of the last step, "
+        "at the run's own noise",
         "nats/point",
     ),
     "recon": (
@@ -169,12 +188,15 @@ SCALARS: dict[str, tuple[str, str]] = {
         "reconstruction loss without the pen loss of padding, at the run's own noise",
         "nats/point",
     ),
-    "masked_recon_without_noise": ("the same at z = mu", "nats/point"),
+    "masked_recon_without_noise": (
+        "reconstruction loss without the pen loss of padding, at z = mu",
+        "nats/point",
+    ),
     "kl": (
         "KL(N(mu, sigma²) || N(0, 1)), the one that is optimised, before the tolerance",
         "nats/dimension",
     ),
-    "kl_with_tolerance": ("the larger of it and kl_tolerance", "nats/dimension"),
+    "kl_with_tolerance": ("the larger of kl and kl_tolerance", "nats/dimension"),
     "kl_implied": (
         "KL(N(mu, (scale·sigma)²) || N(0, 1)), of the z that the decoder gets",
         "nats/dimension",
@@ -191,7 +213,10 @@ SCALARS: dict[str, tuple[str, str]] = {
         "distance of a sketch and its greedy reconstruction from z = mu",
         "model units",
     ),
-    "chamfer_with_noise": ("the same at the run's own noise", "model units"),
+    "chamfer_with_noise": (
+        "distance of a sketch and its greedy reconstruction at the run's own noise",
+        "model units",
+    ),
     "chamfer_repeats": (
         "mean distance among greedy reconstructions of one sketch, each with its own noise",
         "model units",
@@ -199,7 +224,10 @@ SCALARS: dict[str, tuple[str, str]] = {
     "diversity": ("mean distance of a new sketch to the nearest other new one", "model units"),
     "novelty": ("mean distance of a new sketch to the nearest training sketch", "model units"),
     "ended": ("share of new sketches that end before max_seq_len", ""),
-    "ended_reconstructions": ("share of reconstructions at the run's own noise that do", ""),
+    "ended_reconstructions": (
+        "share of greedy reconstructions at the run's own noise that end before max_seq_len",
+        "",
+    ),
 }
 
 
