@@ -17,7 +17,7 @@ from magenta_sketch.datasets import DataSet, load_data_set
 from magenta_sketch.journal import read_history
 from magenta_sketch.study.folder import StudyFolder, read_json, write_json
 from magenta_sketch.study.lock import StudyLock
-from magenta_sketch.study.measures import Measures, MeasureSettings, baselines
+from magenta_sketch.study.measures import MeasureSettings, baselines
 from magenta_sketch.study.plan import Plan, Trial, value_text
 from magenta_sketch.study.progress import SweepProgress
 from magenta_sketch.study.report import RunResult, StudyResult, write_report
@@ -27,7 +27,7 @@ from magenta_sketch.study.tasks import (
     Engine,
     Outcome,
     Task,
-    is_measured,
+    measured,
     newest_step,
 )
 from magenta_sketch.training import StopRequest, own_cores, total_steps
@@ -135,7 +135,9 @@ def _run(
     _check_runs(study, data, totals, steps)
     study.write()
     tasks = [study.task(trial) for trial in trials.values()]
-    todo = [task for task in tasks if steps[task.name] < totals[task.name] or not is_measured(task)]
+    todo = [
+        task for task in tasks if steps[task.name] < totals[task.name] or measured(task) is None
+    ]
     report(_describe(plan, totals, steps, todo))
     failed = 0
 
@@ -283,9 +285,7 @@ def _record(path: pathlib.Path, outcome: Outcome) -> None:
 def _result(study: Study, trial: Trial) -> RunResult:
     outcome = read_json(study.folder.outcome(trial))
     outcome = outcome if isinstance(outcome, dict) else {}
-    measures = None
-    if is_measured(study.task(trial)):
-        measures = Measures.from_dict(read_json(study.folder.measures(trial)))
+    measures = measured(study.task(trial))
     status = DONE if measures is not None else outcome.get("status", "waiting")
     folder = RunFolder(study.folder.run(trial))
     return RunResult(

@@ -18,7 +18,7 @@ from magenta_sketch.checkpoints import RunError, RunFolder, reason, saved_steps
 from magenta_sketch.datasets import DataError, DataSet
 from magenta_sketch.hparams import HParamsError
 from magenta_sketch.study.folder import read_json, write_json
-from magenta_sketch.study.measures import MeasureSettings, measure
+from magenta_sketch.study.measures import Measures, MeasureSettings, measure
 from magenta_sketch.trained import load
 from magenta_sketch.training import make_deterministic, total_steps, use_threads
 
@@ -129,7 +129,7 @@ def _carry_out(task: Task, cores: int | None) -> str | None:
         status = runs.train(folder, info, data, resumed=resumed)
         if status != 0:
             return "stopped on request, with a checkpoint"
-    if not is_measured(task):
+    if measured(task) is None:
         _measure(task, data)
     return None
 
@@ -145,17 +145,15 @@ def newest_step(folder: RunFolder) -> int:
     return max(saved_steps(folder.newest), default=0)
 
 
-def is_measured(task: Task) -> bool:
-    """Whether the measures are there, of the checkpoint that is there, and made as is asked now."""
-    found = read_json(pathlib.Path(task.measures))
+def measured(task: Task) -> Measures | None:
+    """The run's measures; None unless they are of its checkpoint, and made as is asked now."""
     folder = RunFolder(task.log_root)
     steps = saved_steps(folder.best if task.settings.checkpoint == "best" else folder.newest)
-    return (
-        isinstance(found, dict)
-        and bool(steps)
-        and found.get("step") == steps[-1]
-        and found.get("settings") == task.settings.to_dict()
-    )
+    try:
+        found = Measures.from_dict(read_json(pathlib.Path(task.measures)))
+    except (AttributeError, KeyError, TypeError, ValueError):  # none, damaged, of another version
+        return None
+    return found if steps and found.step == steps[-1] and found.settings == task.settings else None
 
 
 @contextlib.contextmanager
