@@ -16,12 +16,16 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["magenta_sketch", "magenta_sketch.*"]),
-    package_data={"magenta_sketch.web": ["static/*", "static/vendor/*"]},
+    package_data={
+        "magenta_sketch.study": ["static/*"],
+        "magenta_sketch.web": ["static/*", "static/vendor/*"],
+    },
     py_modules=["sketch_rnn_train"],
     install_requires=[
         "absl-py>=2.0",
         "cssselect2>=0.8",
         "defusedxml>=0.7",
+        "jinja2>=3.1",
         "kanjivg>=20260714",  # the quick start's drawings (CC BY-SA 3.0)
         "keras>=3.5",
         "matplotlib>=3.7",

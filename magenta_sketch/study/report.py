@@ -1,0 +1,238 @@
+"""The report of a study: one page that opens without a network, and its numbers and pictures."""
+
+from __future__ import annotations
+
+import base64
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from magenta_sketch.drawing import sketch_to_svg
+from magenta_sketch.files import write_bytes
+from magenta_sketch.study import wording
+from magenta_sketch.study.figures import SECTIONS, Picture, pictures
+from magenta_sketch.study.findings import findings, limits
+from magenta_sketch.study.plan import value_text
+from magenta_sketch.study.results import RunResult, StudyResult, results_csv, results_json
+from magenta_sketch.study.sheets import Sheet, sheets
+from magenta_sketch.study.summary import MEANINGS, RULE, Spread, Summary, summarise
+from magenta_sketch.study.tasks import DONE
+
+__all__ = ["RunResult", "StudyResult", "write_report"]
+
+# Ends every SVG of a report, so that the next one knows which files are its own.
+_MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
+_MOST_POINTS = 200_000  # drawn on the page, about 3 MB; the SVG files have all
+
+_TABLES = {
+    "Loss and KL": (
+        *("cost", "recon", "masked_recon", "masked_recon_without_noise"),
+        *("kl", "kl_with_tolerance", "kl_implied"),
+    ),
+    "Latent vector": (
+        *("active_units", "mean_sigma", "active_sigma", "effective_noise"),
+        *("active_effective_noise", "mu_spread", "signal_to_noise"),
+    ),
+    "Drawings": (
+        *("chamfer_without_noise", "chamfer_with_noise", "chamfer_repeats", "diversity"),
+        *("novelty", "ended", "ended_reconstructions"),
+    ),
+}
+
+
+def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path]:
+    """Write index.html, results.csv, results.json and the figures as SVG to a folder.
+
+    Each file is replaced whole or not at all, the page last. Figures of an earlier report that are
+    no longer made are removed; other files stay. Equal results give equal files.
+
+    Args:
+      folder: the report's own, made if need be.
+
+    Returns:
+      The paths written, the page first.
+
+    Raises:
+      OSError: a file cannot be written.
+    """
+    folder = pathlib.Path(folder)
+    summary = summarise(result)
+    found = findings(result, summary)
+    figures, grids = pictures(result, summary), sheets(summary)
+    files = {f"{one.name}.svg": one.svg for one in figures}
+    files |= {f"{one.name}.svg": one.svg() for one in grids}
+    files = {name: svg.rstrip(b"\n") + b"\n" + _MARK for name, svg in files.items()}
+    page = _page(result, summary, found, figures, grids)
+    files["results.csv"] = results_csv(result)
+    files["results.json"] = results_json(result, summary, found)
+    files["index.html"] = page
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    for path in folder.glob("*.svg"):
+        if path.name not in files and path.read_bytes().endswith(_MARK):
+            path.unlink()
+    return [folder / name for name in reversed(files)]
+
+
+def _page(
+    result: StudyResult,
+    summary: Summary,
+    found: Sequence[Any],
+    figures: Sequence[Picture],
+    grids: Sequence[Sheet],
+) -> bytes:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("magenta_sketch.study", "static"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"value_text": value_text, "duration": wording.duration}
+    done = [run for run in result.runs if run.status == DONE and run.measures is not None]
+    text = environment.get_template("report.html").render(
+        result=result,
+        summary=summary,
+        swept=" and ".join(axis.name for axis in summary.axes),
+        by_scale=summary.main.name == "scale",
+        rule=RULE,
+        findings=found,
+        limits=limits(result, summary),
+        tables=_tables(summary),
+        meanings=MEANINGS,
+        sections=_sections(figures),
+        sheets=_drawings(grids),
+        done=done,
+        others=[run for run in result.runs if run not in done],
+        common=_common(result),
+        data=_flat(result.data),
+        measured=_flat(result.settings.to_dict()),
+        values=[
+            (axis.name, ", ".join(value_text(value) for value in axis.values))
+            for axis in summary.axes
+        ],
+    )
+    return text.encode()
+
+
+# ----------------------------------------------------------------------------------------- tables
+
+
+def _tables(summary: Summary) -> list[dict[str, Any]]:
+    tables = []
+    for title, names in _TABLES.items():
+        names = [name for name in names if summary.has(name)]
+        if not names:
+            continue
+        decimals = {
+            name: wording.decimals_for(one.scalars[name] for one in summary.settings)
+            for name in names
+        }
+        rows = [
+            {
+                "label": one.setting.label,
+                "n": len(one.runs),
+                "planned": one.planned,
+                "cells": [
+                    _cell(one.scalars[name], decimals[name], len(one.runs)) for name in names
+                ],
+            }
+            for one in summary.settings
+        ]
+        real = [summary.baseline(name) for name in names]
+        if title == "Drawings" and any(value is not None for value in real):
+            cells = [
+                {
+                    "mean": "" if v is None else wording.number(v, decimals[name]),
+                    "spread": "",
+                    "n": "",
+                }
+                for name, v in zip(names, real, strict=True)
+            ]
+            rows.append({"label": "real drawings", "n": "", "planned": "", "cells": cells})
+        tables.append({"title": title, "names": names, "rows": rows})
+    return tables
+
+
+def _cell(value: Spread, decimals: int | None, runs: int) -> dict[str, str]:
+    text = wording.plus_minus(value, decimals)
+    mean, _, spread = text.partition(wording.PLUS_MINUS)
+    # Beside the number where it is of fewer runs than the row.
+    return {"mean": mean, "spread": spread, "n": str(value.n) if value.n not in (0, runs) else ""}
+
+
+# ---------------------------------------------------------------------------------- pictures
+
+
+def _sections(figures: Iterable[Picture]) -> dict[str, list[dict[str, str]]]:
+    sections: dict[str, list[dict[str, str]]] = {name: [] for name in SECTIONS}
+    for one in figures:
+        source = "data:image/svg+xml;base64," + base64.b64encode(one.svg).decode()
+        entry = {"name": one.name, "alt": one.alt, "caption": one.caption, "source": source}
+        sections[one.section].append(entry)
+    return sections
+
+
+def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
+    """Grids as the page has them: as many rows as keep it to a size that opens fast."""
+    import markupsafe
+
+    share = _MOST_POINTS / max(len(grids), 1)
+    made = []
+    for sheet in grids:
+        rows, points = [], 0
+        for label, cells in sheet.rows:
+            points += sum(len(cell.sketch) for cell in cells if cell.sketch is not None)
+            if rows and points > share:
+                break
+            drawn = [
+                {
+                    "meaning": cell.meaning,
+                    # Of our own making: paths and numbers, no text of anyone's.
+                    "svg": "" if cell.sketch is None else markupsafe.Markup(_inline(cell.sketch)),
+                }
+                for cell in cells
+            ]
+            rows.append({"label": label, "cells": drawn})
+        made.append({"sheet": sheet, "rows": rows, "left_out": len(sheet.rows) - len(rows)})
+    return made
+
+
+def _inline(sketch: Any) -> str:
+    """A drawing as HTML has it within a page: without the XML declaration."""
+    return sketch_to_svg(sketch, size=96.0, stroke_width=1.6).split("?>\n", 1)[1].strip()
+
+
+# ------------------------------------------------------------------------------- how it was made
+
+
+def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
+    """(name, value, given by the user) of the hyperparameters that all runs share."""
+    if not result.runs:
+        return []
+    swept = {axis.name for axis in result.plan.axes}
+    first = result.runs[0].hparams
+    return [
+        (name, value_text(value), name in result.plan.assignments)
+        for name, value in sorted(first.items())
+        if name not in swept and all(run.hparams.get(name) == value for run in result.runs)
+    ]
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Names and values of a dict of dicts."""
+    rows = []
+    for name, value in data.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{name}: ")
+        else:
+            values = value if isinstance(value, (list, tuple)) else [value]
+            rows.append((f"{prefix}{name}", ", ".join(map(_text, values))))
+    return rows
+
+
+def _text(value: Any) -> str:
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if integer else value_text(value)

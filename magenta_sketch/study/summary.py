@@ -1,0 +1,221 @@
+"""Means and spreads over seeds, and when two of them differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from magenta_sketch.study.measures import SCALARS
+from magenta_sketch.study.plan import Axis, Setting, value_text
+from magenta_sketch.study.results import MATRIX, RunResult, StudyResult, at_noise, finite
+from magenta_sketch.study.tasks import DONE
+
+FEWEST_SEEDS = 3
+RULE = (
+    "A difference is called one only where it is more than twice the combined spread of the two, "
+    "√(s₁² + s₂²), with at least three seeds each."
+)
+# Of the measures of drawings the report has baselines for, by name of the measure.
+_BASELINE = {
+    "chamfer_without_noise": "chamfer_others",
+    "chamfer_with_noise": "chamfer_others",
+    "chamfer_repeats": "chamfer_others",
+    "diversity": "diversity",
+    "novelty": "novelty",
+}
+
+
+class Spread(NamedTuple):
+    """A mean over n seeds, and their sample standard deviation; None where n is too small."""
+
+    mean: float | None
+    spread: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread:
+        """Over the values that are finite numbers."""
+        found = [number for value in values if (number := finite(value)) is not None]
+        if not found:
+            return cls(None, None, 0)
+        spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
+        return cls(float(np.mean(found)), spread, len(found))
+
+
+def differs(a: Spread, b: Spread) -> bool:
+    """Whether the data show that two settings differ (`RULE`)."""
+    if min(a.n, b.n) < FEWEST_SEEDS:
+        return False
+    return abs(a.mean - b.mean) > 2 * math.hypot(a.spread, b.spread)
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingSummary:
+    """One setting over its seeds.
+
+    runs: those with results, in the order of the plan's seeds. planned: how many there should be.
+    scalars: by name, those of `measures.SCALARS` and `DERIVED`. matrix: by name, a spread for each
+    noise. latent: by name, a spread for each dimension; within each run dimensions are sorted in
+    falling order first, since their order means nothing and differs between seeds.
+    """
+
+    setting: Setting
+    runs: list[RunResult]
+    planned: int
+    scalars: dict[str, Spread]
+    matrix: dict[str, list[Spread]]
+    latent: dict[str, list[Spread]]
+
+    @property
+    def conditional(self) -> bool:
+        """Whether any of its runs has a latent vector."""
+        return bool(self.latent)
+
+    def value(self, axis: Axis) -> Any:
+        return dict(self.setting.values)[axis.name]
+
+
+# Scalars that follow from others: name -> (what it is, unit).
+DERIVED: dict[str, tuple[str, str]] = {
+    "active_sigma": ("mean of sigma over sketches and active dimensions", ""),
+    "active_effective_noise": ("scale · active_sigma", ""),
+}
+MEANINGS = SCALARS | DERIVED
+
+
+class Slice(NamedTuple):
+    """Settings that differ in the main axis alone. label: what they share, "" for one axis."""
+
+    label: str
+    settings: list[SettingSummary]
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """A study over its seeds. axes: values in rising order where they are numbers; the main one,
+    along which settings are compared, first. settings: in the order of the axes, the last running
+    fastest, also where no run has results."""
+
+    axes: tuple[Axis, ...]
+    settings: list[SettingSummary]
+    noises: tuple[float, ...]
+    baselines: dict[str, float]
+
+    @property
+    def main(self) -> Axis:
+        return self.axes[0]
+
+    @property
+    def measured(self) -> list[SettingSummary]:
+        return [one for one in self.settings if one.runs]
+
+    def slices(self) -> list[Slice]:
+        """Settings with results by the second axis; one slice where there is none."""
+        if len(self.axes) == 1:
+            return [Slice("", self.measured)] if self.measured else []
+        other = self.axes[1]
+        slices = [
+            Slice(
+                f"{other.name} {value_text(value)}",
+                [one for one in self.measured if one.value(other) == value],
+            )
+            for value in other.values
+        ]
+        return [one for one in slices if one.settings]
+
+    def baseline(self, measure: str) -> float | None:
+        """What a distance would be for real drawings."""
+        return self.baselines.get(_BASELINE.get(measure, ""))
+
+    def has(self, measure: str) -> bool:
+        """Whether any setting has a number for a scalar."""
+        return any(one.scalars[measure].n for one in self.settings)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """As JSON has it, a dict for each setting."""
+        return [
+            {
+                "swept": dict(one.setting.values),
+                "seeds": [run.trial.seed for run in one.runs],
+                "planned": one.planned,
+                "scalars": {name: value._asdict() for name, value in one.scalars.items()},
+                "matrix": {
+                    name: [value._asdict() for value in row] for name, row in one.matrix.items()
+                },
+            }
+            for one in self.settings
+        ]
+
+
+def is_numeric(axis: Axis) -> bool:
+    """Whether an axis has numbers, which have an order and distances."""
+    return all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in axis.values)
+
+
+def summarise(result: StudyResult) -> Summary:
+    """Means and spreads of a study's runs, setting by setting."""
+    axes = [
+        dataclasses.replace(axis, values=tuple(sorted(axis.values))) if is_numeric(axis) else axis
+        for axis in result.plan.axes
+    ]
+    # scale is what studies are about; else numbers, along which a line can be drawn.
+    axes.sort(key=lambda axis: (axis.name != "scale", not is_numeric(axis)))
+    order = {axis.name: axis.values.index for axis in axes}
+    settings = sorted(
+        result.plan.settings(),
+        key=lambda one: [order[axis.name](dict(one.values)[axis.name]) for axis in axes],
+    )
+    noises = tuple(float(noise) for noise in result.settings.noises)
+    return Summary(
+        axes=tuple(axes),
+        settings=[_setting(result, setting, noises) for setting in settings],
+        noises=noises,
+        baselines={
+            name: number
+            for name, value in result.baselines.items()
+            if (number := finite(value)) is not None
+        },
+    )
+
+
+def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> SettingSummary:
+    place = {seed: i for i, seed in enumerate(result.plan.seeds)}
+    runs = [
+        run
+        for run in result.runs
+        if run.trial.setting == setting and run.status == DONE and run.measures is not None
+    ]
+    runs.sort(key=lambda run: place.get(run.trial.seed, len(place)))
+    measures = [run.measures for run in runs]
+    scalars = {name: Spread.of(m.scalars.get(name) for m in measures) for name in SCALARS}
+    scalars["active_sigma"] = Spread.of(map(active_sigma, runs))
+    scalars["active_effective_noise"] = Spread.of(map(_active_effective_noise, runs))
+    matrix = {
+        name: [Spread.of(at_noise(m, name, noise) for m in measures) for noise in noises]
+        for name in MATRIX
+    }
+    latent = {}
+    for name in ("mean", "mu_variance", "sigma", "variance", "actual_variance"):
+        rows = [sorted(m.latent[name], reverse=True) for m in measures if m.latent.get(name)]
+        if rows:
+            latent[name] = [Spread.of(column) for column in zip(*rows, strict=False)]
+    return SettingSummary(setting, runs, len(result.plan.seeds), scalars, matrix, latent)
+
+
+def active_sigma(run: RunResult) -> float | None:
+    """Mean sigma of the dimensions that the model uses; None where there is none."""
+    latent = run.measures.latent
+    if not latent.get("sigma") or not latent.get("mu_variance"):
+        return None
+    active = np.asarray(latent["mu_variance"], float) > 0.01
+    return float(np.mean(np.asarray(latent["sigma"], float)[active])) if active.any() else None
+
+
+def _active_effective_noise(run: RunResult) -> float | None:
+    sigma, scale = active_sigma(run), finite(run.hparams.get("scale"))
+    return None if sigma is None or scale is None else scale * sigma
