@@ -47,6 +47,7 @@ setup(
             "sketch_rnn_train = sketch_rnn_train:run",
             "sketch_rnn_convert = magenta_sketch.commands.convert:run",
             "sketch_rnn_draw = magenta_sketch.commands.draw:run",
+            "sketch_rnn_sweep = magenta_sketch.commands.sweep:run",
         ]
     },
 )

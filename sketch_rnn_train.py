@@ -8,7 +8,6 @@
         --data_dir=datasets --hparams="data_set=[bird.npz],num_steps=2000"
 """
 
-import math
 import sys
 
 from absl import flags
@@ -17,13 +16,7 @@ from magenta_sketch.commands import common
 from magenta_sketch.hparams import HParams
 
 FLAGS = common.new_flags()
-flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. Default: "
-    f"{common.MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
-    flag_values=FLAGS,
-)
+common.define_training(FLAGS)
 flags.DEFINE_string(
     "log_root",
     "models/default",
@@ -35,14 +28,6 @@ flags.DEFINE_boolean(
 )
 flags.DEFINE_boolean(
     "overwrite", False, "Delete the run that log_root holds and begin anew.", flag_values=FLAGS
-)
-flags.DEFINE_multi(
-    common.HParamsParser(),
-    flags.ArgumentSerializer(),
-    "hparams",
-    [],
-    "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
-    flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "init_from",
@@ -68,33 +53,6 @@ flags.DEFINE_integer(
     upper_bound=2**63 - 1,
     flag_values=FLAGS,
 )
-flags.DEFINE_float(
-    "num_epochs",
-    None,
-    "End after as many steps as hold the training set this often, if that comes before num_steps. "
-    "Kept with the run.",
-    lower_bound=1e-6,
-    flag_values=FLAGS,
-)
-flags.DEFINE_boolean(
-    "mixed_precision",
-    None,
-    "Matrix products of training in bfloat16 (state, loss and variables stay float32; evaluation "
-    "and drawing too): faster on CPUs and GPUs with bfloat16; reaches the same masked validation "
-    "loss at the same number of steps, within the spread of seeds (docs/performance.md). Kept "
-    "with the run. Default: off.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_boolean(
-    "bucket_by_length",
-    None,
-    "At each point of a training batch, compute those sketches alone that are as long as that, "
-    "each to its first end row: faster, the more the lengths differ. The cost is still divided by "
-    "batch size times max_seq_len, but its pen loss counts one end row of a sketch in place of all "
-    "up to max_seq_len; reaches the same masked validation loss at the same number of steps, "
-    "within the spread of seeds (docs/performance.md). Kept with the run. Default: off.",
-    flag_values=FLAGS,
-)
 flags.DEFINE_string(
     "save_image_dir",
     None,
@@ -107,7 +65,7 @@ DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams
 
 def main() -> int:
     """Begin or resume the run that the flags describe, train it, and say what was written."""
-    given = {name: value for one in FLAGS.hparams for name, value in one.items()}
+    given = common.given_hparams(FLAGS)
     if FLAGS.resume_training and FLAGS.overwrite:
         raise common.UsageError("give one of --resume_training and --overwrite, not both.")
     if FLAGS.resume_training and (FLAGS.init_from or FLAGS.init_optimizer):
@@ -118,8 +76,7 @@ def main() -> int:
         raise common.UsageError("--init_optimizer goes with --init_from, which is missing.")
     if not FLAGS.log_root:
         raise common.UsageError("--log_root is empty: name the run's folder.")
-    if FLAGS.num_epochs is not None and not math.isfinite(FLAGS.num_epochs):
-        raise common.UsageError(f"--num_epochs must be a finite number, got {FLAGS.num_epochs}.")
+    common.require_finite(FLAGS, "num_epochs")
     if not FLAGS.resume_training:
         HParams(**given)  # together they must be consistent, before any work is done
     print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)

@@ -99,12 +99,12 @@ def begin(
         seed,
         data.normalizing_factor,
         data.fingerprint,
-        _lasting(data_dir),
+        lasting(data_dir),
         num_epochs,
         mixed_precision,
         bucket_by_length,
         tanh_z=source is not None and source.info.tanh_z,
-        init_from="" if init_from is None else _lasting(os.fspath(init_from)),
+        init_from="" if init_from is None else lasting(os.fspath(init_from)),
         init_optimizer=init_optimizer,
     )
     # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
@@ -188,20 +188,7 @@ def resume(
         )
     info = folder.read()
     now = info.hparams.replace(**assignments)
-    differences = [
-        f"{name}: the run has {mine!r}, now {theirs!r}"
-        for name, mine, theirs in info.hparams.differences(now, MAY_CHANGE + NOT_THE_USERS)
-    ]
-    given = {
-        "seed": seed,
-        "mixed_precision": mixed_precision,
-        "bucket_by_length": bucket_by_length,
-    }
-    differences += [
-        f"{name}: the run has {getattr(info, name)}, now {value}"
-        for name, value in given.items()
-        if value is not None and value != getattr(info, name)
-    ]
+    differences = settings_differences(info, now, seed, mixed_precision, bucket_by_length)
     if differences:
         raise RunError(
             f"{folder.root} holds a run with other settings ({'; '.join(differences)}): leave them "
@@ -219,7 +206,7 @@ def resume(
     new = dataclasses.replace(
         info,
         hparams=hparams,
-        data_dir=_lasting(place),
+        data_dir=lasting(place),
         num_epochs=info.num_epochs if num_epochs is None else num_epochs,
     )
     if new != info:
@@ -228,7 +215,31 @@ def resume(
     return new, data
 
 
-def _lasting(data_dir: str) -> str:
+def settings_differences(
+    info: RunInfo,
+    hparams: HParams,
+    seed: int | None,
+    mixed_precision: bool | None,
+    bucket_by_length: bool | None,
+) -> list[str]:
+    """Where a run is not as asked, a phrase each; what it `MAY_CHANGE`, and None, is left out."""
+    differences = [
+        f"{name}: the run has {mine!r}, now {theirs!r}"
+        for name, mine, theirs in info.hparams.differences(hparams, MAY_CHANGE + NOT_THE_USERS)
+    ]
+    given = {
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+        "bucket_by_length": bucket_by_length,
+    }
+    return differences + [
+        f"{name}: the run has {getattr(info, name)}, now {value}"
+        for name, value in given.items()
+        if value is not None and value != getattr(info, name)
+    ]
+
+
+def lasting(data_dir: str) -> str:
     """``data_dir`` as it is kept with a run: good in another working directory too."""
     return data_dir if "://" in data_dir else str(pathlib.Path(data_dir).expanduser().resolve())
 

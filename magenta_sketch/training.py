@@ -52,16 +52,23 @@ PARTS = 2
 _SMALLEST_PART = 4  # sketches; below that a batch stays whole
 
 
-def use_threads() -> None:
+def use_threads(cores: int | None = None) -> None:
     """Have TensorFlow run the parts of a batch side by side, the cores shared out among them.
 
     For the whole process, and before TensorFlow has computed anything: a program's choice. Where
-    it comes too late, nothing is changed.
+    it comes too late, nothing is changed. ``cores``: how many there are; None: all of the process.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = cores or len(own_cores())
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_inter_op_parallelism_threads(PARTS)
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, (cores or 1) // PARTS))
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // PARTS))
+
+
+def own_cores() -> list[int]:
+    """Numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def _in_parts(strokes, lengths, seeds, parts):

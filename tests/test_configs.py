@@ -1,4 +1,4 @@
-"""Every flag file in configs/ is read as the training program reads it."""
+"""Every flag file in configs/ is read as its program reads it."""
 
 import copy
 import pathlib
@@ -6,10 +6,14 @@ import pathlib
 import pytest
 
 import sketch_rnn_train
+from magenta_sketch.commands import sweep
 from magenta_sketch.hparams import HParams
+from magenta_sketch.study.plan import Axis, Plan
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(CONFIGS.glob("*.cfg"))
+STUDIES = [path for path in FILES if "--sweep=" in path.read_text(encoding="ascii")]
+RUNS = [path for path in FILES if path not in STUDIES]
 NAMED = ["aaron_sheep", "layer_norm", "hyper", "unconditional", "six_classes", "pytorch_port"]
 FORK_EXAMPLE = (
     "data_set=[apple.npz, donut.npz, bus.npz, table.npz, calculator.npz, power_outlet.npz],"
@@ -19,8 +23,8 @@ FORK_EXAMPLE = (
 
 
 def read(path, *later):
-    """The flags of the training program after --flagfile=path and then `later`."""
-    values = copy.deepcopy(sketch_rnn_train.FLAGS)
+    """The flags of its program after --flagfile=path and then `later`."""
+    values = copy.deepcopy(sweep.FLAGS if path in STUDIES else sketch_rnn_train.FLAGS)
     rest = values(["program", f"--flagfile={path}", *later])
     assert rest == ["program"]
     return values
@@ -38,7 +42,7 @@ def test_the_named_configurations_exist():
     assert set(NAMED) <= {path.stem for path in FILES}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_is_read_and_has_its_own_log_root(path):
     values = read(path)
     assert values.log_root == f"models/{path.stem}"
@@ -58,7 +62,24 @@ def test_each_setting_stands_once_below_its_reason(path):
         assert all(line.startswith(("# ", "--")) for line in lines)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_is_of_the_fork_s_scales_with_three_seeds(path):
+    values = read(path)
+    assert values.out == f"studies/{path.stem}" and values.seeds == "0-2"
+    axes = tuple(map(Axis.parse, values.sweep))
+    given = {name: value for one in values.hparams for name, value in one.items()}
+    plan = Plan(axes, (0, 1, 2), given, values.data_dir)
+    assert axes == (Axis("scale", (0.5, 1.0, 2.0, 4.0)),) and len(plan.trials()) == 12
+
+
+def test_the_study_of_six_classes_differs_from_the_fork_s_example_in_how_often_it_looks():
+    (path,) = [path for path in STUDIES if path.stem == "noise_scale"]
+    differences = settings("noise_scale").differences(HParams.parse(FORK_EXAMPLE))
+    assert [(name, value) for name, value, _ in differences] == [("save_every", 1000)]
+    assert read(path).bucket_by_length
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_flags_after_the_file_win(path):
     values = read(path, "--log_root=elsewhere", "--hparams=num_steps=7,data_set=[a.npz, b.npz]")
     changed = hparams(values)

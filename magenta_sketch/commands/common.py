@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import pathlib
 import sys
@@ -48,6 +49,65 @@ def new_flags() -> flags.FlagValues:
         "verbose_tensorflow", False, "Show TensorFlow's own start-up messages.", flag_values=values
     )
     return values
+
+
+def define_training(values: flags.FlagValues) -> None:
+    """Define the flags that say what a run is, besides its folder and its seed."""
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. Default: "
+        f"{MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
+        flag_values=values,
+    )
+    flags.DEFINE_multi(
+        HParamsParser(),
+        flags.ArgumentSerializer(),
+        "hparams",
+        [],
+        "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "num_epochs",
+        None,
+        "End after as many steps as hold the training set this often, if that comes before "
+        "num_steps. Kept with the run.",
+        lower_bound=1e-6,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "mixed_precision",
+        None,
+        "Matrix products of training in bfloat16 (state, loss and variables stay float32; "
+        "evaluation and drawing too): faster on CPUs and GPUs with bfloat16; reaches the same "
+        "masked validation loss at the same number of steps, within the spread of seeds "
+        "(docs/performance.md). Kept with the run. Default: off.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "bucket_by_length",
+        None,
+        "At each point of a training batch, compute those sketches alone that are as long as that, "
+        "each to its first end row: faster, the more the lengths differ. The cost is still divided "
+        "by batch size times max_seq_len, but its pen loss counts one end row of a sketch in place "
+        "of all up to max_seq_len; reaches the same masked validation loss at the same number of "
+        "steps, within the spread of seeds (docs/performance.md). Kept with the run. Default: off.",
+        flag_values=values,
+    )
+
+
+def given_hparams(values: flags.FlagValues) -> dict[str, Any]:
+    """What all --hparams together assign, by name; later ones win."""
+    return {name: value for one in values["hparams"].value for name, value in one.items()}
+
+
+def require_finite(values: flags.FlagValues, *names: str) -> None:
+    """Raises UsageError when one of these flags is given and is not finite."""
+    for name in names:
+        value = values[name].value
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"--{name} must be a finite number, got {value}.")
 
 
 def define_model(values: flags.FlagValues) -> None:
@@ -297,7 +357,9 @@ def _flush_output() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def parse_numbers(text: str, flag: str, *, most: int = 100_000) -> list[int]:
+def parse_numbers(
+    text: str, flag: str, *, most: int = 100_000, what: str = "sketches"
+) -> list[int]:
     """``"0,7,20-23"``, the value of a flag, as [0, 7, 20, 21, 22, 23], in the order given.
 
     Raises:
@@ -322,9 +384,7 @@ def parse_numbers(text: str, flag: str, *, most: int = 100_000) -> list[int]:
             )
         numbers += range(start, stop)
         if len(numbers) > most:
-            raise UsageError(
-                f"--{flag} names more than {most} sketches: take them in several goes."
-            )
+            raise UsageError(f"--{flag} names more than {most} {what}: take them in several goes.")
     return numbers
 
 

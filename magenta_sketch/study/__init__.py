@@ -7,6 +7,7 @@ local, on_ray    engines: tasks on the cores of this machine, or on a Ray cluste
 sweep      the whole: keep what is finished, run the rest, report
 measures   what is measured of a trained model, and the data classes that hold it
 chamfer    distances between drawings
+latent     how a model uses its latent vector
 summary    means and spreads over seeds, and which differences can be claimed
 figures, report    pictures and the page
 """

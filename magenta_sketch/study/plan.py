@@ -156,3 +156,24 @@ class Plan:
             "mixed_precision": self.mixed_precision,
             "bucket_by_length": self.bucket_by_length,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """From what `to_dict` gives. Raises HParamsError, KeyError, TypeError or AttributeError for
+        anything else."""
+        checked = {
+            name: [getattr(HParams(**{name: value}), name) for value in axis]
+            for name, axis in values["sweep"].items()
+        }
+        return cls(
+            axes=tuple(Axis(name, tuple(axis)) for name, axis in checked.items()),
+            seeds=tuple(values["seeds"]),
+            assignments={
+                name: getattr(HParams(**{name: value}), name)
+                for name, value in values["hparams"].items()
+            },
+            data_dir=values["data_dir"],
+            num_epochs=values["num_epochs"],
+            mixed_precision=values["mixed_precision"],
+            bucket_by_length=values["bucket_by_length"],
+        )

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import os
+import pathlib
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from magenta_sketch.study.measures import MeasureSettings
+from magenta_sketch import runs
+from magenta_sketch._backend import tf
+from magenta_sketch.checkpoints import RunError, RunFolder, reason, saved_steps
+from magenta_sketch.datasets import DataError, DataSet
+from magenta_sketch.hparams import HParamsError
+from magenta_sketch.study.folder import read_json, write_json
+from magenta_sketch.study.measures import Measures, MeasureSettings, measure
+from magenta_sketch.trained import load
+from magenta_sketch.training import make_deterministic, total_steps, use_threads
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 
@@ -16,7 +30,6 @@ class Task:
     """What to do for one run. Plain values only: it travels to other processes and machines.
 
     Paths are absolute. assignments: all hyperparameters but those that follow from the data.
-    settings: None leaves the run unmeasured.
     """
 
     name: str
@@ -29,7 +42,7 @@ class Task:
     num_epochs: float | None
     mixed_precision: bool
     bucket_by_length: bool
-    settings: MeasureSettings | None
+    settings: MeasureSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Engine(Protocol):
         ended: Callable[[Task, Outcome], None],
         tick: Callable[[], None],
     ) -> None:
-        """Carry out all tasks; a task that fails does not end the others.
+        """Carry out all tasks; one that fails does not end the others.
 
         Args:
           began, ended: called from this thread when a task begins and ends.
@@ -61,9 +74,105 @@ class Engine(Protocol):
         """
 
 
-def carry_out(task: Task) -> Outcome:
+def carry_out(task: Task, cores: int | None = None) -> Outcome:
     """Train the task's run to its end if it is not there yet, and measure it if that was not done.
 
-    Needs a process of its own, whose output goes to the task's log meanwhile.
+    In a process of its own: TensorFlow's threads are set, for ``cores`` of them (None: all that
+    the process may use), and what the process prints goes to the task's log.
     """
-    raise NotImplementedError
+    began = time.monotonic()
+    with _output_to(pathlib.Path(task.log)):
+        try:
+            message = _carry_out(task, cores)
+            status = DONE if message is None else STOPPED
+        except (RunError, DataError, HParamsError, OSError) as error:
+            status, message = FAILED, " ".join(str(error).split())
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            status, message = FAILED, f"the memory is too small ({reason(error)})."
+        except Exception as error:  # the other runs have to go on
+            traceback.print_exc()
+            text = reason(error)
+            status, message = FAILED, f"{type(error).__name__}: {text}; see {task.log}."
+        print(f"{status}{': ' * bool(message)}{message or ''}", flush=True)
+    return Outcome(status, message or "", time.monotonic() - began)
+
+
+def _carry_out(task: Task, cores: int | None) -> str | None:
+    use_threads(cores)
+    make_deterministic()
+    folder = RunFolder(task.log_root)
+    if folder.run.exists():
+        info, data = runs.resume(
+            folder,
+            task.assignments,
+            data_dir=task.data_dir,
+            seed=task.seed,
+            num_epochs=task.num_epochs,
+            mixed_precision=task.mixed_precision,
+            bucket_by_length=task.bucket_by_length,
+        )
+        resumed = True
+    else:
+        info, data = runs.begin(
+            folder,
+            task.assignments,
+            data_dir=task.data_dir,
+            seed=task.seed,
+            # What a program killed in the act of beginning has left; a checkpoint is never lost.
+            overwrite=not (saved_steps(folder.newest) or saved_steps(folder.best)),
+            num_epochs=task.num_epochs,
+            mixed_precision=task.mixed_precision,
+            bucket_by_length=task.bucket_by_length,
+        )
+        resumed = False
+    if newest_step(folder) < total_steps(info.hparams, info.num_epochs, len(data.train)):
+        status = runs.train(folder, info, data, resumed=resumed)
+        if status != 0:
+            return "stopped on request, with a checkpoint"
+    if measured(task) is None:
+        _measure(task, data)
+    return None
+
+
+def _measure(task: Task, data: DataSet) -> None:
+    print(f"measuring, at checkpoint {task.settings.checkpoint} ...", flush=True)
+    trained = load(task.log_root, checkpoint=task.settings.checkpoint)
+    write_json(pathlib.Path(task.measures), measure(trained, data, task.settings).to_dict())
+
+
+def newest_step(folder: RunFolder) -> int:
+    """The step of a run's newest checkpoint, 0 without one."""
+    return max(saved_steps(folder.newest), default=0)
+
+
+def measured(task: Task) -> Measures | None:
+    """The run's measures; None unless they are of its checkpoint, and made as is asked now."""
+    folder = RunFolder(task.log_root)
+    steps = saved_steps(folder.best if task.settings.checkpoint == "best" else folder.newest)
+    try:
+        found = Measures.from_dict(read_json(pathlib.Path(task.measures)))
+    except (AttributeError, KeyError, TypeError, ValueError):  # none, damaged, of another version
+        return None
+    return found if steps and found.step == steps[-1] and found.settings == task.settings else None
+
+
+@contextlib.contextmanager
+def _output_to(log: pathlib.Path) -> Iterator[None]:
+    """Have all that the process prints, native code included, added to a log meanwhile."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    try:
+        with open(log, "a", encoding="utf-8") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            try:
+                with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+                    yield
+            finally:
+                os.dup2(kept[0], 1)
+                os.dup2(kept[1], 2)
+    finally:
+        for descriptor in kept:
+            os.close(descriptor)

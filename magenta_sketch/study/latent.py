@@ -1,0 +1,57 @@
+"""How a conditional model uses its latent vector, from the posteriors of a set of sketches.
+
+Of sketch n and dimension j the encoder gives N(mu[n, j], sigma[n, j]²), and at the noise scale s
+the decoder gets z ~ N(mu, (s·sigma)²). Variances over sketches are divided by their number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# A dimension is active when its mu varies by more over the data (Burda, Grosse and Salakhutdinov
+# 2016, arXiv:1509.00519, section 5.2).
+ACTIVE = 0.01
+
+
+def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
+    """KL(N(mu, sigma²) || N(0, 1)), -½·(1 + 2·ln sigma - mu² - sigma²), in nats.
+
+    The mean over sketches and dimensions, both [batch, Z]; infinite where a sigma is 0.
+    """
+    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
+    with np.errstate(divide="ignore"):
+        return float(np.mean(-0.5 * (1 + 2 * np.log(sigma) - mu**2 - sigma**2)))
+
+
+def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
+    """The scalars of `magenta_sketch.study.measures.SCALARS` that follow from mu, sigma and s."""
+    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
+    spread = np.sqrt(np.mean(mu.var(axis=0)))
+    noise = scale * np.mean(sigma)
+    return {
+        "kl_implied": kl_divergence(mu, scale * sigma),
+        "active_units": float(np.count_nonzero(mu.var(axis=0) > ACTIVE)),
+        "mean_sigma": float(np.mean(sigma)),
+        "effective_noise": float(noise),
+        "mu_spread": float(spread),
+        "signal_to_noise": float(spread / noise) if noise > 0 else np.inf,
+    }
+
+
+def by_dimension(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, NDArray[np.float64]]:
+    """Moments of each dimension, [Z], by their names in `Measures.latent`.
+
+    The aggregate posterior, the mixture of all sketches' posteriors, has the mean of mu as its mean
+    and the variance of mu plus the mean of sigma² as its variance; with the noise that is really
+    added, the mean of (s·sigma)².
+    """
+    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
+    variance, noise = mu.var(axis=0), np.mean(sigma**2, axis=0)
+    return {
+        "mean": mu.mean(axis=0),
+        "mu_variance": variance,
+        "sigma": sigma.mean(axis=0),
+        "variance": variance + noise,
+        "actual_variance": variance + scale**2 * noise,
+    }

@@ -1,0 +1,133 @@
+"""The engine for one machine: a process for each task, the cores shared out among them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from magenta_sketch.study.tasks import FAILED, STOPPED, Outcome, Task
+
+_TICK = 0.5  # seconds
+
+
+@dataclasses.dataclass
+class _Running:
+    task: Task
+    process: subprocess.Popen
+    slot: int
+    began: float
+
+
+class LocalEngine:
+    """Runs ``jobs`` tasks at a time on ``cores``, each on its own share of them.
+
+    Args:
+      jobs: at least 1, at most as many as there are cores.
+      cores: numbers of the cores.
+      keep_open: a file descriptor the tasks' processes inherit; -1 for none. The sweep's lock is
+        held for as long as one of them lives.
+      command: what a task's process runs; see `worker` for what it reads and writes.
+    """
+
+    def __init__(
+        self,
+        jobs: int,
+        cores: Sequence[int],
+        keep_open: int = -1,
+        command: Sequence[str] = (sys.executable, "-m", "magenta_sketch.study.worker"),
+    ):
+        self._command = list(command)
+        self._shares = [list(cores[slot::jobs]) for slot in range(jobs)]
+        self._keep_open = keep_open
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        began: Callable[[Task], None],
+        ended: Callable[[Task, Outcome], None],
+        tick: Callable[[], None],
+    ) -> None:
+        """See `tasks.Engine`."""
+        waiting = deque(tasks)
+        running: list[_Running] = []
+        free = list(range(len(self._shares)))
+        try:
+            while waiting or running:
+                while waiting and free:
+                    task = waiting.popleft()
+                    running.append(self._start(task, free.pop(0)))
+                    began(task)
+                time.sleep(_TICK)
+                for one in [one for one in running if one.process.poll() is not None]:
+                    running.remove(one)
+                    free.append(one.slot)
+                    ended(one.task, _outcome(one))
+                tick()
+        except BaseException:
+            for one in running:
+                one.process.terminate()
+            for one in running:
+                one.process.wait()
+                ended(one.task, _outcome(one))
+            raise
+        finally:
+            for one in running:  # a second request to stop: at once
+                one.process.kill()
+
+    def _start(self, task: Task, slot: int) -> _Running:
+        log = pathlib.Path(task.log)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as file:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                pass_fds=() if self._keep_open < 0 else (self._keep_open,),
+                # Else Ctrl-C would reach it too, beside our own request.
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": _path()},
+            )
+        order = {
+            "task": dataclasses.asdict(task) | {"settings": task.settings.to_dict()},
+            "cores": self._shares[slot],
+            "share_gpu": len(self._shares) > 1,
+        }
+        with contextlib.suppress(BrokenPipeError):  # it is dead already: its exit status says so
+            process.stdin.write(json.dumps(order).encode() + b"\n")
+            process.stdin.flush()
+        return _Running(task, process, slot, time.monotonic())
+
+
+def _path() -> str:
+    """PYTHONPATH by which a process finds this very package."""
+    own = str(pathlib.Path(__file__).resolve().parents[2])
+    return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _outcome(one: _Running) -> Outcome:
+    """What a task that has ended says of itself, or what its process's end says."""
+    seconds = time.monotonic() - one.began
+    said = one.process.stdout.read()
+    one.process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):
+        one.process.stdin.close()
+    status = one.process.returncode
+    with contextlib.suppress(IndexError, ValueError, TypeError):  # it could not say anything
+        return Outcome(**json.loads(said.splitlines()[-1]))
+    if status == -signal.SIGTERM:
+        return Outcome(STOPPED, "stopped on request", seconds)
+    if status < 0:
+        name = signal.Signals(-status).name
+        why = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
+        return Outcome(FAILED, f"its process was killed by {name}{why}.", seconds)
+    return Outcome(FAILED, f"its process ended with status {status}; see {one.task.log}.", seconds)

@@ -1,0 +1,139 @@
+"""One display for a whole sweep: runs done, step rate, time left."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from tqdm import tqdm
+
+from magenta_sketch.journal import format_duration
+from magenta_sketch.study.tasks import DONE, FAILED, Outcome, Task
+
+_LINE_EVERY = 60.0  # seconds, where there is no terminal
+_LOOK_EVERY = 2.0
+_TAIL = 4096  # bytes, more than a row of a history has
+
+
+class SweepProgress:
+    """A bar over the steps of all runs on a terminal, a line a minute elsewhere.
+
+    Engines need not report anything: where a run is, its history says, which the engine's
+    processes write wherever they run. A context manager.
+
+    Args:
+      totals: steps of each run by the name of its task, those that are finished included.
+      steps: what each has already.
+      todo: runs that are not done yet.
+      report: prints a line.
+    """
+
+    def __init__(
+        self,
+        totals: Mapping[str, int],
+        steps: Mapping[str, int],
+        todo: int,
+        report: Callable[[str], None],
+    ):
+        self._totals, self._steps = dict(totals), dict(steps)
+        self._report = report
+        self._done = len(totals) - todo
+        self._failed = 0
+        self._running: dict[str, Task] = {}
+        self._at_start = sum(self._steps.values())
+        self._began = self._looked = self._said = time.monotonic()
+        self._bar = None
+        if sys.stderr is not None and sys.stderr.isatty():
+            self._bar = tqdm(
+                total=sum(totals.values()),
+                initial=self._at_start,
+                unit="step",
+                desc="sweep",
+                smoothing=0.02,
+                dynamic_ncols=True,
+            )
+
+    def __enter__(self) -> SweepProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar if there is one."""
+        if self._bar is None:
+            self._report(text)
+        else:
+            self._bar.write(text, file=sys.stdout)
+            sys.stdout.flush()
+
+    def began(self, task: Task) -> None:
+        """A task begins."""
+        self._running[task.name] = task
+        at = self._steps[task.name]
+        self.say(f"{task.name}: begins" + (f" again at step {at}" if at else ""))
+
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        """A task has ended."""
+        self._running.pop(task.name, None)
+        if outcome.status == DONE:
+            self._done += 1
+            self._steps[task.name] = self._totals[task.name]
+        else:
+            self._failed += outcome.status == FAILED
+            self._steps[task.name] = max(self._steps[task.name], _last_step(task))
+        took = format_duration(outcome.seconds)
+        detail = f": {outcome.message}" if outcome.message else ""
+        self.say(f"{task.name}: {outcome.status} after {took}{detail}")
+        self._show()
+
+    def tick(self) -> None:
+        """Look how far the runs are, now and then."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_EVERY:
+            return
+        self._looked = now
+        for name, task in self._running.items():
+            self._steps[name] = max(self._steps[name], _last_step(task))
+        self._show()
+        if self._bar is None and now - self._said >= _LINE_EVERY:
+            self._said = now
+            self._report(self.line())
+
+    def _counts(self) -> str:
+        counts = f"runs {self._done}/{len(self._totals)} done, {len(self._running)} at work"
+        return counts + (f", {self._failed} failed" if self._failed else "")
+
+    def line(self) -> str:
+        """Where the sweep is, in a line."""
+        steps, total = sum(self._steps.values()), sum(self._totals.values())
+        rate = (steps - self._at_start) / max(time.monotonic() - self._began, 1e-9)
+        left = format_duration((total - steps) / rate) if rate > 0 else "?"
+        return f"{self._counts()}; step {steps} of {total}, {rate:.1f} steps/s in all, {left} left"
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._counts(), refresh=False)
+            self._bar.update(sum(self._steps.values()) - self._bar.n)
+            self._bar.refresh()
+
+
+def _last_step(task: Task) -> int:
+    """The last step that a run's history has, 0 without one."""
+    try:
+        with open(pathlib.Path(task.log_root) / "history.jsonl", "rb") as file:
+            file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))
+            lines = file.read().splitlines()
+    except OSError:
+        return 0
+    for line in reversed(lines):
+        try:
+            return int(json.loads(line)["step"])
+        except (ValueError, KeyError, TypeError):
+            continue  # the beginning was cut off, or the end is being written
+    return 0

@@ -1,0 +1,51 @@
+"""The process that `local.LocalEngine` runs a task in: ``python -m magenta_sketch.study.worker``.
+
+Standard input brings one line, a JSON object {"task": {...}, "cores": [...], "share_gpu": ...}, and
+stays open for as long as the sweep lives: its end is a request to stop. Standard output gets one
+line, the `Outcome`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+
+
+def _stop_when_orphaned() -> None:
+    # The sweep may have been killed so that it could not say anything; a run that trained on
+    # alone would be in the way of the next sweep. As on SIGTERM, a checkpoint is written.
+    # Not by sys.stdin: its lock, held by this thread, would be in the way of the interpreter's end.
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    """Carry out the task that standard input names."""
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_stop_when_orphaned, daemon=True).start()
+    cores = order["cores"]
+    if hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):  # a container that has lost them meanwhile
+            os.sched_setaffinity(0, cores)  # before TensorFlow makes its threads
+    # Here, for the same reason.
+    from magenta_sketch._backend import tf
+    from magenta_sketch.study.measures import MeasureSettings
+    from magenta_sketch.study.tasks import Task, carry_out
+
+    if order["share_gpu"]:
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    values = order["task"]
+    settings = MeasureSettings.from_dict(values.pop("settings"))
+    outcome = carry_out(Task(**values, settings=settings), len(cores))
+    print(json.dumps(dataclasses.asdict(outcome)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The engine for one machine, with stubs in place of the process that trains."""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from magenta_sketch.study.local import LocalEngine
+from magenta_sketch.study.measures import MeasureSettings
+from magenta_sketch.study.tasks import DONE, FAILED, STOPPED, Outcome, Task
+
+# What the stub's process does, by the name of the task; it has the order in `order`.
+STUB = """
+import json, os, signal, sys, time
+order = json.loads(sys.stdin.buffer.readline())
+name = order["task"]["name"]
+here = os.path.dirname(order["task"]["log"])
+if name.startswith("waits"):
+    def stop(*_):
+        print(json.dumps({"status": "stopped", "message": "as asked", "seconds": 1.0}), flush=True)
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, stop)
+    open(os.path.join(here, "waiting"), "w").close()
+    sys.stdin.buffer.read()
+    open(os.path.join(here, "orphaned"), "w").close()
+elif name.startswith("deaf"):
+    open(os.path.join(here, "waiting"), "w").close()
+    time.sleep(600)
+elif name.startswith("killed"):
+    os.kill(os.getpid(), signal.SIGKILL)
+elif name.startswith("crashes"):
+    raise SystemError("deep down")
+elif name.startswith("fails"):
+    print(json.dumps({"status": "failed", "message": "not finite", "seconds": 2.0}))
+else:
+    print("noise before")
+    print(json.dumps({"status": "done", "message": json.dumps(order["cores"]), "seconds": 3.0}))
+"""
+
+
+def task(folder, name):
+    return Task(
+        name=name,
+        log_root=str(folder / name),
+        log=str(folder / f"{name}.log"),
+        measures=str(folder / f"{name}.json"),
+        assignments={"z_size": 8},
+        seed=0,
+        data_dir="datasets",
+        num_epochs=None,
+        mixed_precision=False,
+        bucket_by_length=False,
+        settings=MeasureSettings(),
+    )
+
+
+@dataclasses.dataclass
+class Seen:
+    """What an engine tells of its tasks."""
+
+    began: list
+    ended: dict
+    at_once: int = 0
+
+    def run(self, engine, tasks, tick=lambda: None):
+        def began(one):
+            self.began.append(one.name)
+            self.at_once = max(self.at_once, len(self.began) - len(self.ended))
+
+        def ended(one, outcome):
+            assert one.name not in self.ended and one.name in self.began
+            self.ended[one.name] = outcome
+
+        engine.run(tasks, began, ended, tick)
+        return self
+
+
+@pytest.fixture
+def seen():
+    return Seen([], {})
+
+
+def engine(jobs=1, cores=(0,), **more):
+    return LocalEngine(jobs, cores, command=[sys.executable, "-c", STUB], **more)
+
+
+def test_a_run_that_fails_or_dies_does_not_end_the_others(tmp_path, seen):
+    names = ["killed", "fails", "good", "crashes", "good too"]
+    seen.run(engine(), [task(tmp_path, name) for name in names])
+    assert seen.began == names and seen.at_once == 1
+    statuses = {name: outcome.status for name, outcome in seen.ended.items()}
+    assert statuses == dict.fromkeys(names, FAILED) | {"good": DONE, "good too": DONE}
+    assert seen.ended["fails"] == Outcome(FAILED, "not finite", 2.0)
+    assert "killed by SIGKILL (the system does that when memory" in seen.ended["killed"].message
+    assert seen.ended["crashes"].message.endswith(f"status 1; see {tmp_path / 'crashes.log'}.")
+    assert "SystemError: deep down" in (tmp_path / "crashes.log").read_text()
+
+
+def test_the_cores_are_shared_out(tmp_path, seen):
+    names = [f"good {number}" for number in range(6)]
+    seen.run(engine(jobs=3, cores=[2, 3, 5, 7]), [task(tmp_path, name) for name in names])
+    assert seen.at_once == 3
+    shares = [tuple(json.loads(outcome.message)) for outcome in seen.ended.values()]
+    assert set(shares) == {(2, 7), (3,), (5,)}
+
+
+def test_asked_to_stop_it_asks_the_running_ones_and_starts_no_more(tmp_path, seen):
+    class Enough(Exception):
+        pass
+
+    def tick():
+        if (tmp_path / "waiting").exists():
+            raise Enough
+
+    with pytest.raises(Enough):
+        seen.run(engine(), [task(tmp_path, "waits"), task(tmp_path, "good")], tick)
+    assert seen.began == ["waits"]
+    assert seen.ended == {"waits": Outcome(STOPPED, "as asked", 1.0)}
+
+
+def test_one_that_can_t_say_that_it_was_stopped_is_stopped_all_the_same(tmp_path, seen):
+    class Enough(Exception):
+        pass
+
+    def tick():
+        if (tmp_path / "waiting").exists():
+            raise Enough
+
+    with pytest.raises(Enough):
+        seen.run(engine(), [task(tmp_path, "deaf")], tick)
+    assert seen.ended["deaf"].status == STOPPED
+
+
+def test_its_processes_notice_that_the_sweep_is_gone(tmp_path):
+    """What a killed sweep leaves running sees the end of its standard input."""
+    sweep = f"""
+import pathlib, sys
+sys.path[:0] = {sys.path!r}
+from test_local import engine, task, Seen
+import os, signal
+def tick():
+    if pathlib.Path({str(tmp_path)!r}, "waiting").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+held = int(sys.argv[1])
+Seen([], {{}}).run(engine(keep_open=held), [task(pathlib.Path({str(tmp_path)!r}), "waits")], tick)
+"""
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    arguments = [sys.executable, "-W", "ignore", "-c", sweep, str(writing)]
+    process = os.posix_spawn(sys.executable, arguments, os.environ)
+    os.close(writing)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+    # The pipe ends when the last process that inherited it has: a lock is held as long.
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+    assert (tmp_path / "orphaned").exists()
