@@ -8,6 +8,9 @@ sweep      the whole: keep what is finished, run the rest, report
 measures   what is measured of a trained model, and the data classes that hold it
 chamfer    distances between drawings
 latent     how a model uses its latent vector
-summary    means and spreads over seeds, and which differences can be claimed
-figures, report    pictures and the page
+summary    means and spreads over seeds, and when two settings differ
+findings   what the numbers say, in words
+figures, panels, sheets   pictures by matplotlib, what they share, and grids of drawings
+results, report   results.csv and results.json, and the page
+wording    numbers as the report writes them
 """

@@ -125,7 +125,7 @@ def named(name: str, label: str) -> str:
 
 
 def _file_part(label: str) -> str:
-    return "".join(c if c.isalnum() or c in ".+-" else "-" for c in label)
+    return "".join(c if c.isalnum() or c in "._+-" else "-" for c in label)
 
 
 def titled(title: str, label: str) -> str:

@@ -97,6 +97,7 @@ def _page(
         result=result,
         summary=summary,
         swept=" and ".join(axis.name for axis in summary.axes),
+        data_swept="data_set" in {axis.name for axis in summary.axes},
         by_scale=summary.main.name == "scale",
         rule=RULE,
         findings=found,

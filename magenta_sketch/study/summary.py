@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from magenta_sketch.study.measures import SCALARS
+from magenta_sketch.study.measures import SCALARS, Measures
 from magenta_sketch.study.plan import Axis, Setting, value_text
 from magenta_sketch.study.results import MATRIX, RunResult, StudyResult, at_noise, finite
 from magenta_sketch.study.tasks import DONE
@@ -183,7 +183,10 @@ def summarise(result: StudyResult) -> Summary:
         axes=tuple(axes),
         settings=[_setting(result, setting, noises) for setting in settings],
         noises=noises,
-        baselines={
+        # Those of one data set say nothing of runs on another.
+        baselines={}
+        if "data_set" in order
+        else {
             name: number
             for name, value in result.baselines.items()
             if (number := finite(value)) is not None
@@ -209,17 +212,22 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
     }
     latent = {}
     for name in ("mean", "mu_variance", "sigma", "variance", "actual_variance"):
-        rows = [sorted(m.latent[name], reverse=True) for m in measures if m.latent.get(name)]
+        rows = [sorted(m.latent[name], reverse=True) for m in measures if _all_finite(m, name)]
         if rows:
             latent[name] = [Spread.of(column) for column in zip(*rows, strict=False)]
     planned = len(result.plan.seeds)
     return SettingSummary(setting, runs, planned, scalars, matrix, latent, setting.label)
 
 
+def _all_finite(measures: Measures, name: str) -> bool:
+    values = measures.latent.get(name) or [None]
+    return all(finite(value) is not None for value in values)
+
+
 def active_sigma(run: RunResult) -> float | None:
     """Mean sigma of the dimensions that the model uses; None where there is none."""
     latent = run.measures.latent
-    if not latent.get("sigma") or not latent.get("mu_variance"):
+    if not _all_finite(run.measures, "sigma") or not _all_finite(run.measures, "mu_variance"):
         return None
     active = np.asarray(latent["mu_variance"], float) > 0.01
     return float(np.mean(np.asarray(latent["sigma"], float)[active])) if active.any() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from magenta_sketch.study.summary import Spread
@@ -74,7 +73,8 @@ def _decimals(value: float, digits: int) -> int:
     """Decimals at which a value has so many significant digits; none below the point if large."""
     if not value:
         return 1
-    return min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), 8)
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 0.0999 is 0.10
+    return min(max(digits - 1 - exponent, 0), 8)
 
 
 def capital(text: str) -> str:
