@@ -45,6 +45,10 @@ class StudyFolder:
     def measures(self, trial: Trial) -> pathlib.Path:
         return self.root / "measures" / f"{trial.name}.json"
 
+    def baselines(self, fingerprint: str) -> pathlib.Path:
+        """Of the data set with this fingerprint."""
+        return self.root / "measures" / f"real-{fingerprint[:12]}.json"
+
 
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Write a JSON file whole or not at all; numbers that are not finite are refused."""

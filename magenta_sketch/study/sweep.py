@@ -7,6 +7,7 @@ import datetime
 import pathlib
 import platform
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -167,25 +168,14 @@ def write_study_report(study: Study, *, report: Report = print) -> None:
     """
     report(f"writing the report in {study.folder.report} ...")
     results = [_result(study, trial) for trial in study.plan.trials()]
-    first = study.plan.settings()[0]
-    data = load_data_set(
-        list(study.plan.hparams(first).data_set), study.plan.data_dir, report=lambda _: None
-    )
+    described, real = _describe_data(study)
     written = write_report(
         study.folder.report,
         StudyResult(
             plan=study.plan,
             command=study.command,
-            data={
-                "names": list(study.plan.hparams(first).data_set),
-                "fingerprint": data.fingerprint,
-                "train": len(data.train),
-                "valid": len(data.valid),
-                "test": len(data.test),
-                "max_seq_len": data.max_seq_len,
-                "normalizing_factor": data.normalizing_factor,
-            },
-            baselines=_baselines(study, data),
+            data=described,
+            baselines=real,
             runs=results,
             settings=study.settings,
             versions=_versions(),
@@ -301,13 +291,37 @@ def _result(study: Study, trial: Trial) -> RunResult:
     )
 
 
+def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the data are, and the baselines: of the one data set, or of each by its names."""
+    described, real = {}, {}
+    for setting in study.plan.settings():
+        names = study.plan.hparams(setting).data_set
+        key = value_text(names)
+        if key in described:
+            continue
+        data = load_data_set(list(names), study.plan.data_dir, report=lambda _: None)
+        described[key] = {
+            "names": list(names),
+            "fingerprint": data.fingerprint,
+            "train": len(data.train),
+            "valid": len(data.valid),
+            "test": len(data.test),
+            "max_seq_len": data.max_seq_len,
+            "normalizing_factor": data.normalizing_factor,
+        }
+        real[key] = _baselines(study, data)
+    if len(described) == 1:
+        return next(iter(described.values())), next(iter(real.values()))
+    return described, real
+
+
 def _baselines(study: Study, data: DataSet) -> dict[str, float | None]:
     """The distances of real drawings; kept, for they take a while."""
-    path = study.folder.root / "measures" / "baselines.json"
-    key = {"fingerprint": data.fingerprint, "settings": study.settings.to_dict()}
+    path = study.folder.baselines(data.fingerprint)
+    settings = study.settings.to_dict()
     kept = read_json(path)
-    if not isinstance(kept, dict) or kept.get("key") != key:
-        kept = {"key": key, "values": baselines(data, study.settings)}
+    if not isinstance(kept, dict) or kept.get("settings") != settings:
+        kept = {"settings": settings, "values": baselines(data, study.settings)}
         write_json(path, kept)
     return kept["values"]
 
