@@ -322,7 +322,7 @@ def _survival(summary: Summary) -> Finding | None:
         )
     if not answers:
         return None
-    others = summary.baselines.get("chamfer_others")
+    others = summary.baseline("chamfer_repeats")
     if others is not None:
         details.append(f"Two different test sketches are {number(others)} apart on average.")
     question = "How much of the noise survives into the drawing (Chamfer distance, model units)?"
@@ -340,13 +340,13 @@ def _new_drawings(summary: Summary) -> Finding | None:
             used = [s for s in one.settings if s.scalars[name].n]
             if not used:
                 continue
-            real = summary.baselines.get(name)
+            real = summary.baseline(name)
             details.append(
                 _with(one, f"Distance of a new sketch {what}: {_list(used, _scalar(name))}")
                 + (f"; of a test sketch: {number(real)}." if real is not None else ".")
             )
-            if name == "novelty" and real:
-                answers.append((one, _copying(used, real)))
+            if name == "novelty" and all(s.baseline(name) for s in used):
+                answers.append((one, _copying(used)))
             else:
                 answers.append((one, f"{capital(name)}: {_best(used, _scalar(name), '')}"))
         used = [s for s in one.settings if s.scalars["ended"].n]
@@ -364,14 +364,14 @@ def _new_drawings(summary: Summary) -> Finding | None:
     return Finding(question, _paragraphs(answers), tuple(details))
 
 
-def _copying(used: Sequence[SettingSummary], real: float) -> str:
+def _copying(used: Sequence[SettingSummary]) -> str:
     """Whether new sketches are nearer to the training set than real ones: a fixed number."""
     certain = [s for s in used if s.scalars["novelty"].n >= FEWEST_SEEDS]
     if not certain:
         return f"{_few(max(s.scalars['novelty'].n for s in used))} says nothing for certain."
     near, far, same = [], [], []
     for s in certain:
-        value = s.scalars["novelty"]
+        value, real = s.scalars["novelty"], s.baseline("novelty")
         apart = abs(value.mean - real) > 2 * value.spread
         (same if not apart else near if value.mean < real else far).append(s)
     parts = [
@@ -383,7 +383,7 @@ def _copying(used: Sequence[SettingSummary], real: float) -> str:
         )
         if group
     ]
-    ratios = sorted({number(s.scalars["novelty"].mean / real, 2) for s in certain})
+    ratios = sorted({number(s.scalars["novelty"].mean / s.baseline("novelty"), 2) for s in certain})
     span = ratios[0] if len(ratios) == 1 else f"{ratios[0]} to {ratios[-1]}"
     return (
         f"By their distance to the nearest training sketch, new ones are {', '.join(parts)} "

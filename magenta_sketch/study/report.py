@@ -97,7 +97,6 @@ def _page(
         result=result,
         summary=summary,
         swept=" and ".join(axis.name for axis in summary.axes),
-        data_swept="data_set" in {axis.name for axis in summary.axes},
         by_scale=summary.main.name == "scale",
         rule=RULE,
         findings=found,
@@ -143,19 +142,34 @@ def _tables(summary: Summary) -> list[dict[str, Any]]:
             }
             for one in summary.settings
         ]
-        real = [summary.baseline(name) for name in names]
-        if title == "Drawings" and any(value is not None for value in real):
-            cells = [
-                {
-                    "mean": "" if v is None else wording.number(v, decimals[name]),
-                    "spread": "",
-                    "n": "",
-                }
-                for name, v in zip(names, real, strict=True)
-            ]
-            rows.append({"label": "real drawings", "n": "", "planned": "", "cells": cells})
+        if title == "Drawings":
+            rows += _real_drawings(summary, names, decimals)
         tables.append({"title": title, "names": names, "rows": rows})
     return tables
+
+
+def _real_drawings(
+    summary: Summary, names: Sequence[str], decimals: dict[str, int | None]
+) -> list[dict[str, Any]]:
+    """A row of what the distances would be for real drawings, or one for each data set."""
+    found = {}
+    for one in summary.settings:
+        values = tuple(one.baseline(name) for name in names)
+        if any(value is not None for value in values):
+            found.setdefault(values, []).append(one.setting.label)
+    rows = []
+    for values, labels in found.items():
+        cells = [
+            {
+                "mean": "" if value is None else wording.number(value, decimals[name]),
+                "spread": "",
+                "n": "",
+            }
+            for name, value in zip(names, values, strict=True)
+        ]
+        label = "real drawings" + (f", {' / '.join(labels)}" if len(found) > 1 else "")
+        rows.append({"label": label, "n": "", "planned": "", "cells": cells})
+    return rows
 
 
 def _cell(value: Spread, decimals: int | None, runs: int) -> dict[str, str]:

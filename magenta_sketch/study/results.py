@@ -45,8 +45,8 @@ class StudyResult:
     """A study as far as it has come.
 
     command: how it was called. data: names, fingerprint (SHA-256), counts, max_seq_len and
-    normalizing_factor of the data set; baselines: see `measures.baselines`. Where data sets are
-    swept both are of the first, and nothing is compared with the baselines. settings: how much
+    normalizing_factor of the data set; of several, a dict of that kind for each, by its names as
+    `plan.value_text` writes them. baselines: see `measures.baselines`, likewise. settings: how much
     was measured. versions: of the software, by name. began, ended: ISO 8601. seconds: all runs
     together. machine: in a few words.
     """

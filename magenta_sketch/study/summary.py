@@ -61,8 +61,9 @@ class SettingSummary:
     runs: those with results, in the order of the plan's seeds. planned: how many there should be.
     scalars: by name, those of `measures.SCALARS` and `DERIVED`. matrix: by name, a spread for each
     noise. latent: by name, a spread for each dimension; within each run dimensions are sorted in
-    falling order first, since their order means nothing and differs between seeds. label: for
-    people, without what the settings beside it share.
+    falling order first, since their order means nothing and differs between seeds.
+    baselines: see `measures.baselines`, of the setting's data. label: for people, without what the
+    settings beside it share.
     """
 
     setting: Setting
@@ -71,7 +72,12 @@ class SettingSummary:
     scalars: dict[str, Spread]
     matrix: dict[str, list[Spread]]
     latent: dict[str, list[Spread]]
-    label: str = ""
+    baselines: dict[str, float]
+    label: str
+
+    def baseline(self, measure: str) -> float | None:
+        """What a distance would be for real drawings of the setting's data."""
+        return self.baselines.get(_BASELINE.get(measure, ""))
 
     @property
     def conditional(self) -> bool:
@@ -106,7 +112,6 @@ class Summary:
     axes: tuple[Axis, ...]
     settings: list[SettingSummary]
     noises: tuple[float, ...]
-    baselines: dict[str, float]
 
     @property
     def main(self) -> Axis:
@@ -137,8 +142,9 @@ class Summary:
         return [one for one in slices if one.settings]
 
     def baseline(self, measure: str) -> float | None:
-        """What a distance would be for real drawings."""
-        return self.baselines.get(_BASELINE.get(measure, ""))
+        """What a distance would be for real drawings; None where data sets differ."""
+        found = {one.baseline(measure) for one in self.settings}
+        return found.pop() if len(found) == 1 else None
 
     def has(self, measure: str) -> bool:
         """Whether any setting has a number for a scalar."""
@@ -183,14 +189,6 @@ def summarise(result: StudyResult) -> Summary:
         axes=tuple(axes),
         settings=[_setting(result, setting, noises) for setting in settings],
         noises=noises,
-        # Those of one data set say nothing of runs on another.
-        baselines={}
-        if "data_set" in order
-        else {
-            name: number
-            for name, value in result.baselines.items()
-            if (number := finite(value)) is not None
-        },
     )
 
 
@@ -216,7 +214,18 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
         if rows:
             latent[name] = [Spread.of(column) for column in zip(*rows, strict=False)]
     planned = len(result.plan.seeds)
-    return SettingSummary(setting, runs, planned, scalars, matrix, latent, setting.label)
+    real = _baselines(result, setting)
+    return SettingSummary(setting, runs, planned, scalars, matrix, latent, real, setting.label)
+
+
+def _baselines(result: StudyResult, setting: Setting) -> dict[str, float]:
+    names = value_text(result.plan.hparams(setting).data_set)
+    values = result.baselines.get(names, result.baselines)
+    return {
+        name: number
+        for name, value in (values.items() if isinstance(values, dict) else ())
+        if (number := finite(value)) is not None
+    }
 
 
 def _all_finite(measures: Measures, name: str) -> bool:

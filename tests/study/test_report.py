@@ -204,12 +204,21 @@ def test_names_are_text_and_never_markup(tmp_path, no_figures):
 
 
 def test_different_data_sets_have_grids_of_their_own(tmp_path, no_figures):
-    report.write_report(tmp_path, made_up.study(("data_set=a.npz,b.npz",), seeds=(0,)))
+    one = {"names": ["a.npz"], "fingerprint": "ab" * 32, "train": 7000}
+    result = made_up.study(
+        ("data_set=a.npz,b.npz",),
+        seeds=(0,),
+        data={"a.npz": one, "b.npz": one | {"train": 8000}},
+        baselines={"a.npz": {"novelty": 0.123}, "b.npz": {"novelty": 0.456}},
+    )
+    report.write_report(tmp_path, result)
     page = Page(tmp_path / "index.html")
     assert "Reconstructions without noise (z = mu), a.npz" in page.text
     assert "Reconstructions without noise (z = mu), b.npz" in page.text
     assert (tmp_path / "reconstructions_with_noise_2.svg").exists()
-    assert "real drawings" not in page.text
+    assert "0.123" in page.row("real drawings, data_set a.npz")
+    assert "0.456" in page.row("real drawings, data_set b.npz")
+    assert "7,000" in page.text and "8,000" in page.text
 
 
 def test_one_seed_has_no_spread(tmp_path, no_figures):

@@ -224,9 +224,15 @@ def test_unconditional_models_have_no_latent_findings():
     assert [q.split()[0] for q in answers(result)] == ["Which", "Are"]
 
 
-def test_data_sets_are_not_compared_with_the_baselines_of_one():
-    summary = summarise(made_up.study(("data_set=a.npz,b.npz",)))
+def test_each_data_set_is_compared_with_its_own_baselines():
+    real = {"a.npz": {"novelty": 0.3}, "b.npz": {"novelty": 0.9}}
+    result = made_up.study(("data_set=a.npz,b.npz",), baselines=real)
+    summary = summarise(result)
+    assert [one.baseline("novelty") for one in summary.settings] == [0.3, 0.9]
     assert summary.baseline("novelty") is None
+    found = answer(result, "Are new sketches")  # novelty is about 0.31 in both
+    assert "nearer than test sketches at data_set b.npz" in found
+    assert "not told apart from test sketches at data_set a.npz" in found
     assert summarise(made_up.study()).baseline("novelty") == 0.3
 
 
