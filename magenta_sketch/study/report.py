@@ -25,6 +25,8 @@ __all__ = ["RunResult", "StudyResult", "write_report"]
 _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
 _MOST_POINTS = 200_000  # drawn on the page, about 3 MB; the SVG files have all
 
+_WITHOUT_EFFECT = {"max_seq_len", "is_training"}  # hyperparameters, by their descriptions
+
 _TABLES = {
     "Loss and KL": (
         *("cost", "recon", "masked_recon", "masked_recon_without_noise"),
@@ -233,7 +235,8 @@ def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
     return [
         (name, value_text(value), name in result.plan.assignments)
         for name, value in sorted(first.items())
-        if name not in swept and all(run.hparams.get(name) == value for run in result.runs)
+        if name not in swept | _WITHOUT_EFFECT
+        and all(run.hparams.get(name) == value for run in result.runs)
     ]
 
 
