@@ -278,9 +278,11 @@ def _result(study: Study, trial: Trial) -> RunResult:
     measures = measured(study.task(trial))
     status = DONE if measures is not None else outcome.get("status", "waiting")
     folder = RunFolder(study.folder.run(trial))
+    planned = study.plan.hparams(trial.setting)
     return RunResult(
         trial=trial,
-        hparams=study.plan.hparams(trial.setting).to_dict(),
+        # The run's own have what follows from the data.
+        hparams=(folder.read().hparams if folder.run.exists() else planned).to_dict(),
         # A run that is finished, whose measures are not those asked for now, is not done.
         status="waiting" if measures is None and status == DONE else status,
         message="" if measures is not None else outcome.get("message", ""),
