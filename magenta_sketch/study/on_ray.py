@@ -1,4 +1,4 @@
-"""The engine for several machines: tasks on a Ray cluster, and Ray sees to those whose machine dies.
+"""The engine for several machines: tasks on a Ray cluster, which begins again what a machine lost.
 
 Ray is imported when an engine runs: it is an extra, and slow to import.
 """
@@ -6,12 +6,16 @@ Ray is imported when an engine runs: it is an extra, and slow to import.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import pathlib
 import pickle
+import re
 import secrets
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +27,11 @@ from magenta_sketch.checkpoints import RunError
 from magenta_sketch.study.tasks import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds
+_ANSWER = 30.0  # seconds that a cluster may take to answer
 _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
+# There is one display of a sweep's progress, and Ray's workers are not to write into it.
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+NO_RAY = "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
 
 
 class RayEngine:
@@ -55,7 +63,7 @@ class RayEngine:
         Raises:
           RunError: no Ray, no cluster at the address, or no machine in it with enough cores.
         """
-        with _connected(self._address) as ray:
+        with _connected(self._address, self._retries) as ray:
             _require_cores(ray, self._cpus)
             carry_out = ray.remote(
                 num_cpus=self._cpus,
@@ -67,9 +75,7 @@ class RayEngine:
             open_tasks = {}
             for task in tasks:
                 size = _announce(task, token)
-                ref = carry_out.remote(
-                    pickle.dumps(task), task.log, token, __version__, self._cpus
-                )
+                ref = carry_out.remote(pickle.dumps(task), task.log, token, __version__, self._cpus)
                 open_tasks[ref] = _Open(task, size)
             try:
                 while open_tasks:
@@ -125,7 +131,7 @@ def _carrier() -> Callable[..., dict[str, Any]]:
     """The function that Ray runs on the cluster's machines.
 
     Made here, so that it travels as a whole and not as a name in this package: thus a machine on
-    which the package is absent, or another, can say so. For the same reason it imports all it needs.
+    which the package is absent, or another, can say so. Hence it imports all it needs, too.
     """
 
     def carry_out_there(task: bytes, log: str, token: str, version: str, cpus: int):
@@ -186,20 +192,22 @@ def _ready(ray: ModuleType, open_tasks: dict[Any, _Open], seconds: float = _TICK
     return ray.wait(list(open_tasks), num_returns=len(open_tasks), timeout=seconds)[0]
 
 
-def _outcome(ray: ModuleType, ref: Any) -> Outcome:
+def _outcome(ray: ModuleType, ref: Any, stopping: bool = False) -> Outcome:
     """How a task that is ready has ended: as it says itself, or as Ray says of it."""
     try:
         return Outcome(**ray.get(ref))
-    except (ray.exceptions.TaskCancelledError, KeyboardInterrupt):
+    except ray.exceptions.TaskCancelledError:
         return Outcome(STOPPED, "stopped on request")
-    except InterruptedError as error:
-        return Outcome(STOPPED, str(error))
+    except InterruptedError:  # by `_carrier`; its text is a traceback of Ray's
+        if stopping:
+            return Outcome(STOPPED, "stopped on request, with a checkpoint")
+        why = "its process was stopped from outside"
     except ray.exceptions.OutOfMemoryError:
         why = "the memory of its machine ran out"
     except (ray.exceptions.NodeDiedError, ray.exceptions.WorkerCrashedError):
         why = "its machine or process died"
     except ray.exceptions.RayError as error:
-        why = f"Ray: {_line(error)}"
+        why = f"Ray: {_line(str(error))}"
     return Outcome(FAILED, f"{why}, and Ray's retries are used up.")
 
 
@@ -217,7 +225,7 @@ def _stop(
         for ref in _ready(ray, open_tasks):
             one = open_tasks.pop(ref)
             if one.look(began):
-                one.end(_outcome(ray, ref), began, ended)
+                one.end(_outcome(ray, ref, stopping=True), began, ended)
     for ref, one in open_tasks.items():
         ray.cancel(ref, force=True)
         if one.look(began):
@@ -226,26 +234,63 @@ def _stop(
 
 
 @contextlib.contextmanager
-def _connected(address: str) -> Iterator[ModuleType]:
+def _connected(address: str, retries: int) -> Iterator[ModuleType]:
     """Ray, connected to the cluster."""
-    # Ray asks at its first import. Nothing of a study is to be sent to anybody unasked.
+    # Nothing of a study is to be sent to anybody unasked.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise RunError(
-            f"--ray_address needs Ray, which can't be imported ({_line(error)}): "
-            "pip install -e '.[ray]'"
-        ) from error
+    # Else Ray begins a task for ever again that does not fit in a machine's memory.
+    os.environ.setdefault("RAY_task_oom_retries", str(retries))
+    if importlib.util.find_spec("ray") is None:
+        raise RunError(NO_RAY)
+    _probe(address)
+    import ray  # reads the environment
+
     with _signals_kept():
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=address, **_QUIET)
         except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-            raise RunError(f"no Ray cluster at {address} ({_line(error)})") from error
+            raise RunError(f"{_no_cluster(address)} ({_line(str(error))}).") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _probe(address: str) -> None:
+    """Raises RunError unless there is a cluster at the address.
+
+    In a process of its own: where none answers, Ray tries again for minutes, and can't be told not
+    to, and there are replies at which it ends the process.
+    """
+    if address != "auto" and not re.fullmatch(r"[^:/\s]+:\d{1,5}", address):
+        raise RunError(
+            f"--ray_address={address}: give auto, on a machine of the cluster, or the host:port of "
+            "its head."
+        )
+    code = f"import ray, sys; ray.init(address=sys.argv[1], **{_QUIET})"
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", code, address],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWER,
+            start_new_session=True,  # Ctrl-C is for us
+        )
+    except subprocess.TimeoutExpired:
+        why = f"no answer in {_ANSWER:g} seconds"
+    else:
+        if probe.returncode == 0:
+            return
+        why = _line((probe.stderr.strip() or "Ray ended").splitlines()[-1])
+    raise RunError(
+        f"{_no_cluster(address)} ({why}): start one with `ray start --head`, and give its address."
+    )
+
+
+def _no_cluster(address: str) -> str:
+    return f"--ray_address={address}: no Ray cluster there that this machine is a part of"
 
 
 @contextlib.contextmanager
@@ -263,7 +308,9 @@ def _signals_kept() -> Iterator[None]:
 
 
 def _require_cores(ray: ModuleType, cpus: int) -> None:
-    most = max((node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0)
+    most = max(
+        (node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0
+    )
     if most < cpus:
         raise RunError(
             f"no machine of the Ray cluster has {cpus} cores, the largest has {most:g}: ask for "
@@ -271,6 +318,6 @@ def _require_cores(ray: ModuleType, cpus: int) -> None:
         )
 
 
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+def _line(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= 200 else f"{text[:200]} ..."
