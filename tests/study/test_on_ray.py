@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import pickle
 import re
 import shutil
 import signal
@@ -18,7 +19,7 @@ from magenta_sketch.checkpoints import RunError, RunFolder
 from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.local import LocalEngine
 from magenta_sketch.study.measures import MeasureSettings
-from magenta_sketch.study.on_ray import RayEngine
+from magenta_sketch.study.on_ray import RayEngine, _announce, _carrier
 from magenta_sketch.study.tasks import DONE, FAILED, STOPPED, Task, newest_step
 from magenta_sketch.training import own_cores
 
@@ -66,8 +67,22 @@ class Cluster:
 
 
 def kill(group):
+    """Kill a node as a loss of power does: all that it has started, at once."""
+    numbers = map(int, filter(str.isdecimal, os.listdir("/proc")))
+    workers = [number for number in numbers if is_of(group, number)]
     with contextlib.suppress(ProcessLookupError):  # dead already
         os.killpg(group, signal.SIGKILL)
+    for number in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+def is_of(group, process):
+    """Whether a process is a worker of a node: it has a group of its own, but not its parent."""
+    with contextlib.suppress(OSError):  # it has ended
+        status = pathlib.Path(f"/proc/{process}/stat").read_text()
+        return os.getpgid(int(status.rpartition(")")[2].split()[1])) == group
+    return False
 
 
 def free_port():
@@ -79,6 +94,8 @@ def free_port():
 @pytest.fixture
 def cluster():
     pytest.importorskip("ray", reason="needs Ray: pip install -e '.[ray]'")
+    if not os.path.exists("/proc/self/stat"):
+        pytest.skip("finds the processes of a node in /proc")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="ray"))  # short: it holds sockets
     nodes = Cluster(folder)
     try:
@@ -98,7 +115,7 @@ class Sweep:
 
     def task(self, name, seed, **changes):
         """A task whose measures are there already, to be had at its last step."""
-        steps = changes.setdefault("num_steps", 200)
+        steps = changes.setdefault("num_steps", 120)
         settings = MeasureSettings()
         measures = self.folder / "measures" / f"{name}.json"
         measures.parent.mkdir(parents=True, exist_ok=True)
@@ -142,12 +159,6 @@ def processes(task):
     return []
 
 
-def is_in(group, process):
-    with contextlib.suppress(ProcessLookupError):
-        return os.getpgid(process) == group
-    return False
-
-
 def weights(task):
     """All arrays of a run's newest checkpoint, by name."""
     newest = max(RunFolder(task.log_root).newest.iterdir(), key=lambda p: int(p.name[5:]))
@@ -166,7 +177,7 @@ def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder
     def kill_in_the_middle():
         for task in good:
             process = processes(task)[-1:]
-            is_there = process and is_in(second, process[0])
+            is_there = process and is_of(second, process[0])
             if not broken and is_there and newest_step(RunFolder(task.log_root)) > 0:
                 broken.append((task, newest_step(RunFolder(task.log_root))))
                 kill(second)
@@ -184,7 +195,7 @@ def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder
     assert len(processes(bad)) == 1  # nothing that another attempt would mend
     assert [len(processes(one)) for one in good] == [1 + (one is task) for one in good]
     resumed = [int(number) for number in re.findall(r"^resumed at step (\d+)$", log(task), re.M)]
-    assert len(resumed) == 1 and 0 < step <= resumed[0] < 200
+    assert len(resumed) == 1 and 0 < step <= resumed[0] < 120
 
     local = Sweep(tmp_path / "local", tiny_folder)
     same = local.task("same", task.seed)
@@ -235,6 +246,25 @@ def test_an_address_where_nothing_answers_is_named(monkeypatch):
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(RunError, match=f"^--ray_address={address}: no Ray cluster .*ray start"):
         RayEngine(address).run([], print, print, print)
+
+
+def test_a_machine_that_is_not_like_the_others_says_so(tmp_path, tiny_folder, monkeypatch):
+    task = Sweep(tmp_path, tiny_folder).task("one", 1)
+    there = _carrier()
+
+    def message(token, version):
+        answer = there(pickle.dumps(task), task.log, token, version, 1)
+        assert answer["status"] == FAILED and answer["message"].endswith(f"{socket.gethostname()}.")
+        return answer["message"]
+
+    assert "--out must be in a folder that all machines see" in message("sweep 1", "0")
+    assert not pathlib.Path(task.log).parent.exists()  # nothing is written to a disk of its own
+    _announce(task, "sweep 1")
+    assert "--out must be in a folder that all machines see" in message("sweep 2", "0")
+    assert not processes(task)
+    assert "the sweep 0.0: install the same version" in message("sweep 1", "0.0")
+    monkeypatch.setitem(sys.modules, "magenta_sketch", None)
+    assert "magenta_sketch 0.0 is not installed" in message("sweep 1", "0.0")
 
 
 def test_without_ray_the_program_says_how_to_get_it(tmp_path):
