@@ -238,6 +238,9 @@ def _connected(address: str, retries: int) -> Iterator[ModuleType]:
     """Ray, connected to the cluster."""
     # Nothing of a study is to be sent to anybody unasked.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's words on a task or machine that died, of dozens of lines, would break the one progress
+    # display; the ends of tasks say it in a line. log_to_driver leaves them in.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")
     # Else Ray begins a task for ever again that does not fit in a machine's memory.
     os.environ.setdefault("RAY_task_oom_retries", str(retries))
     if importlib.util.find_spec("ray") is None:

@@ -250,10 +250,10 @@ def test_an_address_where_nothing_answers_is_named(monkeypatch):
 
 def test_a_machine_that_is_not_like_the_others_says_so(tmp_path, tiny_folder, monkeypatch):
     task = Sweep(tmp_path, tiny_folder).task("one", 1)
-    there = _carrier()
+    pickled, there = pickle.dumps(task), _carrier()
 
     def message(token, version):
-        answer = there(pickle.dumps(task), task.log, token, version, 1)
+        answer = there(pickled, task.log, token, version, 1)
         assert answer["status"] == FAILED and answer["message"].endswith(f"{socket.gethostname()}.")
         return answer["message"]
 
