@@ -1,6 +1,7 @@
 """Runs on a Ray cluster: real nodes on this machine, one of which dies."""
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import pickle
@@ -91,9 +92,14 @@ def free_port():
         return one.getsockname()[1]
 
 
+def need_ray():
+    if importlib.util.find_spec("ray") is None:  # not imported: the engine sets Ray's environment
+        pytest.skip("needs Ray: pip install -e '.[ray]'")
+
+
 @pytest.fixture
 def cluster():
-    pytest.importorskip("ray", reason="needs Ray: pip install -e '.[ray]'")
+    need_ray()
     if not os.path.exists("/proc/self/stat"):
         pytest.skip("finds the processes of a node in /proc")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="ray"))  # short: it holds sockets
@@ -167,7 +173,7 @@ def weights(task):
     return {name: reader.get_tensor(name) for name in names}
 
 
-def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder):
+def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder, capfd):
     second = cluster.add()
     sweep = Sweep(tmp_path / "study", tiny_folder)
     good = [sweep.task(f"seed{seed}", seed) for seed in (1, 2)]
@@ -184,6 +190,7 @@ def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder
 
     sweep.run(RayEngine(cluster.address, cpus=1, retries=2), [bad, *good], kill_in_the_middle)
 
+    assert capfd.readouterr() == ("", "")  # a sweep's display is its own
     ((task, step),) = broken
     assert {name: outcome.status for name, outcome in sweep.outcomes.items()} == {
         "bad": FAILED,
@@ -234,14 +241,14 @@ def test_a_request_to_stop_leaves_checkpoints(cluster, tmp_path, tiny_folder):
 
 
 @pytest.mark.parametrize("address", ["somewhere", "ray://127.0.0.1:10001", "local"])
-def test_an_address_of_another_kind_is_refused(address, monkeypatch):
-    pytest.importorskip("ray", reason="needs Ray: pip install -e '.[ray]'")
+def test_an_address_of_another_kind_is_refused(address):
+    need_ray()
     with pytest.raises(RunError, match=f"--ray_address={address}: give auto"):
         RayEngine(address).run([], print, print, print)
 
 
 def test_an_address_where_nothing_answers_is_named(monkeypatch):
-    pytest.importorskip("ray", reason="needs Ray: pip install -e '.[ray]'")
+    need_ray()
     monkeypatch.setattr("magenta_sketch.study.on_ray._ANSWER", 3.0)
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(RunError, match=f"^--ray_address={address}: no Ray cluster .*ray start"):
