@@ -41,7 +41,10 @@ setup(
         "tinycss2>=1.4",
         "tqdm>=4.66",
     ],
-    extras_require={"test": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.5", "selenium>=4.11"]},
+    extras_require={
+        "ray": ["ray>=2.50"],  # sketch_rnn_sweep --ray_address; tested with 2.60
+        "test": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.5", "selenium>=4.11"],
+    },
     entry_points={
         "console_scripts": [
             "sketch_rnn_train = sketch_rnn_train:run",

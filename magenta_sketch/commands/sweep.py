@@ -12,6 +12,7 @@ OUT/report/index.html is the report.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import shlex
 import sys
@@ -53,7 +54,7 @@ flags.DEFINE_string(
     "ray_address",
     None,
     "Run on a Ray cluster in place of this machine alone: auto, or the address of its head. Needs "
-    "pip install 'magenta-sketch[ray]' on all its machines, and --out and --data_dir in folders "
+    "pip install -e '.[ray]' on all its machines, and --out and --data_dir in folders "
     "that all of them see.",
     flag_values=FLAGS,
 )
@@ -148,6 +149,10 @@ def main() -> int:
         )
     except HParamsError as error:
         raise common.UsageError(str(error)) from error
+    if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
+        raise common.UsageError(
+            "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
+        )
     runs = len(plan.trials())
     print(f"{NAME}: {runs} runs in {FLAGS.out}; starting TensorFlow ...", flush=True)
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
