@@ -107,14 +107,20 @@ def test_the_cores_are_shared_out(tmp_path, seen):
     assert set(shares) == {(2, 7), (3,), (5,)}
 
 
-def test_asked_to_stop_it_asks_the_running_ones_and_starts_no_more(tmp_path, seen):
-    class Enough(Exception):
-        pass
+class Enough(Exception):
+    """Ends a sweep from its tick."""
 
+
+def enough_when_one_waits(folder):
     def tick():
-        if (tmp_path / "waiting").exists():
+        if (folder / "waiting").exists():
             raise Enough
 
+    return tick
+
+
+def test_asked_to_stop_it_asks_the_running_ones_and_starts_no_more(tmp_path, seen):
+    tick = enough_when_one_waits(tmp_path)
     with pytest.raises(Enough):
         seen.run(engine(), [task(tmp_path, "waits"), task(tmp_path, "good")], tick)
     assert seen.began == ["waits"]
@@ -122,13 +128,7 @@ def test_asked_to_stop_it_asks_the_running_ones_and_starts_no_more(tmp_path, see
 
 
 def test_one_that_can_t_say_that_it_was_stopped_is_stopped_all_the_same(tmp_path, seen):
-    class Enough(Exception):
-        pass
-
-    def tick():
-        if (tmp_path / "waiting").exists():
-            raise Enough
-
+    tick = enough_when_one_waits(tmp_path)
     with pytest.raises(Enough):
         seen.run(engine(), [task(tmp_path, "deaf")], tick)
     assert seen.ended["deaf"].status == STOPPED
