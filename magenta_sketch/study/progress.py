@@ -76,7 +76,10 @@ class SweepProgress:
         """A task begins."""
         self._running[task.name] = task
         at = self._steps[task.name]
-        self.say(f"{task.name}: begins" + (f" again at step {at}" if at else ""))
+        if at >= self._totals[task.name]:
+            self.say(f"{task.name}: is measured")
+        else:
+            self.say(f"{task.name}: begins" + (f" again at step {at}" if at else ""))
 
     def ended(self, task: Task, outcome: Outcome) -> None:
         """A task has ended."""

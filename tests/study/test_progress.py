@@ -60,6 +60,14 @@ def test_lines_count_all_runs_and_estimate_from_the_steps_of_this_sweep(tmp_path
         assert shown.line().startswith("runs 2/4 done, 0 at work, 1 failed; step 21000 of 40000")
 
 
+def test_a_run_that_is_trained_is_only_measured(tmp_path):
+    lines = []
+    with SweepProgress({"first": 100}, {"first": 100}, 1, lines.append) as shown:
+        shown.began(Task(tmp_path, "first"))
+        assert lines == ["first: is measured"]
+        assert shown.line().startswith("runs 0/1 done, 1 at work; step 100 of 100")
+
+
 def test_before_the_first_step_there_is_no_estimate(tmp_path, clock):
     with SweepProgress({"first": 100}, {"first": 0}, 1, print) as shown:
         clock[0] = 10.0
