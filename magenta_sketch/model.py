@@ -345,7 +345,16 @@ class SketchRNN(keras.Model):
         self.decoder.build()
         self.built = True
 
-    def call(self, strokes, lengths, training=False, seeds=None, scale=None, rows=None):
+    def call(
+        self,
+        strokes,
+        lengths,
+        training=False,
+        seeds=None,
+        scale=None,
+        rows=None,
+        to_first_end=None,
+    ):
         """`losses.SketchLosses` of a padded batch.
 
         Args:
@@ -355,21 +364,25 @@ class SketchRNN(keras.Model):
           seeds: `seed_table` of all masks and noise.
           scale: standard deviation of the latent noise; None takes that of the hyperparameters.
           rows: what sums over points are divided by, see `losses.sketch_losses`.
+          to_first_end: whether points after a sketch's first end row are left out; None: in
+            training, if the model is to bucket_by_length.
         """
         scale = self.hparams.scale if scale is None else scale
-        if training and self.bucket_by_length:
-            return self._bucketed(strokes, lengths, seeds, scale, rows)
+        if to_first_end is None:
+            to_first_end = training and self.bucket_by_length
+        if to_first_end:
+            return self._bucketed(strokes, lengths, seeds, scale, rows, training)
         inputs, target = strokes[:, :-1], strokes[:, 1:]
         output, mu, presig = self._outputs(inputs, target, lengths, scale, training, seeds)
         return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
 
-    def _bucketed(self, strokes, lengths, seeds, scale, rows):
+    def _bucketed(self, strokes, lengths, seeds, scale, rows, training):
         """The losses of points up to each sketch's first end row; no others are computed."""
         order = tf.argsort(lengths, direction="DESCENDING", stable=True)
         strokes, lengths = tf.gather(strokes, order), tf.gather(lengths, order)
         inputs, target = strokes[:, :-1], strokes[:, 1:]
         points = tf.minimum(lengths + 1, tf.shape(target)[1])
-        output, mu, presig = self._outputs(inputs, target, lengths, scale, True, seeds, points)
+        output, mu, presig = self._outputs(inputs, target, lengths, scale, training, seeds, points)
         found = losses.sketch_losses(
             output,
             recurrence.rows(_time_first(target), points),

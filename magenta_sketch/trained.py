@@ -68,8 +68,8 @@ class TrainedModel:
             autograph=False,
         )
         self._losses = tf.function(
-            lambda strokes, lengths, seeds, scale: model(
-                strokes, lengths, seeds=seeds, scale=scale
+            lambda strokes, lengths, seeds, scale, to_first_end: model(
+                strokes, lengths, seeds=seeds, scale=scale, to_first_end=to_first_end
             ),
             reduce_retracing=True,
             autograph=False,
@@ -142,12 +142,19 @@ class TrainedModel:
         return z.numpy()
 
     def losses(
-        self, sketches: Sequence[np.ndarray], *, scale: float = 0.0, seed: int = 0
+        self,
+        sketches: Sequence[np.ndarray],
+        *,
+        scale: float = 0.0,
+        seed: int = 0,
+        to_first_end: bool = False,
     ) -> SketchLosses:
         """The losses of stroke-3 sketches, an array [batch] each, in nats a point.
 
         Sums over a sketch's points are divided by max_seq_len, as in training;
-        ``masked_reconstruction`` is the one papers quote. Arguments and errors as for `encode`; an
+        ``masked_reconstruction`` is the one papers quote. ``to_first_end`` counts one end row of a
+        sketch in place of all up to max_seq_len, as training with bucket_by_length does; it leaves
+        masked_reconstruction as it is. Other arguments, and errors, as for `encode`; an
         unconditional model has a kl of 0.
         """
         seed, scale = natural("seed", seed), _noise_scale(scale)
@@ -158,6 +165,7 @@ class TrainedModel:
                 tf.constant(batch.lengths),
                 seed_table(seed, part, _LOSSES),
                 tf.constant(scale, tf.float32),
+                bool(to_first_end),
             )
             for values, new in zip(found, losses, strict=True):
                 values.append(new.numpy())

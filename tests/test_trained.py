@@ -229,3 +229,20 @@ def test_losses_are_those_of_the_model_sketch_by_sketch(model, test_set):
     assert [len(part) for part in model.losses([])] == [0, 0, 0]
     with pytest.raises(ValueError, match="scale"):
         model.losses(test_set, scale=-1.0)
+
+
+def test_losses_to_the_first_end_row(model, test_set):
+    """Those of a batch with a single end row a sketch, over the same number of points."""
+    found, usual = model.losses(test_set, to_first_end=True), model.losses(test_set)
+    np.testing.assert_allclose(found.masked_reconstruction, usual.masked_reconstruction, atol=1e-5)
+    np.testing.assert_allclose(found.kl, usual.kl, atol=1e-6)
+    sketch = test_set[9]
+    one = batches.pad(
+        [sketch],
+        max_seq_len=len(sketch) + 1,
+        normalizing_factor=model.info.normalizing_factor,
+    )
+    alone = model.model(tf.constant(one.strokes), tf.constant(one.lengths), scale=0.0)
+    expected = float(alone.reconstruction[0]) * (len(sketch) + 1) / model.max_seq_len
+    assert found.reconstruction[9] == pytest.approx(expected, abs=1e-5)
+    assert found.reconstruction[9] < usual.reconstruction[9] - 0.01

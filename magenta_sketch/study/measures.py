@@ -24,6 +24,7 @@ Sketches = list[np.ndarray]
 
 INTERPOLATIONS = 2  # rows of them that are kept for the report
 INTERPOLATION_STEPS = 7  # drawings in a row, both ends among them
+VERSION = 2  # of what is measured: measures of another are made anew
 _TRAINING_CHOICE = 0  # seed of the choice of training sketches
 
 
@@ -109,6 +110,7 @@ class Measures:
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it: sketches as lists of [dx, dy, lift], rounded to 0.01 pixels."""
         return {
+            "version": VERSION,
             "step": self.step,
             "settings": self.settings.to_dict(),
             "scalars": dict(self.scalars),
@@ -121,6 +123,8 @@ class Measures:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measures:
         """From what `to_dict` gives. Raises ValueError, KeyError or TypeError for anything else."""
+        if values.get("version") != VERSION:
+            raise ValueError(f"measures are of version {values.get('version')}, not {VERSION}.")
         if set(values["scalars"]) != set(SCALARS):
             raise ValueError(f"scalars must be {sorted(SCALARS)}, got {sorted(values['scalars'])}.")
         drawings = {name: _to_arrays(values["drawings"][name]) for name in _DRAWINGS[:-1]}
@@ -181,7 +185,8 @@ SCALARS: dict[str, tuple[str, str]] = {
         "nats/point",
     ),
     "recon": (
-        "reconstruction loss in the form that is trained, at the run's own noise",
+        "reconstruction loss in the form that is trained (with bucket_by_length, one end row a "
+        "sketch), at the run's own noise",
         "nats/point",
     ),
     "masked_recon": (
@@ -317,7 +322,8 @@ def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | Non
 def _losses(trained: TrainedModel, test: SketchSet, noise: float, draws: int) -> _Losses:
     hps = trained.info.hparams
     found = [
-        trained.losses(test, scale=noise, seed=seed) for seed in range(draws if noise > 0 else 1)
+        trained.losses(test, scale=noise, seed=seed, to_first_end=trained.info.bucket_by_length)
+        for seed in range(draws if noise > 0 else 1)
     ]
     recon, masked, kl = np.mean(np.asarray(found, np.float64), axis=(0, 2))
     weight = losses.kl_weight(

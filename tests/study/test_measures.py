@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import magenta_sketch
-from magenta_sketch import losses, runs
-from magenta_sketch.checkpoints import RunFolder
+from magenta_sketch import losses
 from magenta_sketch.datasets import SketchSet
 from magenta_sketch.strokes import from_polylines
 from magenta_sketch.study import chamfer, measures
@@ -207,15 +206,27 @@ def test_training_sketches_are_a_fixed_choice(data):
     assert measures._training(data.train, MeasureSettings()) is data.train
 
 
-def test_measured_twice_and_trained_twice_gives_the_same(trained_run, data, tiny_folder, tmp_path):
-    run = RunFolder(tmp_path / "again")
-    first = magenta_sketch.load(trained_run, checkpoint="newest")
-    names = "enc_rnn_size dec_rnn_size z_size num_mixture data_set num_steps save_every batch_size"
-    given = {name: getattr(first.info.hparams, name) for name in names.split()}
-    begun = runs.begin(run, given, data_dir=str(tiny_folder), seed=1)
-    assert runs.train(run, *begun, resumed=False) == 0
-    again = magenta_sketch.load(run.root, checkpoint="newest")
+def test_loaded_and_measured_twice_gives_the_same(trained_run, data):
+    first, again = (magenta_sketch.load(trained_run, checkpoint="newest") for _ in range(2))
     assert measure(again, data, SETTINGS).to_dict() == measure(first, data, SETTINGS).to_dict()
+
+
+def test_what_was_trained_by_buckets_is_measured_so(trained, data, measured):
+    """Its cost has one end row of each sketch; what does not count end rows is as ever."""
+    bucketed = copy.copy(trained)
+    bucketed.info = dataclasses.replace(trained.info, bucket_by_length=True)
+    found = measure(bucketed, data, SETTINGS)
+    expected = trained.losses(data.test, to_first_end=True).reconstruction.mean()
+    assert found.matrix["recon"][0] == pytest.approx(expected, rel=1e-6)
+    assert found.matrix["recon"][0] < measured.matrix["recon"][0] - 0.1
+    first = measured.matrix["masked_recon"][0]
+    assert found.matrix["masked_recon"][0] == pytest.approx(first, abs=1e-5)
+
+
+def test_measures_of_another_version_are_not_read(measured):
+    for version in (None, measures.VERSION - 1):
+        with pytest.raises(ValueError, match="version"):
+            Measures.from_dict(measured.to_dict() | {"version": version})
 
 
 def test_json_and_back(measured):
