@@ -303,6 +303,8 @@ def _survival(summary: Summary) -> Finding | None:
             answers.append((one, _change(used[0], used[-1], "chamfer_repeats", what)))
         else:
             answers.append((one, "Least of it: " + _best(used, get)))
+        nearest = _best(used, _scalar("chamfer_with_noise"))
+        answers.append((one, f"Distance of a sketch and its reconstruction with noise: {nearest}"))
         details += [
             _with(one, f"Distance between {what}: {_list(used, _scalar(name))}.")
             for name, what in names.items()
