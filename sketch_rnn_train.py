@@ -16,7 +16,10 @@ from magenta_sketch.commands import common
 from magenta_sketch.hparams import HParams
 
 FLAGS = common.new_flags()
-common.define_training(FLAGS)
+common.define_training(
+    FLAGS,
+    data_dir=f"Default: {common.MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
+)
 flags.DEFINE_string(
     "log_root",
     "models/default",

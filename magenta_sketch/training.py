@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -239,8 +239,18 @@ class Interrupted(Exception):
 class StopRequest:
     """Turns SIGINT and SIGTERM into a request that the loop notices between two batches."""
 
+    _listening: ClassVar[list[StopRequest]] = []
+
     def __init__(self):
         self.signal_number: int | None = None
+
+    @classmethod
+    def ask(cls) -> bool:
+        """Request a stop from any thread, as SIGTERM does, however often; whether one listens."""
+        for one in cls._listening:
+            if one.signal_number is None:
+                one.signal_number = signal.SIGTERM
+        return bool(cls._listening)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopRequest]:
@@ -256,9 +266,11 @@ class StopRequest:
                 os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
 
         old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._listening.append(self)
         try:
             yield self
         finally:
+            self._listening.remove(self)
             for number, handler in old.items():
                 signal.signal(number, handler)
 

@@ -51,13 +51,16 @@ def new_flags() -> flags.FlagValues:
     return values
 
 
-def define_training(values: flags.FlagValues) -> None:
-    """Define the flags that say what a run is, besides its folder and its seed."""
+def define_training(values: flags.FlagValues, data_dir: str) -> None:
+    """Define the flags that say what a run is, besides its folder and its seed.
+
+    ``data_dir`` ends the help of that flag: where data come from without it.
+    """
     flags.DEFINE_string(
         "data_dir",
         None,
-        "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. Default: "
-        f"{MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
+        "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. "
+        f"{data_dir}",
         flag_values=values,
     )
     flags.DEFINE_multi(

@@ -12,6 +12,7 @@ OUT/report/index.html is the report.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import math
 import shlex
@@ -29,14 +30,15 @@ if TYPE_CHECKING:  # it imports TensorFlow
 
 NAME = "sketch_rnn_sweep"
 FLAGS = common.new_flags()
-common.define_training(FLAGS)
+common.define_training(FLAGS, data_dir=f"Default: {common.MAGENTA_DATA_URL}.")
 flags.DEFINE_string(
     "out", None, "Folder of the study: its runs, measures and report.", flag_values=FLAGS
 )
 flags.DEFINE_multi_string(
     "sweep",
     ["scale=0.5,1,2,4"],
-    "A hyperparameter and its values, name=value,value,...; given twice, a grid of two.",
+    "A hyperparameter and its values, name=value,value,...; two of them make a grid; given again "
+    "for the same hyperparameter, the later wins.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -116,7 +118,8 @@ flags.DEFINE_boolean(
     "report_only",
     False,
     "Train and measure nothing: write the report of the study in --out, as it was last begun, from "
-    "the runs that are finished. A sweep may be at work on it.",
+    "the runs that are finished. Besides --out, --data_dir alone is looked at, for data that have "
+    "moved. A sweep may be at work on it.",
     flag_values=FLAGS,
 )
 
@@ -138,8 +141,10 @@ def main() -> int:
     noises = _noises()
     seeds = tuple(common.parse_numbers(FLAGS.seeds, "seeds", what="seeds", most=1000))
     try:
+        # Later ones win, as among --hparams, so that a flag file's can be changed.
+        axes = {axis.name: axis for axis in map(Axis.parse, FLAGS.sweep)}
         plan = Plan(
-            axes=tuple(map(Axis.parse, FLAGS.sweep)),
+            axes=tuple(axes.values()),
             seeds=seeds,
             assignments=common.given_hparams(FLAGS),
             data_dir=FLAGS.data_dir or common.MAGENTA_DATA_URL,
@@ -190,7 +195,12 @@ def _report_only() -> int:
     from magenta_sketch.study.folder import StudyFolder
     from magenta_sketch.study.sweep import Study, write_study_report
 
-    write_study_report(Study.read(StudyFolder(FLAGS.out)))
+    study = Study.read(StudyFolder(FLAGS.out))
+    if FLAGS.data_dir:
+        study = dataclasses.replace(
+            study, plan=dataclasses.replace(study.plan, data_dir=FLAGS.data_dir)
+        )
+    write_study_report(study)
     return 0
 
 

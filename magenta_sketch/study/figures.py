@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from magenta_sketch.study.latent import ACTIVE
 from magenta_sketch.study.panels import (
     COLORS,
     GREY,
@@ -478,7 +479,7 @@ def _profiles(summary: Summary) -> list[Picture]:
                 continue
 
             def draw(panel: Axes, used=used, name=name) -> None:
-                reference = {"mean": 0, "mu_variance": 0.01}.get(name, 1)
+                reference = {"mean": 0, "mu_variance": ACTIVE}.get(name, 1)
                 panel.axhline(reference, color=GREY, lw=1)
                 for one in used:
                     mean = [value.mean for value in one.latent[name]]

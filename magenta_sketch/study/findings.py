@@ -6,6 +6,7 @@ Every sentence that claims a difference does so by `summary.RULE`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -148,6 +149,9 @@ def _undoing(summary: Summary) -> Finding | None:
     return Finding("Does training undo the noise?", _paragraphs(answers), tuple(details))
 
 
+_WHOLLY = 0.8  # a slope that can't be below it is near enough to 1
+
+
 def _how_far(slope: Spread) -> str:
     if slope.n < FEWEST_SEEDS:
         return f"{_few(slope.n)} says nothing for certain; the slope found is {plus_minus(slope)}."
@@ -159,8 +163,12 @@ def _how_far(slope: Spread) -> str:
             "More than undone: sigma shrinks faster than the scale grows, so the effective noise "
             f"falls (slope {plus_minus(slope)})."
         )
-    if high >= 1:
+    if high >= 1 and low >= _WHOLLY:
         return f"Yes: as far as the spread tells, wholly (slope {plus_minus(slope)})."
+    if high >= 1:
+        return (
+            f"At least in part (slope {plus_minus(slope)}); whether wholly, the data do not tell."
+        )
     if high < 0:
         return f"No: sigma grows with the scale (slope {plus_minus(slope)})."
     if low <= 0:
@@ -183,7 +191,7 @@ def _effects(found: Undone) -> list[str]:
             f"{with_n(noise[1])}" + _verdict(*noise)
         )
     sentences.append(
-        _change(low, high, "signal_to_noise", "the signal-to-noise ratio")
+        _change([low, high], "signal_to_noise", "the signal-to-noise ratio")
         + " A model may also spread mu, which pays for noise as a smaller sigma does."
     )
     return sentences
@@ -214,14 +222,16 @@ def _two_kls(summary: Summary) -> Finding | None:
         pair = [s for s in one.settings if s.scalars["kl"].n]
         if len(pair) < 2:
             continue
-        low, high = pair[0], pair[-1]
-        answers.append((one, _change(low, high, "kl", "the KL that is optimised")))
-        answers.append((one, _change(low, high, "kl_implied", "the one that the noise implies")))
+        answers.append((one, _change(pair, "kl", "the KL that is optimised")))
+        finite = [s for s in pair if s.scalars["kl_implied"].n]
+        if len(finite) > 1:
+            answers.append((one, _change(finite, "kl_implied", "the one that the noise implies")))
         for s in pair:
             optimised, implied = s.scalars["kl"], s.scalars["kl_implied"]
+            found = plus_minus(implied) if implied.n else "without noise an infinite one"
             details.append(
                 f"{_place(one, s)}: {plus_minus(optimised)} optimised, "
-                f"{plus_minus(implied)} implied, nats per dimension ({seeds(optimised.n)})."
+                f"{found} implied, nats per dimension ({seeds(optimised.n)})."
             )
     if not answers:
         return None
@@ -242,9 +252,7 @@ def _units(summary: Summary) -> Finding | None:
             continue
         get = _scalar("active_units")
         if is_numeric(summary.main) and len(used) > 1:
-            answers.append(
-                (one, _change(used[0], used[-1], "active_units", "the number of active units"))
-            )
+            answers.append((one, _change(used, "active_units", "the number of active units")))
         else:
             answers.append((one, _best(used, get, "highest")))
         details.append(_with(one, f"{_list(used, get)}."))
@@ -300,7 +308,7 @@ def _survival(summary: Summary) -> Finding | None:
         get = _scalar("chamfer_repeats")
         if is_numeric(summary.main) and len(used) > 1:
             what = "the distance among reconstructions of one sketch, each with its own noise,"
-            answers.append((one, _change(used[0], used[-1], "chamfer_repeats", what)))
+            answers.append((one, _change(used, "chamfer_repeats", what)))
         else:
             answers.append((one, "Least of it: " + _best(used, get)))
         nearest = _best(used, _scalar("chamfer_with_noise"))
@@ -375,7 +383,9 @@ def _copying(used: Sequence[SettingSummary]) -> str:
     near, far, same = [], [], []
     for s in certain:
         value, real = s.scalars["novelty"], s.baseline("novelty")
-        apart = abs(value.mean - real) > 2 * value.spread
+        # That of real ones is a mean over a sample, whose error is no spread of seeds.
+        error = math.hypot(value.spread, s.baselines.get("novelty_error") or 0.0)
+        apart = abs(value.mean - real) > 2 * error
         (same if not apart else near if value.mean < real else far).append(s)
     parts = [
         f"{how} at {_names(group)}"
@@ -473,8 +483,9 @@ def _entry(summary: Summary, noise: float) -> Callable[[SettingSummary], Spread]
     return lambda one: one.matrix["masked_recon"][column]
 
 
-def _change(low: SettingSummary, high: SettingSummary, name: str, what: str) -> str:
-    """How a measure changes from one end of the axis to the other."""
+def _change(settings: Sequence[SettingSummary], name: str, what: str) -> str:
+    """How a measure changes from one end of the axis to the other, or in between."""
+    low, high = settings[0], settings[-1]
     a, b = low.scalars[name], high.scalars[name]
     if not a.n or not b.n:
         return f"{capital(what)} was not measured at both ends."
@@ -482,6 +493,13 @@ def _change(low: SettingSummary, high: SettingSummary, name: str, what: str) -> 
     ends += f" ({seeds(a.n)}{' each' if a.n == b.n else f' and {b.n}'})"
     if differs(a, b):
         return f"{capital(what)} {'rises' if b.mean > a.mean else 'falls'} {ends}."
+    found = [s for s in settings if s.scalars[name].n]
+    least, most = (pick(found, key=lambda s: s.scalars[name].mean) for pick in (min, max))
+    if differs(least.scalars[name], most.scalars[name]):
+        return (
+            f"{capital(what)} goes {ends}, but is {plus_minus(least.scalars[name])} at "
+            f"{least.label} and {plus_minus(most.scalars[name])} at {most.label}."
+        )
     return f"{capital(what)} goes {ends}" + _verdict(a, b)
 
 

@@ -13,10 +13,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import IO
 
 from magenta_sketch.study.tasks import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds
+_PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
 
 
 @dataclasses.dataclass
@@ -36,6 +38,7 @@ class LocalEngine:
       keep_open: a file descriptor the tasks' processes inherit; -1 for none. The sweep's lock is
         held for as long as one of them lives.
       command: what a task's process runs; see `worker` for what it reads and writes.
+      patience: seconds that it may take to stop when it is asked to.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class LocalEngine:
         cores: Sequence[int],
         keep_open: int = -1,
         command: Sequence[str] = (sys.executable, "-m", "magenta_sketch.study.worker"),
+        patience: float = _PATIENCE,
     ):
+        self._patience = patience
         self._command = list(command)
         self._shares = [list(cores[slot::jobs]) for slot in range(jobs)]
         self._keep_open = keep_open
@@ -70,18 +75,25 @@ class LocalEngine:
                 for one in [one for one in running if one.process.poll() is not None]:
                     running.remove(one)
                     free.append(one.slot)
-                    ended(one.task, _outcome(one))
+                    ended(one.task, _unasked(_outcome(one)))
                 tick()
         except BaseException:
+            self._stop(running)
             for one in running:
-                one.process.terminate()
-            for one in running:
-                one.process.wait()
                 ended(one.task, _outcome(one))
             raise
-        finally:
-            for one in running:  # a second request to stop: at once
+
+    def _stop(self, running: Sequence[_Running]) -> None:
+        """Ask the processes to write their checkpoints, and wait for all of them."""
+        for one in running:
+            _close(one.process.stdin)
+        last = time.monotonic() + self._patience
+        for one in running:
+            try:
+                one.process.wait(max(last - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
                 one.process.kill()
+                one.process.wait()
 
     def _start(self, task: Task, slot: int) -> _Running:
         log = pathlib.Path(task.log)
@@ -108,6 +120,18 @@ class LocalEngine:
         return _Running(task, process, slot, time.monotonic())
 
 
+def _close(pipe: IO[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
+def _unasked(outcome: Outcome) -> Outcome:
+    """The outcome, where no stop was asked for by the sweep."""
+    if outcome.status != STOPPED:
+        return outcome
+    return Outcome(FAILED, "its process was stopped from outside.", outcome.seconds)
+
+
 def _path() -> str:
     """PYTHONPATH by which a process finds this very package."""
     own = str(pathlib.Path(__file__).resolve().parents[2])
@@ -119,8 +143,7 @@ def _outcome(one: _Running) -> Outcome:
     seconds = time.monotonic() - one.began
     said = one.process.stdout.read()
     one.process.stdout.close()
-    with contextlib.suppress(BrokenPipeError):
-        one.process.stdin.close()
+    _close(one.process.stdin)
     status = one.process.returncode
     with contextlib.suppress(IndexError, ValueError, TypeError):  # it could not say anything
         return Outcome(**json.loads(said.splitlines()[-1]))

@@ -24,7 +24,7 @@ Sketches = list[np.ndarray]
 
 INTERPOLATIONS = 2  # rows of them that are kept for the report
 INTERPOLATION_STEPS = 7  # drawings in a row, both ends among them
-VERSION = 2  # of what is measured: measures of another are made anew
+VERSION = 3  # of what is measured: measures of another are made anew
 _TRAINING_CHOICE = 0  # seed of the choice of training sketches
 
 
@@ -180,7 +180,7 @@ def _finite(value: float) -> float | None:
 # Name -> (what it is, in a line; unit).
 SCALARS: dict[str, tuple[str, str]] = {
     "cost": (
-        "cost as trained: recon + KL weight · max(KL, tolerance), KL weight of the last step, "
+        "cost as trained: recon + KL weight · max(KL, tolerance), KL weight reached at that step, "
         "at the run's own noise",
         "nats/point",
     ),
@@ -287,7 +287,7 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
         scalars |= of_them
         drawings |= drawn
         drawings["interpolations"] = _interpolations(trained, mu[shown])
-    new, of_new = _new_sketches(trained, data.train, settings)
+    new, of_new = _new_sketches(trained, data, settings)
     drawings["new"] = new[: settings.shown]
     scalars |= of_new
     return Measures(
@@ -304,9 +304,10 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
 def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | None]:
     """What the distances would be for real drawings, in the same model units.
 
-    Of as many test sketches as `settings.new`, spread evenly over the test set. "chamfer_others":
-    mean distance of two different ones. "diversity": mean distance of one to the nearest other.
-    "novelty": mean distance of one to the nearest training sketch.
+    Of as many test sketches as `settings.new`, or all where there are fewer, spread evenly over the
+    test set. "chamfer_others": mean distance of two different ones. "diversity": mean distance of
+    one to the nearest other. "novelty": mean distance of one to the nearest training sketch;
+    "novelty_error" is the standard error of that mean.
     """
     chosen = [data.test[index] for index in _spread(len(data.test), settings.new)]
     apart = chamfer.among(chosen) / data.normalizing_factor
@@ -316,6 +317,7 @@ def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | Non
         "chamfer_others": _finite(_mean(others)),
         "diversity": _finite(_mean(_to_nearest(apart))),
         "novelty": _finite(_mean(novelty)),
+        "novelty_error": _finite(float(np.std(novelty)) / math.sqrt(max(len(novelty), 1))),
     }
 
 
@@ -386,13 +388,15 @@ def _interpolations(trained: TrainedModel, mu: np.ndarray) -> list[Sketches]:
 
 
 def _new_sketches(
-    trained: TrainedModel, train: SketchSet, settings: MeasureSettings
+    trained: TrainedModel, data: DataSet, settings: MeasureSettings
 ) -> tuple[Sketches, dict[str, float]]:
     """Sketches drawn from the prior, and the scalars on them."""
+    train = data.train
     new = trained.sample(settings.new, temperature=settings.temperature, seed=0)
     factor = trained.info.normalizing_factor
     return new, {
-        "diversity": _mean(_to_nearest(chamfer.among(new))) / factor,
+        # The more there are, the nearer is the nearest: of as many as `baselines` has.
+        "diversity": _mean(_to_nearest(chamfer.among(new[: len(data.test)]))) / factor,
         "novelty": _mean(chamfer.nearest(new, _training(train, settings))) / factor,
         "ended": _ended(trained, new),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from magenta_sketch.hparams import HParams, HParamsError
 
 MOST_AXES = 2
+_LONGEST_KEY = 120  # file systems end at 255 bytes
 # These follow from the data, or do nothing.
 _NOT_SWEPT = ("max_seq_len", "is_training")
 
@@ -72,7 +74,10 @@ class Setting:
     def key(self) -> str:
         """For file names: "scale-0.5", "scale-0.5_z_size-32"."""
         text = "_".join(f"{name}-{value_text(value)}" for name, value in self.values)
-        return re.sub(r"[^\w.+-]", "+", text)
+        key = re.sub(r"[^\w.+-]", "+", text)
+        if len(key) <= _LONGEST_KEY:
+            return key
+        return f"{key[:_LONGEST_KEY]}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,8 +128,9 @@ class Plan:
             raise HParamsError("a sweep needs at least one seed.")
         if len(set(self.seeds)) < len(self.seeds):
             raise HParamsError("a seed is given twice.")
-        for setting in self.settings():
-            self.hparams(setting)
+        conditional = [self.hparams(setting).conditional for setting in self.settings()]
+        if "scale" in names and not any(conditional):
+            raise HParamsError("scale has no effect with conditional=false: leave out one.")
         keys = [setting.key.lower() for setting in self.settings()]
         if len(set(keys)) < len(keys):
             raise HParamsError("two of the swept values would have the same folder.")

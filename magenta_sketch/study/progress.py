@@ -88,8 +88,10 @@ class SweepProgress:
             self._done += 1
             self._steps[task.name] = self._totals[task.name]
         else:
-            self._failed += outcome.status == FAILED
             self._steps[task.name] = max(self._steps[task.name], _last_step(task))
+            if outcome.status == FAILED:
+                self._failed += 1
+                self._totals[task.name] = self._steps[task.name]  # it makes no more this time
         took = format_duration(outcome.seconds)
         detail = f": {outcome.message}" if outcome.message else ""
         self.say(f"{task.name}: {outcome.status} after {took}{detail}")
@@ -122,6 +124,7 @@ class SweepProgress:
     def _show(self) -> None:
         if self._bar is not None:
             self._bar.set_postfix_str(self._counts(), refresh=False)
+            self._bar.total = sum(self._totals.values())
             self._bar.update(sum(self._steps.values()) - self._bar.n)
             self._bar.refresh()
 

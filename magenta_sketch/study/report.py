@@ -195,8 +195,6 @@ def _sections(figures: Iterable[Picture]) -> dict[str, list[dict[str, str]]]:
 
 def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
     """Grids as the page has them: as many rows as keep it to a size that opens fast."""
-    import markupsafe
-
     share = _MOST_POINTS / max(len(grids), 1)
     made = []
     for sheet in grids:
@@ -208,8 +206,7 @@ def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
             drawn = [
                 {
                     "meaning": cell.meaning,
-                    # Of our own making: paths and numbers, no text of anyone's.
-                    "svg": "" if cell.sketch is None else markupsafe.Markup(_inline(cell.sketch)),
+                    "svg": "" if cell.sketch is None else _inline(cell.sketch, cell.meaning),
                 }
                 for cell in cells
             ]
@@ -218,9 +215,14 @@ def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
     return made
 
 
-def _inline(sketch: Any) -> str:
-    """A drawing as HTML has it within a page: without the XML declaration."""
-    return sketch_to_svg(sketch, size=96.0, stroke_width=1.6).split("?>\n", 1)[1].strip()
+def _inline(sketch: Any, meaning: str) -> Any:
+    """A drawing as HTML has it within a page: without the XML declaration, named for readers."""
+    import markupsafe
+
+    svg = sketch_to_svg(sketch, size=96.0, stroke_width=1.6).split("?>\n", 1)[1].strip()
+    # Of our own making: paths and numbers, no text of anyone's.
+    named = markupsafe.Markup('<svg role="img" aria-label="{}" ').format(meaning)
+    return named + markupsafe.Markup(svg.removeprefix("<svg "))
 
 
 # ------------------------------------------------------------------------------- how it was made

@@ -117,7 +117,9 @@ def _reconstructions(group: _Shown, kind: str, name: str, data: str) -> Sheet | 
     if not rows:
         return None
     how = "with the noise each was trained at" if noisy else "without noise (z = mu)"
-    draw = " The same noise draw in every column." if noisy else ""
+    swept = {name for one, _ in group for name, _ in one.setting.values}
+    # Of another size, noise is another draw.
+    draw = " The same noise draw in every column." if noisy and "z_size" not in swept else ""
     return Sheet(
         f"reconstructions_{name}",
         f"Reconstructions {how}{data}",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from magenta_sketch.study.latent import ACTIVE
 from magenta_sketch.study.measures import SCALARS, Measures
 from magenta_sketch.study.plan import Axis, Setting, value_text
 from magenta_sketch.study.results import MATRIX, RunResult, StudyResult, at_noise, finite
@@ -238,7 +239,7 @@ def active_sigma(run: RunResult) -> float | None:
     latent = run.measures.latent
     if not _all_finite(run.measures, "sigma") or not _all_finite(run.measures, "mu_variance"):
         return None
-    active = np.asarray(latent["mu_variance"], float) > 0.01
+    active = np.asarray(latent["mu_variance"], float) > ACTIVE
     return float(np.mean(np.asarray(latent["sigma"], float)[active])) if active.any() else None
 
 

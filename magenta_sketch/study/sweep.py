@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import pathlib
@@ -18,6 +19,7 @@ from magenta_sketch.datasets import DataSet, load_data_set
 from magenta_sketch.journal import read_history
 from magenta_sketch.study.folder import StudyFolder, read_json, write_json
 from magenta_sketch.study.lock import StudyLock
+from magenta_sketch.study.measures import VERSION as MEASURES_VERSION
 from magenta_sketch.study.measures import MeasureSettings, baselines
 from magenta_sketch.study.plan import Plan, Trial, value_text
 from magenta_sketch.study.progress import SweepProgress
@@ -145,8 +147,12 @@ def _run(
     def ended(task: Task, outcome: Outcome) -> None:
         nonlocal failed
         failed += outcome.status == FAILED
-        _record(study.folder.outcome(trials[task.name]), outcome)
         progress.ended(task, outcome)
+        path = study.folder.outcome(trials[task.name])
+        try:
+            _record(path, outcome)
+        except OSError as error:  # the others have to go on
+            progress.say(f"warning: {path} can't be written: {error.strerror}")
 
     def tick() -> None:
         progress.tick()
@@ -220,9 +226,12 @@ def _check_runs(
     plan = study.plan
     for trial in plan.trials():
         folder = RunFolder(study.folder.run(trial))
-        if not folder.run.exists():
-            continue
-        info = folder.read()
+        try:
+            if not folder.run.exists():
+                continue
+            info = folder.read()
+        except RunError:
+            continue  # damaged: the run will fail by that, and the others go on
         hparams = plan.hparams(trial.setting)
         different = runs.settings_differences(
             info, hparams, trial.seed, plan.mixed_precision, plan.bucket_by_length
@@ -278,11 +287,12 @@ def _result(study: Study, trial: Trial) -> RunResult:
     measures = measured(study.task(trial))
     status = DONE if measures is not None else outcome.get("status", "waiting")
     folder = RunFolder(study.folder.run(trial))
-    planned = study.plan.hparams(trial.setting)
+    hparams = study.plan.hparams(trial.setting)
+    with contextlib.suppress(RunError):  # none yet, or damaged
+        hparams = folder.read().hparams  # they have what follows from the data
     return RunResult(
         trial=trial,
-        # The run's own have what follows from the data.
-        hparams=(folder.read().hparams if folder.run.exists() else planned).to_dict(),
+        hparams=hparams.to_dict(),
         # A run that is finished, whose measures are not those asked for now, is not done.
         status="waiting" if measures is None and status == DONE else status,
         message="" if measures is not None else outcome.get("message", ""),
@@ -320,10 +330,10 @@ def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
 def _baselines(study: Study, data: DataSet) -> dict[str, float | None]:
     """The distances of real drawings; kept, for they take a while."""
     path = study.folder.baselines(data.fingerprint)
-    settings = study.settings.to_dict()
+    key = {"version": MEASURES_VERSION, "settings": study.settings.to_dict()}
     kept = read_json(path)
-    if not isinstance(kept, dict) or kept.get("settings") != settings:
-        kept = {"settings": settings, "values": baselines(data, study.settings)}
+    if not isinstance(kept, dict) or {name: kept.get(name) for name in key} != key:
+        kept = key | {"values": baselines(data, study.settings)}
         write_json(path, kept)
     return kept["values"]
 
@@ -332,8 +342,8 @@ def _times(study: Study, results: list[RunResult]) -> dict[str, str]:
     outcomes = [read_json(study.folder.outcome(result.trial)) for result in results]
     outcomes = [outcome for outcome in outcomes if isinstance(outcome, dict)]
     return {
-        "began": min((outcome["began"] for outcome in outcomes), default=""),
-        "ended": max((outcome["ended"] for outcome in outcomes), default=""),
+        "began": min((str(one["began"]) for one in outcomes if "began" in one), default=""),
+        "ended": max((str(one["ended"]) for one in outcomes if "ended" in one), default=""),
     }
 
 

@@ -129,8 +129,22 @@ def _carry_out(task: Task, cores: int | None) -> str | None:
         status = runs.train(folder, info, data, resumed=resumed)
         if status != 0:
             return "stopped on request, with a checkpoint"
+    if measured(task) is not None:
+        return None
+    _measure(task, data)
     if measured(task) is None:
+        # The checkpoint that its folder names can't be read, and an earlier one was taken: from
+        # there on, once more.
+        print("the last checkpoint is damaged: training again from the one before", flush=True)
+        status = runs.train(folder, info, data, resumed=True)
+        if status != 0:
+            return "stopped on request, with a checkpoint"
         _measure(task, data)
+    if measured(task) is None:
+        raise RunError(
+            f"the {task.settings.checkpoint} checkpoint of {folder.root} can't be read: restore it "
+            "from a copy, or remove that folder to train the run anew."
+        )
     return None
 
 

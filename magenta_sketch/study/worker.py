@@ -22,7 +22,11 @@ def _stop_when_orphaned() -> None:
     # Not by sys.stdin: its lock, held by this thread, would be in the way of the interpreter's end.
     while os.read(0, 4096):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    training = sys.modules.get("magenta_sketch.training")
+    # Not by a signal while a run listens: with one from elsewhere, as when a whole group of
+    # processes is told to end, it would be the second, which means at once.
+    if training is None or not training.StopRequest.ask():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:

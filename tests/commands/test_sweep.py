@@ -42,20 +42,24 @@ def refused(monkeypatch, capsys, tmp_path):
     ("arguments", "message"),
     [
         ([], "--out is missing: folder of the study"),
-        (["--sweep=scael=1,2"], "scale"),
-        (["--sweep=scale=1,-2"], "scale"),
+        (["--sweep=scael=1,2"], "did you mean"),
+        (["--sweep=scale=1,-2"], "-2"),
         (["--sweep=scale=1,1"], "twice"),
         (["--sweep=z_size=8,9", "--hparams=z_size=8"], "leave out one"),
-        (["--sweep=a=1", "--sweep=b=2", "--sweep=c=3"], "a"),
+        (
+            ["--sweep=scale=1", "--sweep=z_size=2", "--sweep=kl_weight=0"],
+            "one or two hyperparameters, got 3",
+        ),
+        (["--hparams=conditional=false"], "scale has no effect with conditional=false"),
         (["--seeds=one"], "--seeds=one: 'one' is not a number or a range"),
         (["--seeds=1,1"], "a seed is given twice"),
         (["--seeds=0-5000"], "--seeds names more than 1000 seeds"),
-        (["--jobs=0"], "jobs"),
+        (["--jobs=0"], "flag --jobs=0"),
         (["--jobs=4096"], "--jobs=4096: there are "),
         (["--noises=0,-1"], "--noises=0,-1: give numbers of 0 or more"),
         (["--noises=0,x"], "--noises=0,x: give numbers of 0 or more"),
         (["--temperature=0"], "--temperature must be in (0, 1]"),
-        (["--repeats=1"], "repeats"),
+        (["--repeats=1"], "flag --repeats=1"),
         (["--num_epochs=inf"], "--num_epochs must be a finite number"),
         (["--hparams=min_learning_rate=1"], "min_learning_rate must be <= learning_rate"),
         (["study"], "what is 'study'?"),
@@ -168,6 +172,28 @@ def test_killed_and_started_again(run, tmp_path):
 
     other = run("--sweep=num_steps=50,2500,20", "--seeds=0", "--hparams=scale=3")
     assert other.status == 1 and "(scale: the run has 1.0, now 3.0)" in other.err
+
+
+def test_damage_in_one_run_is_mended_or_reported(run, tmp_path):
+    arguments = ["--sweep=scale=1,2", "--seeds=0", "--jobs=2"]
+    arguments.append("--hparams=num_steps=40,save_every=20")
+    assert run(*arguments).status == 0
+    runs = tmp_path / "study" / "runs"
+    (data,) = (runs / "scale-1_seed-0" / "newest" / "step-40").glob("*.data*")
+    data.write_bytes(b"gone")
+    config = runs / "scale-2_seed-0" / "model_config.json"
+    config.write_text(config.read_text().replace("}", ""))
+    done = run(*arguments, "--draws=1", "--sweep=scale=1,2")
+    assert done.status == 1
+    assert "scale-1_seed-0: done after" in done.out  # trained again from step 20
+    assert "scale-2_seed-0: failed after" in done.out and "model_config.json" in done.out
+    log = (tmp_path / "study" / "logs" / "scale-1_seed-0.log").read_text()
+    assert "resumed at step 20" in log.partition("the last checkpoint is damaged")[2]
+    report = run("--report_only")
+    assert report.status == 0
+    found = json.loads((tmp_path / "study" / "report" / "results.json").read_text())
+    assert [one["status"] for one in found["runs"]] == ["done", "failed"]
+    assert found["runs"][0]["step"] == 40
 
 
 def test_a_run_that_fails_is_reported_and_the_others_go_on(run, tmp_path):

@@ -19,16 +19,17 @@ order = json.loads(sys.stdin.buffer.readline())
 name = order["task"]["name"]
 here = os.path.dirname(order["task"]["log"])
 if name.startswith("waits"):
-    def stop(*_):
-        print(json.dumps({"status": "stopped", "message": "as asked", "seconds": 1.0}), flush=True)
-        sys.exit(0)
-    signal.signal(signal.SIGTERM, stop)
     open(os.path.join(here, "waiting"), "w").close()
     sys.stdin.buffer.read()
     open(os.path.join(here, "orphaned"), "w").close()
+    print(json.dumps({"status": "stopped", "message": "as asked", "seconds": 1.0}), flush=True)
 elif name.startswith("deaf"):
     open(os.path.join(here, "waiting"), "w").close()
     time.sleep(600)
+elif name.startswith("terminated"):
+    os.kill(os.getpid(), signal.SIGTERM)
+elif name.startswith("quits"):
+    print(json.dumps({"status": "stopped", "message": "on request", "seconds": 1.0}))
 elif name.startswith("killed"):
     os.kill(os.getpid(), signal.SIGKILL)
 elif name.startswith("crashes"):
@@ -127,11 +128,19 @@ def test_asked_to_stop_it_asks_the_running_ones_and_starts_no_more(tmp_path, see
     assert seen.ended == {"waits": Outcome(STOPPED, "as asked", 1.0)}
 
 
-def test_one_that_can_t_say_that_it_was_stopped_is_stopped_all_the_same(tmp_path, seen):
+def test_one_that_does_not_stop_is_killed(tmp_path, seen):
     tick = enough_when_one_waits(tmp_path)
     with pytest.raises(Enough):
-        seen.run(engine(), [task(tmp_path, "deaf")], tick)
-    assert seen.ended["deaf"].status == STOPPED
+        seen.run(engine(patience=0.1), [task(tmp_path, "deaf")], tick)
+    assert "killed by SIGKILL" in seen.ended["deaf"].message
+
+
+@pytest.mark.parametrize("name", ["terminated", "quits"])
+def test_a_stop_that_the_sweep_did_not_ask_for_is_a_failure(tmp_path, seen, name):
+    seen.run(engine(), [task(tmp_path, name), task(tmp_path, "good")])
+    message = "its process was stopped from outside."
+    assert (seen.ended[name].status, seen.ended[name].message) == (FAILED, message)
+    assert seen.ended["good"].status == DONE
 
 
 def test_its_processes_notice_that_the_sweep_is_gone(tmp_path):

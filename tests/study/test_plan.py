@@ -70,6 +70,12 @@ def test_names_are_safe_as_folders():
     assert setting.key == "data_set-a+b.npz+..+c.npz"
 
 
+def test_long_names_stay_apart_and_fit_into_a_file_name():
+    many = [tuple(f"a{number}.npz" for number in range(count)) for count in (60, 61)]
+    first, second = (Setting((("data_set", names),)).key for names in many)
+    assert len(first) < 140 and len(second) < 140 and first != second
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -78,6 +84,7 @@ def test_names_are_safe_as_folders():
         (lambda: plan("scale=1,2", "scale=3"), "swept twice"),
         (lambda: plan("scale=1,2", scale=1.0), "leave out one"),
         (lambda: plan("scale=1,2", seeds=()), "at least one seed"),
+        (lambda: plan("scale=1,2", conditional=False), "no effect with conditional=false"),
         (lambda: plan("scale=1,2", seeds=(1, 1)), "seed is given twice"),
         (lambda: plan("min_learning_rate=0.1,0.5", learning_rate=0.2), "min_learning_rate"),
         (lambda: plan("data_set=[a b.npz],[a+b.npz]"), "same folder"),

@@ -109,6 +109,7 @@ def exact(power, wobble=0.0):
         (0.6, 0.05, "In part: sigma shrinks as the scale to the power of 0.600\u00a0±\u00a00.050"),
         (0.0, 0.05, "do not show that it does"),
         (0.5, 0.3, "The data do not tell"),
+        (0.7, 0.2, "At least in part (slope 0.70\u00a0±\u00a00.20); whether wholly, the data do"),
         (1.5, 0.05, "More than undone"),
         (-0.5, 0.05, "No: sigma grows"),
     ],
@@ -259,3 +260,47 @@ def test_times_in_words():
     assert wording.duration(4.21) == "4.2 s"
     assert wording.duration(200) == "3 min 20 s"
     assert wording.duration(7500) == "2 h 5 min"
+
+
+# ----------------------------------------------------------------------- what the ends do not show
+
+
+def scalar_by_scale(name, by_scale):
+    """Measures with one scalar given for each scale, by seed a little more or less."""
+
+    def measured(seed, scale, **given):
+        made = made_up.measures(seed, scale=scale or 1.0, **given)
+        value = by_scale[scale]
+        value = None if value is None else value + 0.01 * (seed - 1)
+        return dataclasses.replace(made, scalars=made.scalars | {name: value})
+
+    return measured
+
+
+def test_a_change_between_the_ends_is_told():
+    units = {0.5: 31.0, 1.0: 11.0, 2.0: 31.0, 4.0: 31.0}
+    found = answer(
+        made_up.study(measured=scalar_by_scale("active_units", units)), "How many latent"
+    )
+    assert "but is 11.00\u00a0±\u00a00.01 at scale 1 and 31.00" in found
+    flat = dict.fromkeys(units, 31.0)
+    found = answer(made_up.study(measured=scalar_by_scale("active_units", flat)), "How many latent")
+    assert "the data do not show a difference." in found and "but is" not in found
+
+
+def test_the_infinite_kl_of_no_noise_is_called_so():
+    implied = {0.0: None, 1.0: 0.3, 2.0: 0.9}
+    result = made_up.study(("scale=0,1,2",), measured=scalar_by_scale("kl_implied", implied))
+    (found,) = (one for one in findings(result, summarise(result)) if "How far" in one.question)
+    text = " ".join([*found.answers, *found.details])
+    assert "rises from 0.300" in text and "not measured" not in text
+    assert "Scale 0: " in text and "without noise an infinite one implied" in text
+
+
+def test_new_sketches_are_told_from_real_ones_only_beyond_the_error_of_both():
+    novelty = dict.fromkeys((0.5, 1.0, 2.0, 4.0), 0.30)
+    result = made_up.study(measured=scalar_by_scale("novelty", novelty))
+    for error, said in ((0.001, "farther than test sketches at"), (0.05, "not told apart from")):
+        real = result.baselines | {"novelty": 0.25, "novelty_error": error}
+        one = dataclasses.replace(result, baselines=real)
+        assert said in answer(one, "Are new sketches")
