@@ -174,7 +174,7 @@ def test_new_sketches_that_copy_and_repeat(trained, data):
     for row, in_the_air in zip(sketch, [False, *sketch[:-1, 2]], strict=True):
         rows += [row] if in_the_air else [row * [0.5, 0.5, 0], row * [0.5, 0.5, 1]]
     drawn = [sketch, np.array(rows)] * 2
-    _, found = measures._new_sketches(Spelling(trained, drawn), data.train, SETTINGS)
+    _, found = measures._new_sketches(Spelling(trained, drawn), data, SETTINGS)
     assert found["novelty"] == pytest.approx(0.0, abs=1e-6)
     assert found["diversity"] == pytest.approx(0.0, abs=1e-6)
 
@@ -182,19 +182,23 @@ def test_new_sketches_that_copy_and_repeat(trained, data):
 def test_new_sketches_at_known_distances(trained, data):
     """Pairs of bars 4, 6 and 12 apart: each point of a bar is half the difference from the next."""
     bars = [from_polylines([[(0, 0), (0, 90)], [(x, 0), (x, 90)]]) for x in (4, 6, 12)]
-    train = SketchSet.from_sketches([bars[0]])
-    new, found = measures._new_sketches(Spelling(trained, bars), train, SETTINGS)
+    known = dataclasses.replace(data, train=SketchSet.from_sketches([bars[0]]))
+    new, found = measures._new_sketches(Spelling(trained, bars), known, SETTINGS)
     factor = trained.info.normalizing_factor
     assert new is bars
     assert found["diversity"] == pytest.approx((1 + 1 + 3) / 3 / factor)
     assert found["novelty"] == pytest.approx((0 + 1 + 4) / 3 / factor)
+    # Of as many as there are test sketches, for those are compared with them.
+    known = dataclasses.replace(known, test=data.test.take([0, 1]))
+    _, found = measures._new_sketches(Spelling(trained, bars), known, SETTINGS)
+    assert found["diversity"] == pytest.approx(1 / factor)
 
 
 def test_ended(trained, data):
     """A sketch has max_seq_len points exactly when its end was never drawn."""
     longest = np.ones((trained.max_seq_len, 3))
     drawings = [longest, longest[:-1], longest[:0], longest]
-    _, found = measures._new_sketches(Spelling(trained, drawings), data.train, SETTINGS)
+    _, found = measures._new_sketches(Spelling(trained, drawings), data, SETTINGS)
     assert found["ended"] == 0.5
 
 
@@ -315,6 +319,8 @@ def test_baselines_are_of_real_drawings(data):
     train = measures._training(data.train, SETTINGS)
     novelty = [chamfer.paired([a] * len(train), list(train)).min() for a in chosen]
     assert found["novelty"] == pytest.approx(np.mean(novelty) / factor)
+    error = np.std(novelty) / np.sqrt(len(novelty)) / factor
+    assert found["novelty_error"] == pytest.approx(error)
 
 
 def test_baselines_where_there_is_one_test_sketch(data):
