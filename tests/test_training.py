@@ -821,3 +821,15 @@ def test_a_set_smaller_than_a_batch_can_be_trained_on(bench, folder):
     )
     go(trainer, 2)
     assert math.isfinite(float(trainer.state.best_cost))
+
+
+def test_a_stop_is_asked_for_from_any_thread_however_often():
+    assert not StopRequest.ask()  # nobody listens
+    with StopRequest().listening() as stop:
+        assert stop.signal_number is None
+        askers = [threading.Thread(target=StopRequest.ask) for _ in range(2)]
+        for asker in askers:
+            asker.start()
+            asker.join()
+        assert stop.signal_number == signal.SIGTERM and StopRequest.ask()
+    assert not StopRequest.ask()
