@@ -375,16 +375,21 @@ def _reconstructions(
 
 
 def _interpolations(trained: TrainedModel, mu: np.ndarray) -> list[Sketches]:
-    """Rows of greedy drawings from one of the shown sketches' mu [shown, Z] to another's, straight.
+    """Rows of greedy drawings, straight from one shown sketch's mu to another's, of [shown, Z]."""
+    part = np.linspace(0, 1, INTERPOLATION_STEPS)[:, None]
+    return [
+        trained.decode((1 - part) * mu[i] + part * mu[j], greedy=True)
+        for i, j in interpolation_ends(range(len(mu)))
+    ]
+
+
+def interpolation_ends(shown: Sequence[int]) -> list[tuple[int, int]]:
+    """The two of the shown sketches that each interpolation joins.
 
     From the first half to the second, since a test set may be sorted by class.
     """
-    half = len(mu) // 2
-    part = np.linspace(0, 1, INTERPOLATION_STEPS)[:, None]
-    return [
-        trained.decode((1 - part) * mu[i] + part * mu[half + i], greedy=True)
-        for i in range(min(INTERPOLATIONS, half))
-    ]
+    half = len(shown) // 2
+    return [(shown[i], shown[half + i]) for i in range(min(INTERPOLATIONS, half))]
 
 
 def _new_sketches(

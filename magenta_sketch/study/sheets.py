@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch.drawing import save_grid
+from magenta_sketch.study.measures import interpolation_ends
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import RunResult
 from magenta_sketch.study.summary import SettingSummary, Summary
@@ -158,12 +159,15 @@ def _new(shown: _Shown) -> Sheet | None:
 def _interpolations(shown: _Shown) -> Sheet | None:
     rows = []
     for one, run in shown:
-        for number, drawings in enumerate(run.measures.drawings.get("interpolations") or []):
+        ends = interpolation_ends(run.measures.test_indices)
+        made = run.measures.drawings.get("interpolations") or []
+        for number, ((first, last), drawings) in enumerate(zip(ends, made, strict=False)):
             what = f"model of {one.setting.label} (seed {run.trial.seed})"
+            way = f"from test sketch {first} to {last}"
             cells = [
                 Cell(
                     _sketch(drawings, i),
-                    f"interpolation {number + 1}, step {i + 1} of {len(drawings)}, {what}",
+                    f"interpolation {way}, step {i + 1} of {len(drawings)}, {what}",
                 )
                 for i in range(len(drawings))
             ]
