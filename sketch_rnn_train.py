@@ -12,11 +12,11 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.commands import common
+from magenta_sketch.commands import common, run_flags
 from magenta_sketch.hparams import HParams
 
 FLAGS = common.new_flags()
-common.define_training(
+run_flags.define(
     FLAGS,
     data_dir=f"Default: {common.MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
 )
@@ -68,7 +68,7 @@ DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams
 
 def main() -> int:
     """Begin or resume the run that the flags describe, train it, and say what was written."""
-    given = common.given_hparams(FLAGS)
+    given = run_flags.given_hparams(FLAGS)
     if FLAGS.resume_training and FLAGS.overwrite:
         raise common.UsageError("give one of --resume_training and --overwrite, not both.")
     if FLAGS.resume_training and (FLAGS.init_from or FLAGS.init_optimizer):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.commands import common
+from magenta_sketch.commands import common, run_flags
 from magenta_sketch.hparams import HParams, HParamsError
 
 if TYPE_CHECKING:  # it imports TensorFlow
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # it imports TensorFlow
 
 NAME = "sketch_rnn_sweep"
 FLAGS = common.new_flags()
-common.define_training(FLAGS, data_dir=f"Default: {common.MAGENTA_DATA_URL}.")
+run_flags.define(FLAGS, data_dir=f"Default: {common.MAGENTA_DATA_URL}.")
 flags.DEFINE_string(
     "out", None, "Folder of the study: its runs, measures and report.", flag_values=FLAGS
 )
@@ -146,7 +146,7 @@ def main() -> int:
         plan = Plan(
             axes=tuple(axes.values()),
             seeds=seeds,
-            assignments=common.given_hparams(FLAGS),
+            assignments=run_flags.given_hparams(FLAGS),
             data_dir=FLAGS.data_dir or common.MAGENTA_DATA_URL,
             num_epochs=FLAGS.num_epochs,
             mixed_precision=bool(FLAGS.mixed_precision),
