@@ -9,7 +9,7 @@ measures   what is measured of a trained model, and the data classes that hold i
 chamfer    distances between drawings
 latent     how a model uses its latent vector
 summary    means and spreads over seeds, and when two settings differ
-findings   what the numbers say, in words
+findings, limits   what the numbers say, in words, and what they do not
 figures, panels, sheets   pictures by matplotlib, what they share, and grids of drawings
 results, report   results.csv and results.json, and the page
 wording    numbers as the report writes them

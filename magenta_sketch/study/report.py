@@ -11,7 +11,8 @@ from magenta_sketch.drawing import sketch_to_svg
 from magenta_sketch.files import write_bytes
 from magenta_sketch.study import wording
 from magenta_sketch.study.figures import pictures
-from magenta_sketch.study.findings import findings, limits
+from magenta_sketch.study.findings import findings
+from magenta_sketch.study.limits import limits
 from magenta_sketch.study.panels import SECTIONS, Picture
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import RunResult, StudyResult, results_csv, results_json

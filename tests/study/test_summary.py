@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from magenta_sketch.study import wording
-from magenta_sketch.study.findings import findings, limits
+from magenta_sketch.study.findings import findings
+from magenta_sketch.study.limits import limits
 from magenta_sketch.study.summary import Spread, differs, summarise
 
 
