@@ -20,7 +20,6 @@ setup(
         "magenta_sketch.study": ["static/*"],
         "magenta_sketch.web": ["static/*", "static/vendor/*"],
     },
-    py_modules=["sketch_rnn_train"],
     install_requires=[
         "absl-py>=2.0",
         "cssselect2>=0.8",
@@ -47,10 +46,10 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "sketch_rnn_train = sketch_rnn_train:run",
-            "sketch_rnn_convert = magenta_sketch.commands.convert:run",
-            "sketch_rnn_draw = magenta_sketch.commands.draw:run",
-            "sketch_rnn_sweep = magenta_sketch.commands.sweep:run",
+            "sketch_rnn_train = magenta_sketch.cli.train:run",
+            "sketch_rnn_convert = magenta_sketch.cli.convert:run",
+            "sketch_rnn_draw = magenta_sketch.cli.draw:run",
+            "sketch_rnn_sweep = magenta_sketch.cli.sweep:run",
         ]
     },
 )

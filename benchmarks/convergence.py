@@ -18,7 +18,7 @@ import sys
 import measure
 import numpy as np
 
-from magenta_sketch.commands.common import MAGENTA_DATA_URL
+from magenta_sketch.cli.common import MAGENTA_DATA_URL
 
 MODES = {
     "default": {},
@@ -30,14 +30,16 @@ MODES = {
 
 def run(name: str, data_dir: str, mode: str, seed: int, steps: int) -> float:
     """Masked validation loss, nats a point, after ``steps`` steps."""
-    from magenta_sketch import losses
     from magenta_sketch._backend import tf
-    from magenta_sketch.batches import training_batch
-    from magenta_sketch.checkpoints import RunInfo
-    from magenta_sketch.datasets import load_data_set
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN, seed_table
-    from magenta_sketch.training import Evaluator, TrainStep
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.data import load_data_set
+    from magenta_sketch.data.batches import training_batch
+    from magenta_sketch.nn import losses
+    from magenta_sketch.nn.randomness import seed_table
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
+    from magenta_sketch.training.evaluation import Evaluator
+    from magenta_sketch.training.run_folder import RunInfo
+    from magenta_sketch.training.step import TrainStep
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -25,7 +25,7 @@ import orjson
 
 def records(files: list[str], simplified: bool) -> Iterator[dict]:
     """The files' drawings, one class."""
-    from magenta_sketch.datasets import polylines, quickdraw
+    from magenta_sketch.data.sources import polylines, quickdraw
 
     for file in files:
         for line in Path(file).read_bytes().splitlines():
@@ -52,7 +52,7 @@ def make(path: Path, files: list[str], size: float, simplified: bool) -> int:
 
 def run(arguments: list[str]) -> None:
     """Converts, in this process, and prints what it took."""
-    from magenta_sketch.commands.convert import data
+    from magenta_sketch.cli.convert import data
 
     before = measure.peak_memory()
     began, started = time.perf_counter(), time.process_time()

@@ -31,11 +31,12 @@ def sketches(count: int, points: int, seed: int) -> list[np.ndarray]:
 
 def batch_beside_step(steps: int) -> None:
     """Print what making batches costs a default training step, which they are made beside."""
-    from magenta_sketch.batches import made_ahead, training_batch
-    from magenta_sketch.datasets import SketchSet
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN, seed_table
-    from magenta_sketch.training import TrainStep, use_threads
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.data import SketchSet
+    from magenta_sketch.data.batches import made_ahead, training_batch
+    from magenta_sketch.nn.randomness import seed_table
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
+    from magenta_sketch.training.step import TrainStep, use_threads
 
     use_threads()
     hparams = HParams()
@@ -78,7 +79,7 @@ def batch_beside_step(steps: int) -> None:
 
 def load_many() -> None:
     """Print time and peak memory of loading 420,000 sketches in a process of its own."""
-    from magenta_sketch.datasets import write_npz
+    from magenta_sketch.data import write_npz
 
     with tempfile.TemporaryDirectory() as folder:
         names = [f"class_{i}.npz" for i in range(CLASSES)]
@@ -90,8 +91,8 @@ def load_many() -> None:
 
 def load(folder: str, names: list[str]) -> None:
     """Load as the training program does, with TensorFlow there too, and print what it took."""
-    import magenta_sketch.training  # noqa: F401  (for its memory)
-    from magenta_sketch.datasets import load_data_set
+    import magenta_sketch.training.loop  # noqa: F401  (for its memory)  # noqa: F401  (for its memory)
+    from magenta_sketch.data import load_data_set
 
     before = measure.peak_memory()
     began = time.perf_counter()

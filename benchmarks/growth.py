@@ -20,9 +20,10 @@ VALUES = {"T": (50, 100, 250, 500), "B": (10, 50, 100, 200), "H": (128, 256, 512
 
 def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float], float]:
     """(seconds of ``runs`` steps, operations of the products of one)."""
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN, seed_table
-    from magenta_sketch.training import TrainStep
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.nn.randomness import seed_table
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
+    from magenta_sketch.training.step import TrainStep
 
     hparams = HParams(**CELLS[cell], dec_rnn_size=size["H"], batch_size=size["B"])
     step = TrainStep(SketchRNN(hparams))
@@ -37,7 +38,7 @@ def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float
 
 
 def main() -> None:
-    from magenta_sketch.training import use_threads
+    from magenta_sketch.training.step import use_threads
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cell", choices=CELLS, default="lstm")

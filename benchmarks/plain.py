@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from magenta_sketch import cells, recurrence, steps
 from magenta_sketch._backend import tf
+from magenta_sketch.nn import cells, recurrence, steps
 
 
 class _SideBySide:

@@ -26,9 +26,9 @@ NEVER, ALWAYS = -100.0, 200.0  # such a logit, and what makes it the opposite
 
 def endless_decoder(cell: str):
     """An untrained `PointDecoder` whose sketches never end."""
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN
-    from magenta_sketch.sampling import PointDecoder
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.inference.sampler import PointDecoder
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
 
     decoder = SketchRNN(HParams(dec_model=cell, enc_rnn_size=8)).decoder
     bias = decoder.output_bias.numpy()
@@ -54,7 +54,7 @@ def latents(batch: int) -> np.ndarray:
 
 def by_batch_size(runs: int) -> None:
     """Print sketches per second for each cell and batch size."""
-    from magenta_sketch.sampling import Sampler
+    from magenta_sketch.inference.sampler import Sampler
 
     print(f"reference (lstm, one sketch at a time): {REFERENCE:.1f} sketches/s\n")
     rows = []
@@ -93,7 +93,7 @@ def by_batch_size(runs: int) -> None:
 def early_ends(runs: int) -> None:
     """Print the time of a batch of which 90 % end early beside one of which none does."""
     from magenta_sketch._backend import tf
-    from magenta_sketch.sampling import Context, PointDecoder, Sampler
+    from magenta_sketch.inference.sampler import Context, PointDecoder, Sampler
 
     class EndingDecoder(PointDecoder):
         """Sketch i ends at point ``ends[i]``, whatever the decoder says."""

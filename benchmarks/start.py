@@ -18,12 +18,12 @@ from pathlib import Path
 
 import measure
 
-from magenta_sketch.commands.common import MAGENTA_DATA_URL
+from magenta_sketch.cli.common import MAGENTA_DATA_URL
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST_STEP = """
 import os, sys, time
-from magenta_sketch.training import TrainStep
+from magenta_sketch.training.loop import TrainStep
 call = TrainStep.__call__
 def first(*args, **keywords):
     float(call(*args, **keywords).cost)

@@ -19,7 +19,7 @@ import sys
 import measure
 import numpy as np
 
-from magenta_sketch.commands.common import MAGENTA_DATA_URL
+from magenta_sketch.cli.common import MAGENTA_DATA_URL
 
 CELLS = {
     "lstm": {},
@@ -36,11 +36,12 @@ def serve(cell: str, mode: str, data_dir: str) -> None:
     """Make a step for each line on standard input, and answer with what it took, as JSON."""
     from plain import use_plain_loop
 
-    from magenta_sketch.batches import training_batch
-    from magenta_sketch.datasets import load_data_set
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN, seed_table
-    from magenta_sketch.training import TrainStep, use_threads
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.data import load_data_set
+    from magenta_sketch.data.batches import training_batch
+    from magenta_sketch.nn.randomness import seed_table
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
+    from magenta_sketch.training.step import TrainStep, use_threads
 
     if mode == "plain":
         use_plain_loop()

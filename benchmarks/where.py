@@ -47,9 +47,10 @@ def main() -> None:
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     from magenta_sketch._backend import tf
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN, seed_table
-    from magenta_sketch.training import TrainStep, use_threads
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.nn.randomness import seed_table
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
+    from magenta_sketch.training.step import TrainStep, use_threads
 
     peak = measure.peak_by_itself("bfloat16" if arguments.mode != "default" else "float32")
     use_threads()

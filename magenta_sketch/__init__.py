@@ -17,20 +17,20 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DataError": "datasets",
-    "DataSet": "datasets",
-    "HParams": "hparams",
-    "HParamsError": "hparams",
-    "ModelFileError": "interop",
-    "RunError": "checkpoints",
-    "SketchRNN": "model",
-    "SketchSet": "datasets",
-    "TrainedModel": "trained",
-    "load": "trained",
-    "load_data_set": "datasets",
-    "save_grid": "drawing",
-    "save_svg": "drawing",
-    "write_npz": "datasets",
+    "DataError": "errors",
+    "DataSet": "data",
+    "HParams": "config.hparams",
+    "HParamsError": "errors",
+    "ModelFileError": "errors",
+    "RunError": "errors",
+    "SketchRNN": "nn.sketch_rnn",
+    "SketchSet": "data",
+    "TrainedModel": "inference.trained_model",
+    "load": "inference.trained_model",
+    "load_data_set": "data",
+    "save_grid": "drawing.svg",
+    "save_svg": "drawing.svg",
+    "write_npz": "data",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

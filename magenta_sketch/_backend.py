@@ -13,11 +13,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from magenta_sketch.errors import BackendError
+
 VERBOSE_VARIABLE = "MAGENTA_SKETCH_VERBOSE"
-
-
-class BackendError(ImportError):
-    """Keras is set up for a backend that this project does not run on."""
 
 
 def _check_keras_backend() -> None:

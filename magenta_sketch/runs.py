@@ -11,23 +11,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import (
-    RunError,
-    RunFolder,
-    RunInfo,
-    reason,
-    saved_steps,
-    writing,
-)
-from magenta_sketch.curves import save_training_curve
-from magenta_sketch.datasets import DataSet, load_data_set
-from magenta_sketch.gallery import save_gallery
-from magenta_sketch.hparams import HParams, HParamsError
-from magenta_sketch.interop import ModelFileError, adam, magenta_checkpoint
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.data import DataSet, load_data_set
+from magenta_sketch.drawing.curves import save_training_curve
+from magenta_sketch.drawing.gallery import save_gallery
+from magenta_sketch.errors import HParamsError, ModelFileError, RunError
+from magenta_sketch.inference.trained_model import TrainedModel, load
+from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.foreign import ARCHITECTURE
-from magenta_sketch.journal import Journal
-from magenta_sketch.trained import TrainedModel, load
-from magenta_sketch.training import Interrupted, StopRequest, Trainer, total_steps
+from magenta_sketch.training.journal import Journal
+from magenta_sketch.training.loop import Trainer
+from magenta_sketch.training.run_folder import RunFolder, RunInfo, reason, saved_steps, writing
+from magenta_sketch.training.schedules import total_steps
+from magenta_sketch.training.signals import Interrupted, StopRequest
 
 Report = Callable[[str], None]
 

@@ -24,7 +24,7 @@ def tiny_folder() -> pathlib.Path:
 
 def _train(root, folder, **changes):
     from magenta_sketch import runs
-    from magenta_sketch.checkpoints import RunFolder
+    from magenta_sketch.training.run_folder import RunFolder
 
     sizes = {"enc_rnn_size": 8, "dec_rnn_size": 12, "z_size": 4, "num_mixture": 2}
     given = {"data_set": ("tiny.npz",), "num_steps": 6, "save_every": 3, "batch_size": 8}

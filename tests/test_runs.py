@@ -10,9 +10,10 @@ import shutil
 import pytest
 
 from magenta_sketch import runs
-from magenta_sketch.checkpoints import RunError, RunFolder
-from magenta_sketch.datasets import DataError, read_npz, write_npz
-from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.data import read_npz, write_npz
+from magenta_sketch.errors import DataError, HParamsError, RunError
+from magenta_sketch.training.run_folder import RunFolder
 
 DATA = pathlib.Path(__file__).parent / "data"
 GIVEN = HParams.parse_assignments(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import pathlib
 
+from magenta_sketch.errors import ModelFileError
 from magenta_sketch.interop import magenta_checkpoint, sketch_rnn_js
-from magenta_sketch.interop.foreign import ForeignModel, ModelFileError
+from magenta_sketch.interop.foreign import ForeignModel
 
 __all__ = ["ForeignModel", "ModelFileError", "read"]
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from magenta_sketch._backend import keras
+from magenta_sketch.errors import ModelFileError
 from magenta_sketch.interop import magenta_tf1
-from magenta_sketch.interop.foreign import AdamState, ModelFileError
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.interop.foreign import AdamState
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
 def _moments(optimizer: keras.optimizers.Adam, kind: str) -> list[keras.Variable]:

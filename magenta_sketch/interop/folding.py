@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from magenta_sketch._backend import tf
-from magenta_sketch.interop.foreign import ModelFileError
-from magenta_sketch.model import STROKE_WIDTH, SketchRNN
+from magenta_sketch.data.strokes import STROKE_WIDTH
+from magenta_sketch.errors import ModelFileError
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
 class FoldedDecoder(NamedTuple):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from magenta_sketch.hparams import HParams
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.errors import ModelFileError
 from magenta_sketch.interop import magenta_tf1
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 ARCHITECTURE = (
     "conditional",
@@ -21,10 +22,6 @@ ARCHITECTURE = (
     "dec_rnn_size",
     "num_mixture",
 )
-
-
-class ModelFileError(ValueError):
-    """Another program's model can't be read, or a format can't hold ours; the message is a line."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -6,10 +6,10 @@ import os
 import pathlib
 import tempfile
 
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.errors import ModelFileError
 from magenta_sketch.files import write_bytes
-from magenta_sketch.hparams import HParams
-from magenta_sketch.interop.foreign import ModelFileError
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 ENDING = ".weights.h5"
 

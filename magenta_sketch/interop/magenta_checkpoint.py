@@ -21,15 +21,11 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch._backend import tf
-from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.errors import HParamsError, ModelFileError
 from magenta_sketch.interop import magenta_tf1
-from magenta_sketch.interop.foreign import (
-    AdamState,
-    ForeignModel,
-    ModelFileError,
-    hparams_of,
-)
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.interop.foreign import AdamState, ForeignModel, hparams_of
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 CONFIG = "model_config.json"
 # Hyperparameters of ours that the original does not know, and refuses.

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from magenta_sketch.cells import HYPER_UNITS
-from magenta_sketch.model import STROKE_WIDTH, SketchRNN
+from magenta_sketch.data.strokes import STROKE_WIDTH
+from magenta_sketch.nn.cells import HYPER_UNITS
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 PREFIX = "vector_rnn/"
 _CELL_NAMES = {"lstm": "LSTMCell", "layer_norm": "LayerNormLSTMCell", "hyper": "HyperLSTMCell"}

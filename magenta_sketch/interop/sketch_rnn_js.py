@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.errors import HParamsError, ModelFileError
 from magenta_sketch.files import write_bytes
-from magenta_sketch.hparams import HParams, HParamsError
 from magenta_sketch.interop import magenta_tf1
-from magenta_sketch.interop.foreign import ForeignModel, ModelFileError, hparams_of
-from magenta_sketch.model import SketchRNN
+from magenta_sketch.interop.foreign import ForeignModel, hparams_of
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 LARGEST_WEIGHT = 10.0
 _STEPS = 32767

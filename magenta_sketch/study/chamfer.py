@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magenta_sketch.strokes import to_polylines
+from magenta_sketch.data.strokes import to_polylines
 
 # Of a drawing. On kanji of 40 points, distances of two different ones are 2 % smaller with twice as
 # many points and 6 % larger with half as many.

@@ -7,7 +7,7 @@ import pathlib
 import time
 from collections.abc import Callable
 
-from magenta_sketch.checkpoints import RunError
+from magenta_sketch.errors import RunError
 
 try:
     import fcntl

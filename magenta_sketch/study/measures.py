@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from magenta_sketch import losses
-from magenta_sketch.datasets import DataSet, SketchSet
+from magenta_sketch.data import DataSet, SketchSet
+from magenta_sketch.inference.trained_model import TrainedModel
+from magenta_sketch.nn import losses
 from magenta_sketch.study import chamfer, latent
-from magenta_sketch.trained import TrainedModel
 
 Sketches = list[np.ndarray]
 

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from magenta_sketch import __version__
-from magenta_sketch.checkpoints import RunError
+from magenta_sketch.errors import RunError
 from magenta_sketch.study.tasks import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds

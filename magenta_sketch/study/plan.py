@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.errors import HParamsError
 
 MOST_AXES = 2
 _LONGEST_KEY = 120  # file systems end at 255 bytes

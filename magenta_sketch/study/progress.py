@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from tqdm import tqdm
 
-from magenta_sketch.journal import format_duration
 from magenta_sketch.study.tasks import DONE, FAILED, Outcome, Task
+from magenta_sketch.training.journal import format_duration
 
 _LINE_EVERY = 60.0  # seconds, where there is no terminal
 _LOOK_EVERY = 2.0

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from magenta_sketch.drawing import sketch_to_svg
+from magenta_sketch.drawing.svg import sketch_to_svg
 from magenta_sketch.files import write_bytes
 from magenta_sketch.study import wording
 from magenta_sketch.study.figures import pictures

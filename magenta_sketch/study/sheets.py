@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from magenta_sketch.drawing import save_grid
+from magenta_sketch.drawing.svg import save_grid
 from magenta_sketch.study.measures import interpolation_ends
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import RunResult

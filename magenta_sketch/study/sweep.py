@@ -14,9 +14,8 @@ import numpy as np
 
 from magenta_sketch import __version__, runs
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.checkpoints import RunError, RunFolder
-from magenta_sketch.datasets import DataSet, load_data_set
-from magenta_sketch.journal import read_history
+from magenta_sketch.data import DataSet, load_data_set
+from magenta_sketch.errors import RunError
 from magenta_sketch.study.folder import StudyFolder, read_json, write_json
 from magenta_sketch.study.lock import StudyLock
 from magenta_sketch.study.measures import VERSION as MEASURES_VERSION
@@ -24,16 +23,12 @@ from magenta_sketch.study.measures import MeasureSettings, baselines
 from magenta_sketch.study.plan import Plan, Trial, value_text
 from magenta_sketch.study.progress import SweepProgress
 from magenta_sketch.study.report import RunResult, StudyResult, write_report
-from magenta_sketch.study.tasks import (
-    DONE,
-    FAILED,
-    Engine,
-    Outcome,
-    Task,
-    measured,
-    newest_step,
-)
-from magenta_sketch.training import StopRequest, own_cores, total_steps
+from magenta_sketch.study.tasks import DONE, FAILED, Engine, Outcome, Task, measured, newest_step
+from magenta_sketch.training.journal import read_history
+from magenta_sketch.training.run_folder import RunFolder
+from magenta_sketch.training.schedules import total_steps
+from magenta_sketch.training.signals import StopRequest
+from magenta_sketch.training.step import own_cores
 
 Report = Callable[[str], None]
 

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 from magenta_sketch import runs
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError, RunFolder, reason, saved_steps
-from magenta_sketch.datasets import DataError, DataSet
-from magenta_sketch.hparams import HParamsError
+from magenta_sketch.data import DataSet
+from magenta_sketch.errors import DataError, HParamsError, RunError
+from magenta_sketch.inference.trained_model import load
 from magenta_sketch.study.folder import read_json, write_json
 from magenta_sketch.study.measures import Measures, MeasureSettings, measure
-from magenta_sketch.trained import load
-from magenta_sketch.training import make_deterministic, total_steps, use_threads
+from magenta_sketch.training.run_folder import RunFolder, reason, saved_steps
+from magenta_sketch.training.schedules import total_steps
+from magenta_sketch.training.step import make_deterministic, use_threads
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 

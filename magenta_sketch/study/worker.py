@@ -22,7 +22,7 @@ def _stop_when_orphaned() -> None:
     # Not by sys.stdin: its lock, held by this thread, would be in the way of the interpreter's end.
     while os.read(0, 4096):
         pass
-    training = sys.modules.get("magenta_sketch.training")
+    training = sys.modules.get("magenta_sketch.training.loop")
     # Not by a signal while a run listens: with one from elsewhere, as when a whole group of
     # processes is told to end, it would be the second, which means at once.
     if training is None or not training.StopRequest.ask():

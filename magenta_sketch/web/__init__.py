@@ -4,8 +4,8 @@
 static/ holds the page as it is served.
 """
 
+from magenta_sketch.errors import PageError
 from magenta_sketch.web.bundle import Bundle, from_npm, from_path
-from magenta_sketch.web.errors import PageError
 from magenta_sketch.web.site import Page, check_place, make_page, write_site
 
 __all__ = [

@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from magenta_sketch.datasets.download import cache_dir
+from magenta_sketch.data.download import cache_dir
+from magenta_sketch.errors import PageError
 from magenta_sketch.files import write_bytes
-from magenta_sketch.web.errors import PageError
 
 PACKAGE = "@magenta/sketch"
 VERSION = "0.2.0"

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from magenta_sketch.data.strokes import bounds
+from magenta_sketch.errors import PageError
 from magenta_sketch.files import write_bytes
+from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import FoldedDecoder, fold
-from magenta_sketch.strokes import bounds
-from magenta_sketch.trained import TrainedModel
 from magenta_sketch.web.bundle import FILE, PACKAGE, Bundle
-from magenta_sketch.web.errors import PageError
 
 STATIC = Path(__file__).parent / "static"
 _MADE_BY = "magenta_sketch"

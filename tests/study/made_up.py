@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 
-from magenta_sketch.datasets import read_npz
-from magenta_sketch.hparams import HParams
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.data import read_npz
 from magenta_sketch.study.measures import SCALARS, Measures, MeasureSettings
 from magenta_sketch.study.plan import Axis, Plan
 from magenta_sketch.study.report import RunResult, StudyResult

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magenta_sketch.strokes import from_polylines, to_polylines
+from magenta_sketch.data.strokes import from_polylines, to_polylines
 from magenta_sketch.study import chamfer
 
 coordinates = st.integers(-50, 50).map(float)

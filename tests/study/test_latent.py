@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from magenta_sketch._backend import tf
-from magenta_sketch.losses import kl_divergence
+from magenta_sketch.nn.losses import kl_divergence
 from magenta_sketch.study import latent
 
 SCALE = 2.0

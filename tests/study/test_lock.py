@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from magenta_sketch.checkpoints import RunError
+from magenta_sketch.errors import RunError
 from magenta_sketch.study.lock import StudyLock
 
 HOLDS = "import sys; print('holding', flush=True); sys.stdin.read()"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import magenta_sketch
-from magenta_sketch import losses
-from magenta_sketch.datasets import SketchSet
-from magenta_sketch.strokes import from_polylines
+from magenta_sketch.data import SketchSet
+from magenta_sketch.data.strokes import from_polylines
+from magenta_sketch.nn import losses
 from magenta_sketch.study import chamfer, measures
 from magenta_sketch.study.measures import SCALARS, Measures, MeasureSettings, measure
 

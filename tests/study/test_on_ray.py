@@ -16,13 +16,14 @@ import tempfile
 import pytest
 
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError, RunFolder
+from magenta_sketch.errors import RunError
 from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.local import LocalEngine
 from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.on_ray import RayEngine, _announce, _carrier
 from magenta_sketch.study.tasks import DONE, FAILED, STOPPED, Task, newest_step
-from magenta_sketch.training import own_cores
+from magenta_sketch.training.run_folder import RunFolder
+from magenta_sketch.training.step import own_cores
 
 SIZES = {"enc_rnn_size": 8, "dec_rnn_size": 12, "z_size": 4, "num_mixture": 2, "batch_size": 8}
 
@@ -277,7 +278,7 @@ def test_a_machine_that_is_not_like_the_others_says_so(tmp_path, tiny_folder, mo
 def test_without_ray_the_program_says_how_to_get_it(tmp_path):
     code = (
         "import sys; sys.modules['ray'] = None\n"
-        "from magenta_sketch.commands import sweep\n"
+        "from magenta_sketch.cli import sweep\n"
         f"sys.argv = ['sketch_rnn_sweep', '--out={tmp_path}', '--ray_address=auto']\n"
         "sweep.run()"
     )

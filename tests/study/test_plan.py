@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from magenta_sketch.hparams import HParams, HParamsError
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.errors import HParamsError
 from magenta_sketch.study.plan import Axis, Plan, Setting, Trial
 
 

@@ -6,8 +6,7 @@ import pytest
 from test_local import task
 
 from magenta_sketch._backend import tf
-from magenta_sketch.checkpoints import RunError
-from magenta_sketch.datasets import DataError
+from magenta_sketch.errors import DataError, RunError
 from magenta_sketch.study import tasks
 from magenta_sketch.study.tasks import DONE, FAILED, STOPPED
 

@@ -116,8 +116,8 @@ def lstm():
     """
     import numpy as np
 
-    from magenta_sketch.hparams import HParams
-    from magenta_sketch.model import SketchRNN
+    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.nn.sketch_rnn import SketchRNN
 
     def make(conditional=True, units=24, pen=(0.0, 0.0, 0.0), seed=0, **changes):
         sizes = {"enc_rnn_size": 8, "dec_rnn_size": units, "z_size": 6, "num_mixture": 20}

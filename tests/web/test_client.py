@@ -5,11 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
-from magenta_sketch import mixture, trained
 from magenta_sketch._backend import tf
+from magenta_sketch.inference import trained_model as trained
+from magenta_sketch.inference.sampler import PointDecoder
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
-from magenta_sketch.sampling import PointDecoder
+from magenta_sketch.nn import mixture
 
 PAGE = "<!doctype html><meta charset=utf-8><link rel=icon href=data:,><script src=%s></script>"
 FACTOR = 37.5  # pixels in a model unit

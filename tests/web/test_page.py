@@ -11,8 +11,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from magenta_sketch.commands import convert
-from magenta_sketch.commands.convert import web
+from magenta_sketch.cli import convert
+from magenta_sketch.cli.convert import web
 from magenta_sketch.interop import sketch_rnn_js
 
 MOUSE, TOUCH, PEN = "mouse", "touch", "pen"

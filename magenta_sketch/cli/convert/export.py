@@ -1,0 +1,212 @@
+"""A .npz data set as SVG files, as a contact sheet, or as QuickDraw's simplified ndjson.
+
+    sketch_rnn_convert export bird.npz --to=svg --out=birds/ --split=test
+    sketch_rnn_convert export bird.npz --out=birds.svg --columns=12 --limit=144
+    sketch_rnn_convert export bird.npz --out=bird.ndjson.gz
+
+--to may be left out where --out says it: a name ending in .svg is a contact sheet, one ending in
+.ndjson or .ndjson.gz is ndjson, and a folder takes one SVG a sketch, named by split and number
+(train-00012.svg).
+
+To read the data again, with sketch_rnn_convert data or another program, write ndjson: it keeps
+every offset (drawings are moved to the top left and never scaled) and, in a member "split", the
+splits. SVG files have the data's own coordinates with --units=pixels, and are scaled to fill a
+square of 256 without it; sketch_rnn_convert data scales and simplifies either. The last point of
+every sketch comes back lifted.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from absl import flags
+
+from magenta_sketch.cli import common
+
+SHEET_LIMIT = 100
+ENDINGS = {"ndjson": (".ndjson", ".ndjson.gz"), "sheet": (".svg",)}
+ONLY_FOR = {"columns": "sheet", "units": "svg", "word": "ndjson"}  # flag -> the --to that it is for
+
+FLAGS = common.new_flags()
+flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "to",
+    None,
+    ["svg", "sheet", "ndjson"],
+    "What to make: a folder of SVG files, one SVG with all sketches in a grid, or a file of lines. "
+    "Default: what --out looks like.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "split", "all", ["all", "train", "valid", "test"], "Which sketches.", flag_values=FLAGS
+)
+flags.DEFINE_string(
+    "numbers",
+    None,
+    "Only the sketches of the split with these numbers, from 0, such as 0,7,20-23.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "limit",
+    None,
+    "At most so many sketches, evenly spread over those chosen. Default: all, on a contact sheet "
+    f"{SHEET_LIMIT}.",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "columns", 10, "Sketches in a row of the contact sheet.", lower_bound=1, flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    "units",
+    "fit",
+    ["fit", "pixels"],
+    "Of SVG files: scaled to fit a square, or the data's own coordinates with a viewBox around "
+    "them, the first point at (0, 0).",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "word",
+    None,
+    "The class that ndjson names. Default: the data set's file name, _ as a space.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    "overwrite",
+    False,
+    "Replace a file that is there; write into a folder that holds SVG files.",
+    flag_values=FLAGS,
+)
+TAKES_FILES = True
+
+
+def main(files: list[str]) -> int:
+    """Write what the flags ask for and say what was written."""
+    if len(files) != 1:
+        raise common.UsageError(
+            f"{len(files)} data sets are named: export takes one, such as "
+            "sketch_rnn_convert export bird.npz --out=bird.ndjson."
+        )
+    kind = _kind()
+    for flag, only in ONLY_FOR.items():
+        if FLAGS[flag].present and kind != only:
+            raise common.UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}.")
+    numbers = _numbers()
+    _check_place(kind)
+    from magenta_sketch.data import read_npz
+    from magenta_sketch.drawing.contact_sheet import evenly_spread
+
+    splits = read_npz(files[0])
+    if FLAGS.split != "all":
+        splits = {FLAGS.split: splits[FLAGS.split]}
+    if numbers is None:
+        chosen = [(split, i) for split, sketches in splits.items() for i in range(len(sketches))]
+    else:
+        count = len(splits[FLAGS.split])
+        if max(numbers) >= count:
+            raise common.UsageError(
+                f"--numbers={FLAGS.numbers}: the {FLAGS.split} set has {count} sketches, "
+                f"0 to {count - 1}."
+            )
+        chosen = [(FLAGS.split, number) for number in numbers]
+    limit = SHEET_LIMIT if kind == "sheet" and FLAGS.limit is None else FLAGS.limit
+    chosen = [chosen[i] for i in evenly_spread(len(chosen), limit)]
+    write = {"svg": _write_svgs, "sheet": _write_sheet, "ndjson": _write_ndjson}[kind]
+    write(pathlib.Path(files[0]), splits, chosen)
+    return 0
+
+
+def _kind() -> str:
+    """What to make, of --to and --out, which must agree."""
+    if not FLAGS.out:
+        raise common.UsageError(
+            "--out is missing: name a folder for SVG files, or a file ending in .svg (a contact "
+            "sheet), .ndjson or .ndjson.gz."
+        )
+    name = FLAGS.out.lower()
+    looks = next((kind for kind, ends in ENDINGS.items() if name.endswith(ends)), None)
+    if FLAGS.to is None:
+        if looks is None and pathlib.Path(name).suffix and not pathlib.Path(FLAGS.out).is_dir():
+            raise common.UsageError(
+                f"--out={FLAGS.out}: what should it be? Say --to=svg for a folder of this name, or "
+                "choose a name ending in .svg, .ndjson or .ndjson.gz."
+            )
+        return looks or "svg"
+    if FLAGS.to == "svg" and looks is not None:
+        raise common.UsageError(
+            f"--to=svg --out={FLAGS.out}: SVG files, one a sketch, go to a folder; for one file "
+            "with all of them say --to=sheet."
+        )
+    if FLAGS.to != "svg" and looks != FLAGS.to:
+        endings = " or ".join(ENDINGS[FLAGS.to])
+        raise common.UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: must end in {endings}.")
+    return FLAGS.to
+
+
+def _check_place(kind: str) -> None:
+    """Nothing is replaced unasked, nor one data set mixed with another."""
+    out = pathlib.Path(FLAGS.out)
+    if kind == "svg":
+        if out.exists() and not out.is_dir():
+            raise common.UsageError(f"--out={out} is a file; name a folder.")
+        there = len(list(out.glob("*.svg")))
+        if there and not FLAGS.overwrite:
+            raise common.UsageError(
+                f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
+                "name another folder, or give --overwrite."
+            )
+    elif out.is_dir():
+        raise common.UsageError(f"--out={out} is a folder; name a file.")
+    elif out.exists() and not FLAGS.overwrite:
+        raise common.UsageError(
+            f"--out={out} is there already: give --overwrite to replace it, or another name."
+        )
+
+
+def _numbers() -> list[int] | None:
+    if FLAGS.numbers is None:
+        return None
+    if FLAGS.split == "all":
+        raise common.UsageError(
+            "--numbers are of one split: say which, --split=train, valid or test."
+        )
+    numbers = common.parse_numbers(FLAGS.numbers, "numbers")
+    return list(dict.fromkeys(numbers))  # a sketch that is named twice is written once
+
+
+def _progress(chosen):
+    from tqdm import tqdm
+
+    # disable=None: a bar on a terminal, nothing in a log file.
+    return tqdm(chosen, unit="sketch", disable=None, leave=False, dynamic_ncols=True)
+
+
+def _write_svgs(file: pathlib.Path, splits, chosen) -> None:
+    from magenta_sketch.drawing.svg import sketch_to_pixel_svg, sketch_to_svg
+    from magenta_sketch.files import write_bytes
+
+    draw = sketch_to_svg if FLAGS.units == "fit" else sketch_to_pixel_svg
+    for split, number in _progress(chosen):
+        text = draw(splits[split][number])
+        write_bytes(pathlib.Path(FLAGS.out, f"{split}-{number:05d}.svg"), text.encode())
+    print(f"wrote {len(chosen):,} sketches of {file} to {FLAGS.out}, one SVG each")
+
+
+def _write_sheet(file: pathlib.Path, splits, chosen) -> None:
+    from magenta_sketch.drawing.contact_sheet import Entry, save_sheet
+
+    entries = [Entry(splits[split][number], f"{split} {number}") for split, number in chosen]
+    total = sum(map(len, splits.values()))
+    name = "" if FLAGS.split == "all" else f", {FLAGS.split}"
+    title = f"{file.name}{name}: {len(entries):,} of {total:,} sketches"
+    save_sheet(FLAGS.out, entries, title=title, columns=FLAGS.columns)
+    print(f"wrote {FLAGS.out}: {len(entries):,} of {total:,} sketches of {file}")
+
+
+def _write_ndjson(file: pathlib.Path, splits, chosen) -> None:
+    from magenta_sketch.data.sources.quickdraw_writer import write_ndjson
+
+    word = file.stem.replace("_", " ") if FLAGS.word is None else FLAGS.word
+    sketches = ((split, i, splits[split][i]) for split, i in _progress(chosen))
+    count = write_ndjson(FLAGS.out, sketches, word=word)
+    print(f'wrote {FLAGS.out}: {count:,} sketches of {file} as "{word}"')

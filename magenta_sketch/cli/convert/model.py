@@ -1,0 +1,247 @@
+"""Write a model for other Sketch-RNN programs.
+
+    sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
+    sketch_rnn_convert model --model_dir=models/birds --out=birds_magenta/
+    sketch_rnn_convert model --model_dir=models/birds --out=birds.weights.h5
+
+A name that ends in .json is written as a Sketch-RNN-JS file (lstm cells; weights within 10, in 16
+bits: what that costs in loss is printed), one that ends in .weights.h5 as Keras weights, any other
+as a Magenta checkpoint directory. The model may itself be one of another program.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import flags
+
+from magenta_sketch.cli import common
+
+TAKES_FILES = False
+MOST_SKETCHES = 500  # that the loss is measured on
+_FORMATS = ("js", "magenta", "weights")
+
+FLAGS = common.new_flags()
+common.define_model(FLAGS)
+flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
+)
+flags.DEFINE_boolean("overwrite", False, "Replace a file that is there.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "name", None, "What a .json calls the model. Default: --out's name.", flag_values=FLAGS
+)
+flags.DEFINE_float(
+    "normalizing_factor",
+    None,
+    "Pixel units in a model unit, for a .json made of a Magenta checkpoint, which does not hold "
+    "it. Default: computed from the data.",
+    flag_values=FLAGS,
+)
+common.define_data(
+    FLAGS,
+    "to measure the loss on",
+    "the run's own, and where they can't be had, drawings of the model itself",
+)
+
+
+def format_of(out: str) -> str:
+    """The format that a name asks for: js, weights or magenta.
+
+    Raises:
+      UsageError: it looks like a file of another kind.
+    """
+    name = out.lower()
+    if name.endswith(".json"):
+        return "js"
+    if name.endswith(".weights.h5"):
+        return "weights"
+    for ending in (".h5", ".keras", ".ckpt", ".js", ".npz", ".svg"):
+        if name.endswith(ending):
+            raise common.UsageError(
+                f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.weights.h5 "
+                "(Keras) or a folder (Magenta); say which with --to if the name is meant."
+            )
+    return "magenta"
+
+
+def main() -> int:
+    """Write the model and say what was written, and what it cost."""
+    common.require(FLAGS, "out")
+    common.require_model(FLAGS)
+    kind = FLAGS.to or format_of(FLAGS.out)
+    _check_flags(kind)
+    _check_place(kind)
+    factor = FLAGS.normalizing_factor
+    if factor is not None and not 0 < factor < 1e9:  # false for NaN
+        raise common.UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
+    print(f"sketch_rnn_convert model: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
+    from magenta_sketch.inference.trained_model import load
+
+    trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint, with_optimizer=kind == "magenta")
+    {"js": _write_js, "magenta": _write_magenta, "weights": _write_weights}[kind](trained)
+    return 0
+
+
+def _check_flags(kind: str) -> None:
+    for flag in ("name", "normalizing_factor", "data_dir", "data_set"):
+        if kind != "js" and FLAGS[flag].present:
+            raise common.UsageError(f"--{flag} is for a .json, but this makes --to={kind}.")
+
+
+def _check_place(kind: str) -> None:
+    """Nothing that is there is replaced unasked, and the model that is read never."""
+    out = pathlib.Path(FLAGS.out)
+    outs = [out]
+    if kind == "weights":
+        outs.append(out.with_name(out.name.removesuffix(".weights.h5") + ".model_config.json"))
+    common.require_apart(FLAGS, *outs)
+    if kind == "magenta":  # an empty folder will do, and another is refused when it is written
+        return
+    for path in outs:
+        if path.is_dir():
+            raise common.UsageError(f"{path} is a folder: name a file.")
+        if path.exists() and not FLAGS.overwrite:
+            raise common.UsageError(
+                f"{path} is there already: give --overwrite to replace it, or another --out."
+            )
+
+
+def _note(text: str) -> None:
+    print(f"sketch_rnn_convert model: note: {text}.", file=sys.stderr)
+
+
+def _write_weights(trained) -> None:
+    from magenta_sketch.interop import keras_weights
+
+    config = keras_weights.write(FLAGS.out, trained.model, trained.info.hparams)
+    print(f"wrote {FLAGS.out} and {config}; from Python:")
+    print(f"  hparams = magenta_sketch.HParams.from_json(open({str(config)!r}).read())")
+    tanh_z = ", tanh_z=True" if trained.info.tanh_z else ""
+    print(f"  magenta_sketch.SketchRNN(hparams{tanh_z}).load_weights({FLAGS.out!r})")
+    if trained.units_known:
+        _note(
+            "the files do not hold the normalizing factor, pixels in a model unit: it is "
+            f"{trained.info.normalizing_factor:.4f}"
+        )
+
+
+def _write_magenta(trained) -> None:
+    from magenta_sketch.interop import magenta_checkpoint
+
+    info = trained.info
+    prefix = magenta_checkpoint.write(
+        FLAGS.out, trained.model, info.hparams, step=trained.step, adam=trained.adam
+    )
+    optimizer = "Adam's moments" if trained.adam else "zeros for Adam's moments"
+    written = pathlib.Path(FLAGS.out, prefix.name)  # as the user named it
+    print(f"wrote {written}: {trained.step} steps, {optimizer}, and model_config.json")
+    if info.hparams.scale != 1.0:
+        _note(f"Magenta has no scale: this model's noise of {info.hparams.scale:g} is 1 there")
+    if trained.units_known:
+        _note(
+            "Magenta takes the normalizing factor from its data; this model's is "
+            f"{info.normalizing_factor:.4f}"
+        )
+
+
+def _write_js(trained) -> None:
+    from magenta_sketch.inference.trained_model import load
+    from magenta_sketch.interop import sketch_rnn_js
+
+    info, data = trained.info, None
+    sketch_rnn_js.require_lstm(info.hparams)  # before the data are loaded
+    if FLAGS.normalizing_factor is not None:
+        if trained.units_known:
+            raise common.UsageError(
+                f"leave out --normalizing_factor: {FLAGS.model_dir} has its own, "
+                f"{info.normalizing_factor:.4f}."
+            )
+        trained = trained.with_normalizing_factor(FLAGS.normalizing_factor)
+        info = trained.info
+    if not trained.units_known:
+        if not FLAGS.data_dir:
+            raise common.UsageError(
+                f"{FLAGS.model_dir} does not hold its normalizing factor, which the file needs: "
+                "give --normalizing_factor, or --data_dir to have it computed from the data."
+            )
+        trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+        info = trained.info
+    what, sketches = _sketches(trained, data)
+    done = sketch_rnn_js.write(
+        FLAGS.out,
+        trained.model,
+        name=FLAGS.name or pathlib.Path(FLAGS.out).name.split(".")[0],
+        max_seq_len=info.max_seq_len,
+        normalizing_factor=info.normalizing_factor,
+        for_browsers=True,
+    )
+    kind = "conditional" if trained.conditional else "decoder-only"
+    print(f"wrote {FLAGS.out}: {kind}, {done.count:,} weights")
+    print(
+        f"limits: {done.clipped:,} weights beyond ±{sketch_rnn_js.LARGEST_WEIGHT:g} clipped (the "
+        f"largest is {done.largest:.4g}); the others rounded by at most {done.rounding:.1e}"
+    )
+    if sketches is None:
+        print(f"loss: not measured: {what}")
+    else:
+        before, after = (
+            float(model.losses(sketches).masked_reconstruction.mean())
+            for model in (trained, load(FLAGS.out))
+        )
+        print(
+            f"loss on {len(sketches)} {what}: {before:.6f} before, {after:.6f} as written "
+            f"({after - before:+.6f}; masked_recon, nats a point)"
+        )
+    _warn_of_the_clients(trained, done.clipped)
+
+
+def _warn_of_the_clients(trained, clipped: int) -> None:
+    from magenta_sketch.interop.sketch_rnn_js import BROWSER_MIXTURE
+
+    notes = []
+    if clipped:
+        notes.append(
+            "the clipped weights have another value in the file: look at the loss above, and lower "
+            "grad_clip or the learning rate in training if it is too high"
+        )
+    components = trained.info.hparams.num_mixture
+    if components < BROWSER_MIXTURE:
+        notes.append(
+            f"the {components} mixture components are written as {BROWSER_MIXTURE}, some of them "
+            "several times with their weight shared out: the browser libraries take every model to "
+            f"have {BROWSER_MIXTURE}, and the mixture is the same"
+        )
+    if components > BROWSER_MIXTURE:
+        notes.append(
+            f"the browser libraries take every model to have {BROWSER_MIXTURE} mixture components, "
+            f"and this one has {components}: they will not read the file, this program does"
+        )
+    if trained.conditional:
+        notes.append(
+            "a conditional model is for Sketch-RNN-JS and ml5; @magenta/sketch reads decoder-only "
+            "files: see sketch_rnn_convert web for it"
+        )
+    for note in notes:
+        _note(note)
+
+
+def _sketches(trained, data):
+    """(what they are, a SketchSet to measure the loss on, or None with the reason)."""
+    from magenta_sketch.data import SketchSet
+    from magenta_sketch.errors import DataError
+
+    if data is None and (FLAGS.data_dir or FLAGS.data_set or trained.info.data_dir):
+        try:
+            _, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+        except DataError as error:
+            if FLAGS.data_dir or FLAGS.data_set:
+                raise
+            print(f"the run's data can't be had ({error}): taking drawings of the model instead")
+    if data is not None:
+        return "test sketches", data.test.take(range(min(MOST_SKETCHES, len(data.test))))
+    drawn = [sketch for sketch in trained.sample(100, seed=0) if len(sketch)]
+    if not drawn:
+        return "the model draws nothing; give --data_dir", None
+    return "drawings of the model itself", SketchSet.from_sketches(drawn)

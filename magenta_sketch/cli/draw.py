@@ -1,0 +1,183 @@
+"""Draw with a trained Sketch-RNN: new sketches, or reconstructions of test sketches.
+
+    sketch_rnn_draw --model_dir=models/quickstart --count=20
+    sketch_rnn_draw --model_dir=models/quickstart --reconstruct=0,7,20-23 --temperature=0.2
+    sketch_rnn_draw --model_dir=models/quickstart --count=100 --out=drawings/
+    sketch_rnn_draw --model_dir=bird.gen.json --count=10 --out=birds.svg
+
+The model is read from a run's folder, a Magenta checkpoint directory or a Sketch-RNN-JS file; the
+drawings go to --out.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+import sys
+
+from absl import flags
+
+from magenta_sketch.cli import common
+
+MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are written
+LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
+
+FLAGS = common.new_flags()
+common.define_model(FLAGS)
+flags.DEFINE_string(
+    "out",
+    "drawings.svg",
+    "Where to draw: a name ending in .svg for one grid, else a folder for one SVG a sketch.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "count",
+    None,
+    "New sketches to draw [default: 10], or reconstructions of each chosen sketch [default: 1].",
+    lower_bound=1,
+    upper_bound=MOST_SKETCHES,
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "reconstruct",
+    None,
+    "Numbers of the sketches to reconstruct, from 0, such as 0,7,20-23; each is drawn beside its "
+    "original.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "split", "test", ["train", "valid", "test"], "Where those are from.", flag_values=FLAGS
+)
+common.define_data(FLAGS, "for --reconstruct", "the one the model was trained on")
+flags.DEFINE_float(
+    "scale",
+    0.0,
+    "Standard deviation of the noise added to z of a reconstruction, in units of its sigma; "
+    "0 for none, 1 for the posterior.",
+    lower_bound=0.0,
+    flag_values=FLAGS,
+)
+flags.DEFINE_float(
+    "temperature", 0.4, "In (0, 1]: lower is tidier, higher more varied.", flag_values=FLAGS
+)
+flags.DEFINE_boolean(
+    "greedy", False, "Draw the likeliest point each time; no randomness.", flag_values=FLAGS
+)
+flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed: equal seeds draw equal sketches.",
+    lower_bound=0,
+    upper_bound=2**63 - 1,
+    flag_values=FLAGS,
+)
+
+
+def _check_flags() -> list[int] | None:
+    common.require_model(FLAGS)
+    common.is_one_svg(FLAGS.out)
+    if not 0.0 < FLAGS.temperature <= 1.0:
+        raise common.UsageError(
+            f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
+            "give --greedy."
+        )
+    # absl lets NaN pass any bounds.
+    if not (math.isfinite(FLAGS.scale) and FLAGS.scale <= LARGEST_SCALE):
+        raise common.UsageError(
+            f"--scale={FLAGS.scale:g}: must be a number from 0 to {LARGEST_SCALE:g}."
+        )
+    if FLAGS.reconstruct is None:
+        return None
+    numbers = common.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
+    count = FLAGS.count or 1
+    if len(numbers) * count > MOST_SKETCHES:
+        raise common.UsageError(
+            f"--reconstruct names {len(numbers)} sketches, which --count={count} times over are "
+            f"more than {MOST_SKETCHES}: draw them in several goes."
+        )
+    return numbers
+
+
+def main() -> int:
+    """Draw what the flags ask for and say what was written."""
+    numbers = _check_flags()
+    print(f"sketch_rnn_draw: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
+    from magenta_sketch.inference.trained_model import load
+
+    trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
+    how = {"temperature": FLAGS.temperature, "greedy": FLAGS.greedy, "seed": FLAGS.seed}
+    if numbers is None:
+        _draw_new(trained, how)
+    else:
+        _draw_reconstructions(trained, numbers, how)
+    return 0
+
+
+def _draw_new(trained, how) -> None:
+    from magenta_sketch.drawing.svg import save_svg
+
+    sketches = trained.sample(FLAGS.count or 10, **how)
+    if common.is_one_svg(FLAGS.out):
+        save_svg(FLAGS.out, sketches)
+        print(f"wrote {FLAGS.out}: {len(sketches)} new sketches")
+    else:
+        for number, sketch in enumerate(sketches):
+            save_svg(_in_folder(f"sketch-{number:04d}.svg"), sketch)
+        print(f"wrote {len(sketches)} new sketches to {FLAGS.out}, one SVG each")
+    empty = sum(len(sketch) == 0 for sketch in sketches)
+    if empty:
+        print(f"note: {empty} of them empty: the model ended the sketch before its second point")
+
+
+def _draw_reconstructions(trained, numbers: list[int], how) -> None:
+    from magenta_sketch.drawing.svg import save_grid, save_svg
+
+    if not trained.conditional:
+        raise common.UsageError(
+            f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
+        )
+    trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+    info, place = trained.info, FLAGS.data_dir or trained.info.data_dir
+    if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
+        print(
+            f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
+            "on; numbers may name other sketches.",
+            file=sys.stderr,
+        )
+    sketches = getattr(data, FLAGS.split)
+    if max(numbers) >= len(sketches):
+        raise common.UsageError(
+            f"--reconstruct={FLAGS.reconstruct}: the {FLAGS.split} set has {len(sketches)} "
+            f"sketches, 0 to {len(sketches) - 1}."
+        )
+    originals = [sketches[number] for number in numbers]
+    count = FLAGS.count or 1
+    # All reconstructions in one call; the first of every sketch, then the second, ...
+    drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)
+    rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
+    if common.is_one_svg(FLAGS.out):
+        titles = [f"{FLAGS.split} {number}" for number in numbers]
+        numbered = [f"reconstruction {i + 1}" for i in range(count)]
+        heads = ["original", *(numbered if count > 1 else ["reconstruction"])]
+        save_grid(FLAGS.out, rows, row_titles=titles, column_titles=heads)
+        print(f"wrote {FLAGS.out}: {len(rows)} sketches beside their reconstructions")
+        return
+    for number, (original, *again) in zip(numbers, rows, strict=True):
+        stem = f"{FLAGS.split}-{number:05d}"
+        save_svg(_in_folder(f"{stem}-original.svg"), original)
+        for i, sketch in enumerate(again):
+            save_svg(_in_folder(f"{stem}-reconstruction-{i + 1}.svg"), sketch)
+    print(f"wrote {len(rows)} sketches and their reconstructions to {FLAGS.out}, one SVG each")
+
+
+def _in_folder(name: str) -> pathlib.Path:
+    return pathlib.Path(FLAGS.out) / name
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(common.run_program("sketch_rnn_draw", __doc__, FLAGS, main))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,234 @@
+"""Fetching data set files by http(s) into a cache: bounded, checked, moved into place at once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from magenta_sketch.data.npz import read_npz
+from magenta_sketch.errors import DataError
+from magenta_sketch.files import replacing
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+CACHE_VARIABLE = "MAGENTA_SKETCH_CACHE"
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one download may take.
+
+    Attributes:
+      max_bytes: size of the file, whatever the server declares.
+      connect_seconds: to reach the server.
+      read_seconds: between two pieces of data.
+      total_seconds: for all of it, redirections included.
+    """
+
+    max_bytes: int = 512 << 20
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    total_seconds: float = 900.0
+
+
+def is_url(data_dir: str | os.PathLike[str]) -> bool:
+    """Whether data_dir is an http or https URL.
+
+    Raises:
+      DataError: it is a URL of another kind.
+    """
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(data_dir))
+    if scheme and scheme[1].lower() not in ("http", "https"):
+        raise DataError(f"{_shown(str(data_dir))}: data_dir must be a folder or an http(s) URL")
+    return scheme is not None
+
+
+def cache_dir() -> Path:
+    """The folder for downloads: $MAGENTA_SKETCH_CACHE, or the user's cache folder."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE]).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("magenta_sketch", appauthor=False)
+
+
+def join_url(base: str, name: str) -> str:
+    """Returns the URL of the file `name` below the folder `base`; a query string is kept.
+
+    Raises:
+      DataError: name is not that of a file inside the folder, or base is not a valid URL or has
+        no host.
+    """
+    parts = name.split("/")
+    if not all(parts) or {".", ".."} & set(parts) or "\\" in name or not name.isprintable():
+        raise DataError(f"{name!r}: not the name of a file inside {_shown(base)}")
+    try:
+        url = urlsplit(base)
+        base.encode("utf-8")
+    except ValueError:  # its text may show the password
+        raise DataError(
+            f"{_shown(base)}: data_dir is not a valid URL; expected http(s)://host/folder"
+        ) from None
+    if not url.netloc:
+        raise DataError(f"{_shown(base)}: data_dir is a URL without a host")
+    path = f"{url.path.rstrip('/')}/{quote(name)}"
+    return urlunsplit((url.scheme, url.netloc, path, url.query, ""))
+
+
+def fetch(url: str, *, report: Callable[[str], None], limits: Limits | None = None) -> Path:
+    """Returns the data set file at url in the cache, downloading it the first time.
+
+    A file is there only after it was fetched in full and read as a data set. Different URLs have
+    different places.
+
+    Raises:
+      DataError: the server cannot be reached or answers with an error, a limit is exceeded, what
+        came is not a readable data set, or the cache cannot be written. One line: URL, why, what
+        to do. Nothing is left behind.
+    """
+    limits = Limits() if limits is None else limits
+    shown = _shown(url)
+    key = hashlib.sha256(url.encode("utf-8")).hexdigest()[:20]
+    name = re.sub(r"[^\w. -]", "_", Path(urlsplit(url).path).name) or "data.npz"
+    path = cache_dir() / "downloads" / key / name
+    if path.is_file():
+        return path
+    report(f"fetching {shown}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            size = _receive_in_time(url, file, limits)
+            file.flush()
+            _check(Path(file.name), shown)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}; "
+            f"make room or set {CACHE_VARIABLE} to another folder"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):  # not empty once the file is there
+            path.parent.rmdir()
+    report(f"fetched {size / 1e6:.1f} MB into {path.parent}")
+    return path
+
+
+def _check(file: Path, shown: str) -> None:
+    try:
+        read_npz(file, label=shown)
+    except DataError as error:
+        raise DataError(f"{error}; this URL does not give a readable data set") from None
+
+
+def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
+    """Receives url into file within limits.total_seconds and returns the number of bytes.
+
+    A server that sends a byte now and then never meets a read time-out, and can do so at any
+    stage of the exchange. So a thread receives, and it is left to itself when time is up; the file
+    is closed then, and the thread ends with its next write.
+    """
+    from tqdm import tqdm
+
+    result: list[int | BaseException] = []
+
+    def receive() -> None:
+        try:
+            result.append(_receive(url, file, limits, bar))
+        except BaseException as error:
+            result.append(error)
+
+    thread = threading.Thread(target=receive, daemon=True, name="magenta_sketch download")
+    name = Path(urlsplit(url).path).name
+    # On a terminal only. Closed here, because the thread may stay behind.
+    with tqdm(
+        desc=name, unit="B", unit_scale=True, disable=None, leave=False, dynamic_ncols=True,
+        file=sys.stderr,
+    ) as bar:  # fmt: skip
+        thread.start()
+        thread.join(limits.total_seconds)
+    if not result:
+        raise _failure(url, f"not finished after {limits.total_seconds:g} seconds")
+    if isinstance(result[0], BaseException):
+        raise result[0]
+    return result[0]
+
+
+def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
+    import requests
+
+    timeout = (limits.connect_seconds, limits.read_seconds)
+    # A stored .npz is compressed already; asking for no other coding makes lengths comparable.
+    headers = {"Accept-Encoding": "identity"}
+    try:
+        with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
+            if response.status_code != 200:
+                raise _failure(url, f"HTTP {response.status_code} {response.reason or ''}".strip())
+            declared = response.headers.get("Content-Length", "")
+            declared = int(declared) if declared.isdecimal() else None
+            if declared is not None and declared > limits.max_bytes:
+                raise _failure(url, _too_large(limits))
+            bar.total = declared
+            bar.refresh()
+            size = 0
+            for chunk in response.iter_content(1 << 16):
+                size += len(chunk)
+                if size > limits.max_bytes:
+                    raise _failure(url, _too_large(limits))
+                file.write(chunk)
+                bar.update(len(chunk))
+    except requests.exceptions.ConnectTimeout:
+        raise _failure(url, f"no connection in {limits.connect_seconds:g} seconds") from None
+    except requests.exceptions.Timeout:
+        raise _failure(url, f"nothing received for {limits.read_seconds:g} seconds") from None
+    except DataError:
+        raise
+    except requests.exceptions.InvalidURL:  # its text may show the password
+        raise _failure(url, "not a valid URL") from None
+    # Names of hosts that cannot be are a ValueError of urllib3 or of idna.
+    except (requests.exceptions.RequestException, ValueError) as error:
+        raise _failure(url, _root_reason(error)) from None
+    if declared is not None and size < declared and "Content-Encoding" not in response.headers:
+        raise _failure(url, f"broke off after {size} of {declared} bytes")
+    return size
+
+
+def _failure(url: str, reason: str) -> DataError:
+    return DataError(
+        f"{_shown(url)}: cannot be fetched: {reason}; check the URL and the network, or put the "
+        "file into a folder and give that as data_dir"
+    )
+
+
+def _too_large(limits: Limits) -> str:
+    return f"larger than the limit of {limits.max_bytes:,} bytes"
+
+
+def _root_reason(error: BaseException) -> str:
+    """The innermost reason in one short line: requests wraps errors several layers deep."""
+    kind, text = type(error).__name__, str(error)
+    if "IncompleteRead" in text:
+        return "the connection broke off before the end"
+    if "Read timed out" in text:
+        return "nothing received in time"
+    reason = re.findall(r"\[Errno [^]]*\] ([^'\")]+)", text)
+    text = " ".join((reason[-1] if reason else text).split())
+    return f"{kind}: {text[:120]}"
+
+
+def _shown(url: str) -> str:
+    """The URL for messages, without a password and without a query, which may hold a token."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        # Where a password begins and ends is anybody's guess then.
+        return f"{url.partition('://')[0]}://..." if "@" in url else re.split(r"[?#]", url)[0]
+    return urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path, "", ""))

@@ -1,0 +1,94 @@
+"""Which reader an input of drawings is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from magenta_sketch.data.sources import kanjivg, quickdraw, svg
+from magenta_sketch.data.sources.drawings import Source
+from magenta_sketch.errors import DataError
+from magenta_sketch.files import did_you_mean
+
+__all__ = ["FORMATS", "find"]
+
+FORMATS = ("auto", "quickdraw", "svg", "kanjivg")
+
+
+def find(text: str, kind: str = "auto") -> Source:
+    """Returns the input that a user names.
+
+    Args:
+      text: an ndjson file; a folder of SVG files or of KanjiVG's; or "kanjivg", where nothing of
+        that name is there, for the installed package.
+      kind: one of `FORMATS`; "auto" goes by what is there.
+
+    Raises:
+      DataError: there is no such input, or it is none of that kind; one line.
+    """
+    path = Path(text)
+    try:
+        if text == "kanjivg" and not path.exists() and kind in ("auto", "kanjivg"):
+            return kanjivg.source()
+        if path.is_dir():
+            return _folder(path, kind)
+        size = path.stat().st_size
+    except DataError:  # a ValueError, too
+        raise
+    except FileNotFoundError:
+        suffixes = quickdraw.SUFFIXES if kind in ("auto", "quickdraw") else ()
+        meant = did_you_mean(path, suffixes, folders=kind != "quickdraw")
+        raise DataError(
+            f"{text}: no such file or folder{meant or f'; expected {_expected(kind)}'}"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{text}: {reason}; expected {_expected(kind)}") from None
+    if kind == "quickdraw" or (kind == "auto" and path.name.lower().endswith(quickdraw.SUFFIXES)):
+        if not path.is_file():
+            raise DataError(f"{text}: not a file; expected {_expected(kind)}")
+        if not size:
+            raise DataError(f"{text}: the file is empty")
+        return quickdraw.source(path)
+    if path.suffix.lower() == ".svg":
+        raise DataError(
+            f"{text}: a single SVG file; name the folder that it is in, it is the class"
+        )
+    raise DataError(
+        f"{text}: expected {_expected(kind)}"
+        + ("; --format=quickdraw takes a file of any name" if kind == "auto" else "")
+    )
+
+
+def _folder(path: Path, kind: str) -> Source:
+    if kind == "quickdraw":
+        raise DataError(f"{path}: a folder; expected {_expected(kind)}{_named_lines(path)}")
+    # KanjiVG's repository and package have the files in a folder of this name.
+    below = path / "kanji"
+    if kind in ("auto", "kanjivg"):
+        for folder in (path, below):
+            if folder.is_dir() and kanjivg.is_folder_of_characters(folder):
+                return kanjivg.source(folder)
+    if kind == "kanjivg":
+        return kanjivg.source(path)
+    try:
+        return svg.source(path)
+    except DataError as error:
+        raise DataError(f"{error}{_named_lines(path)}") from None
+
+
+def _named_lines(folder: Path) -> str:
+    """What to do about a folder of ndjson files, if it is one."""
+    endings = [end for end in quickdraw.SUFFIXES if next(folder.glob(f"*{end}"), None)]
+    if not endings:
+        return ""
+    names = " ".join(f"{folder}/*{end}" for end in endings)
+    return f"; it holds {' and '.join(endings)} files: name these, {names}"
+
+
+def _expected(kind: str) -> str:
+    return {
+        "auto": "an .ndjson or .ndjson.gz file, a folder of SVG files, or kanjivg",
+        "quickdraw": "an ndjson file",
+        "svg": "a folder of SVG files",
+        "kanjivg": "a folder of KanjiVG's files, or kanjivg for the installed package",
+    }[kind]

@@ -1,0 +1,111 @@
+"""Sketches as QuickDraw's simplified ndjson: one drawing a line, a JSON object each.
+
+A line has QuickDraw's members (https://github.com/googlecreativelab/quickdraw-dataset) and one
+more, "split", so that a data set comes back with the splits that it had:
+
+    {"word": "sheep", "countrycode": "", "timestamp": "", "recognized": true,
+     "key_id": "4865710293318251", "drawing": [[[0, 3], [5, 0]], ...], "split": "train"}
+
+"drawing" has one [[x, ...], [y, ...]] a line of the pen, moved so that the smallest x and y are 0
+and not scaled: numbers stay in the sketch's pixel units, beyond QuickDraw's 255 where they are.
+
+What survives when the positions' differences, rounded to float32, are the sketch again
+(`strokes.from_polylines`): all offsets and lifts but the last lift, which comes back as 1. Repeated
+points, dots and a first dot survive. Whole offsets are exact, and so are all that are above
+2**-24 of the drawing's extent; smaller ones are right to the rounding of a float64 position.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magenta_sketch.data.strokes import to_polylines
+from magenta_sketch.errors import DataError
+from magenta_sketch.files import replacing
+
+__all__ = ["ndjson_line", "write_ndjson"]
+
+_KEYS = 10**16  # QuickDraw's have 16 digits
+
+
+def write_ndjson(
+    path: str | os.PathLike[str],
+    sketches: Iterable[tuple[str, int, NDArray[np.float32]]],
+    *,
+    word: str,
+) -> int:
+    """Writes sketches as they come, one line each; the file is there whole or not at all.
+
+    Args:
+      path: the file, replaced if it is there; compressed if the name ends in .gz. Its folder is
+        made. Equal sketches give equal bytes.
+      sketches: (split, number in the split, stroke-3 sketch [n, 3] in pixel units) each.
+      word: the class, as QuickDraw has it: "palm tree".
+
+    Returns:
+      The number of lines.
+
+    Raises:
+      DataError: the file cannot be written.
+    """
+    path = Path(path)
+    count = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file, _packing(file, path) as out:
+            for split, number, sketch in sketches:
+                out.write(ndjson_line(sketch, word=word, split=split, number=number).encode())
+                count += 1
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return count
+
+
+def ndjson_line(sketch: NDArray[np.float32], *, word: str, split: str, number: int) -> str:
+    """Returns a stroke-3 sketch [n, 3] in pixel units as a line, its end included.
+
+    Args:
+      word: the class.
+      split: "train", "valid" or "test".
+      number: the sketch's number in its split. The key depends on it, the split and the sketch
+        alone, so that copies of one sketch have keys of their own.
+    """
+    sketch = np.ascontiguousarray(sketch, "<f4")
+    digest = hashlib.sha256(f"{split} {number} ".encode() + sketch.tobytes()).digest()
+    drawing = {
+        "word": word,
+        "countrycode": "",
+        "timestamp": "",
+        "recognized": True,
+        "key_id": f"{int.from_bytes(digest[:8], 'big') % _KEYS:016d}",
+        "drawing": _drawing(sketch),
+        "split": split,
+    }
+    return json.dumps(drawing, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _packing(file: BinaryIO, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+    if path.suffix.lower() != ".gz":
+        return contextlib.nullcontext(file)
+    # Without a name and a time, so that the bytes depend on the sketches alone.
+    return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
+
+
+def _drawing(sketch: NDArray[np.float32]) -> list[list[list[float]]]:
+    lines = to_polylines(sketch)
+    positions = np.concatenate(lines)
+    corner = positions.min(axis=0)
+    # Python writes a float64 with the digits that give it back.
+    whole = bool((positions == np.rint(positions)).all())
+    kind = np.int64 if whole else np.float64
+    return [(line - corner).astype(kind).T.tolist() for line in lines]

@@ -1,0 +1,148 @@
+"""Many sketches of a data set on one page, each with its split and number below it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magenta_sketch.data.inspection import Inspection
+from magenta_sketch.drawing.svg import save_grid
+
+__all__ = ["Entry", "evenly_spread", "save_inspection_sheet", "save_sheet"]
+
+COLUMNS = 10
+ORDINARY = 50  # sketches on an inspection's sheet that were not picked for being odd
+_CELL = 120.0
+
+# Kinds of oddities that one can see -> what the row of such sketches is called.
+_ROWS = {
+    "clamped": "beyond the clamp",
+    "jumps": "jumps",
+    "no_extent": "no extent",
+    "duplicates_within": "repeats",
+    "duplicates_across": "in two splits",
+}
+
+
+class Entry(NamedTuple):
+    """A stroke-3 sketch [n, 3] and the line below it."""
+
+    sketch: NDArray[np.float32]
+    caption: str
+
+
+def evenly_spread(count: int, limit: int | None) -> list[int]:
+    """Indices of at most `limit` of `count` things, first and last among them; all for None."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return np.rint(np.linspace(0, count - 1, limit)).astype(int).tolist()
+
+
+def save_sheet(
+    path: str | os.PathLike[str], entries: Sequence[Entry], *, title: str, columns: int = COLUMNS
+) -> None:
+    """Draws the entries, row by row.
+
+    Raises:
+      ValueError: no entries, columns below 1, or a name that does not end in .svg.
+      OSError: the file cannot be written.
+    """
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+    _save(path, _in_rows(entries, columns), None, title)
+
+
+def save_inspection_sheet(path: str | os.PathLike[str], inspection: Inspection) -> bool:
+    """Draws sketches spread over the set, and rows of the oddest ones, which say what is odd.
+
+    Returns:
+      Whether there was anything to draw, a usable sketch.
+
+    Raises:
+      ValueError: a name that does not end in .svg.
+      OSError: the file cannot be written.
+    """
+    rows = _in_rows(_ordinary(inspection), COLUMNS)
+    if not rows:
+        return False
+    titles = ["spread over the set"] + [""] * (len(rows) - 1)
+    for name, entries in _odd(inspection).items():
+        if entries:
+            rows.append(entries)
+            titles.append(name)
+    counts = ", ".join(f"{count:,} {split}" for split, count in inspection.counts.items())
+    _save(path, rows, titles, f"{os.path.basename(inspection.name)}: {counts}")
+    return True
+
+
+def _ordinary(inspection: Inspection) -> list[Entry]:
+    places = [(s, i) for s, part in inspection.sketches.items() for i in range(len(part))]
+    chosen = [places[i] for i in evenly_spread(len(places), ORDINARY)]
+    return [_entry(inspection, split, index) for split, index in chosen]
+
+
+def _odd(inspection: Inspection) -> dict[str, list[Entry]]:
+    lengths = {split: part.lengths for split, part in inspection.sketches.items()}
+    rows = {
+        "most points": [
+            _entry(inspection, split, i, _points(lengths[split][i]))
+            for split, i in _largest(lengths)
+        ],
+        "fewest points": [
+            _entry(inspection, split, i, _points(lengths[split][i]))
+            for split, i in _largest({split: -values for split, values in lengths.items()})
+        ],
+        "longest offsets": [
+            _entry(inspection, split, i, f", {inspection.longest_offsets[split][i]:.0f} px")
+            for split, i in _largest(inspection.longest_offsets)
+        ],
+    }
+    for oddity in inspection.oddities:
+        if oddity.kind in _ROWS:
+            found = [
+                (inspection.sketch(place.split, place.number), place)
+                for place in oddity.places[:COLUMNS]
+                if place.number is not None
+            ]
+            rows[_ROWS[oddity.kind]] = [Entry(s, str(p)) for s, p in found if s is not None]
+    return rows
+
+
+def _points(count: int) -> str:
+    return f", {count} point{'s' if count != 1 else ''}"
+
+
+def _largest(values: dict[str, NDArray]) -> list[tuple[str, int]]:
+    """(split, index) of the `COLUMNS` largest, in falling order; the first of equal ones."""
+    splits = [(split, i) for split, part in values.items() for i in range(len(part))]
+    order = np.argsort(-np.concatenate(list(values.values())), kind="stable")[:COLUMNS]
+    return [splits[i] for i in order]
+
+
+def _entry(inspection: Inspection, split: str, index: int, note: str = "") -> Entry:
+    number = inspection.numbers[split][index]
+    return Entry(inspection.sketches[split][index], f"{split} {number}{note}")
+
+
+def _in_rows(entries: Sequence[Entry], columns: int) -> list[Sequence[Entry]]:
+    return [entries[i : i + columns] for i in range(0, len(entries), columns)]
+
+
+def _save(
+    path: str | os.PathLike[str],
+    rows: Sequence[Sequence[Entry]],
+    titles: list[str] | None,
+    title: str,
+) -> None:
+    save_grid(
+        path,
+        [[entry.sketch for entry in row] for row in rows],
+        row_titles=titles,
+        title=title,
+        captions=[[entry.caption for entry in row] for row in rows],
+        cell=_CELL,
+    )

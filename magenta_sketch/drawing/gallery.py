@@ -1,0 +1,35 @@
+"""The picture a run leaves: test sketches, their reconstructions, and new sketches."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from magenta_sketch.data import SketchSet
+from magenta_sketch.drawing.svg import save_grid
+from magenta_sketch.inference.trained_model import TrainedModel
+
+COLUMNS = 8
+TEMPERATURE = 0.3  # low enough to show what was learnt, not the noise of drawing
+
+
+def save_gallery(
+    path: str | os.PathLike, trained: TrainedModel, test: SketchSet, *, title: str, seed: int
+) -> None:
+    """Write an SVG grid: `COLUMNS` test sketches, each above its reconstruction, and new ones.
+
+    Reconstructions are of z = mu (no latent noise). An unconditional model has new sketches alone.
+    """
+    rows, titles = [], []
+    if trained.conditional:
+        # Spread over the set, which may be sorted by class: the same sketches at each evaluation.
+        chosen = np.linspace(0, len(test) - 1, min(COLUMNS, len(test))).astype(int)
+        originals = [test[int(i)] for i in chosen]
+        again = trained.reconstruct(originals, temperature=TEMPERATURE, seed=seed)
+        rows += [originals, again]
+        titles += ["test sketch", "reconstruction"]
+    new = trained.sample(2 * COLUMNS, temperature=TEMPERATURE, seed=seed)
+    rows += [new[:COLUMNS], new[COLUMNS:]]
+    titles += ["new", "new"]
+    save_grid(path, rows, row_titles=titles, title=title)

@@ -1,0 +1,196 @@
+"""What a run tells while it goes on: lines, a progress bar, TensorBoard events and a history file.
+
+The history (history.jsonl, one JSON object a line) is what the training-curve picture is drawn
+from; a resumed run drops the rows of what it does again and goes on writing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+from magenta_sketch._backend import tf
+from magenta_sketch.files import write_bytes
+from magenta_sketch.training.run_folder import RunFolder, writing
+
+# TensorBoard's names for an evaluated split, as in the original ("Eval" is the test set).
+_SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    return str(datetime.timedelta(seconds=round(max(seconds, 0.0))))
+
+
+class Journal:
+    """Reports on a run.
+
+    Lines go to standard output; the bar goes to standard error, and only if that is a terminal.
+    A context manager: leaving it closes the bar and the files. All methods raise `RunError` when
+    something can't be written, but BrokenPipeError when the reader of the lines has gone.
+
+    Args:
+      folder: the run's folder, which gets the history and TensorBoard's events.
+      start_step: updates made so far; later rows of an old history are dropped.
+      total_steps: of the whole run.
+      evaluated_step: the last step whose evaluation is part of the state that goes on; evaluations
+        of later steps in an old history are dropped. None: that is start_step.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        start_step: int,
+        total_steps: int,
+        evaluated_step: int | None = None,
+    ):
+        self.folder = folder
+        self.start_step, self.total_steps = start_step, total_steps
+        last = {"train": start_step}
+        if evaluated_step is not None:
+            last |= {"valid": evaluated_step, "test": evaluated_step}
+        with writing(folder, str(folder.history)):
+            self.history = [
+                row
+                for row in read_history(folder.history, up_to=start_step)
+                if row["step"] <= last.get(row["split"], start_step)
+            ]
+            rows = "".join(json.dumps(row) + "\n" for row in self.history)
+            write_bytes(folder.history, rows.encode())
+            self._history_file = open(folder.history, "a", encoding="utf-8")
+        with writing(folder, f"TensorBoard's events in {folder.root}"):
+            self._events = tf.summary.create_file_writer(str(folder.root))
+            self._events.flush()
+        self._bar = None
+        if sys.stderr is not None and sys.stderr.isatty():
+            # Some terminals, of containers for one, say that they are 0 columns wide.
+            sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+            self._bar = tqdm(
+                initial=start_step,
+                total=total_steps,
+                unit="step",
+                ncols=None if sized else 80,
+                dynamic_ncols=sized,
+                smoothing=0.05,
+                desc="training",
+            )
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        # A full disk has been reported by the write that failed, and fails here again.
+        with contextlib.suppress(OSError):
+            self._history_file.close()
+        with contextlib.suppress(tf.errors.OpError):
+            self._events.close()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar if there is one."""
+        with writing(self.folder, "standard output"):  # it may be a log file, on a full disk
+            if self._bar is None or sys.stdout is None:
+                print(text, flush=True)
+            else:
+                self._bar.write(text, file=sys.stdout)
+                sys.stdout.flush()
+
+    def advance(self, cost: float) -> None:
+        """One training step is done."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"cost {cost:.3f}", refresh=False)
+            self._bar.update()
+
+    def evaluating(self, split: str, done: int, batches: int) -> None:
+        """A batch of an evaluation is done, of so many."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{split} {done}/{batches}")
+
+    def train(self, step: int, row: dict[str, float], seconds: float, points: int) -> None:
+        """The numbers of a training step; ``seconds`` and ``points`` since the last such row."""
+        speed = points / max(seconds, 1e-9)
+        left = self._time_left(step)
+        self.say(
+            f"step: {step}, lr: {row['lr']:.6f}, klw: {row['klw']:.4f}, cost: {row['cost']:.4f}, "
+            f"recon: {row['recon']:.4f}, kl: {row['kl']:.4f}, train_time_taken: {seconds:.4f}, "
+            f"points_per_second: {speed:.0f}, time_left: {left}"
+        )
+        self._record(step, "train", row)
+        self._scalars(
+            step,
+            {
+                "Train_Cost": row["cost"],
+                "Train_Reconstr_Cost": row["recon"],
+                "Train_KL_Cost": row["kl"],
+                "Learning_Rate": row["lr"],
+                "KL_Weight": row["klw"],
+                "Time_Taken_Train": seconds,
+                "Points_Per_Second": speed,
+            },
+        )
+
+    def evaluation(self, step: int, split: str, row: dict[str, float], seconds: float) -> None:
+        """The numbers of ``split`` (valid or test), evaluated after ``step`` steps."""
+        self.say(
+            f"{split} at step {step}: cost: {row['cost']:.4f}, recon: {row['recon']:.4f}, "
+            f"kl: {row['kl']:.4f}, masked_recon: {row['masked_recon']:.4f}, "
+            f"time_taken: {seconds:.4f}"
+        )
+        self._record(step, split, row)
+        tag = _SPLIT_TAGS[split]
+        self._scalars(
+            step,
+            {
+                f"{tag}_Cost": row["cost"],
+                f"{tag}_Reconstr_Cost": row["recon"],
+                f"{tag}_KL_Cost": row["kl"],
+                f"{tag}_Masked_Reconstr_Cost": row["masked_recon"],
+                f"Time_Taken_{tag}": seconds,
+            },
+        )
+
+    def scalar(self, step: int, tag: str, value: float) -> None:
+        self._scalars(step, {tag: value})
+
+    def _time_left(self, step: int) -> str:
+        rate = (time.monotonic() - self._began) / max(step - self.start_step, 1)
+        return format_duration(rate * (self.total_steps - step))
+
+    def _record(self, step: int, split: str, row: dict[str, float]) -> None:
+        entry = {"step": step, "split": split, **row}
+        self.history.append(entry)
+        with writing(self.folder, str(self.folder.history)):
+            self._history_file.write(json.dumps(entry) + "\n")
+            self._history_file.flush()
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        with writing(self.folder, f"TensorBoard's events in {self.folder.root}"):
+            with self._events.as_default(step=step):
+                for tag, value in values.items():
+                    tf.summary.scalar(tag, value)
+            self._events.flush()
+
+
+def read_history(path: pathlib.Path, up_to: int | None = None) -> list[dict[str, Any]]:
+    """Rows of a history file, of steps <= ``up_to``; a line that was cut short is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            if up_to is None or row["step"] <= up_to:
+                rows.append({**row, "split": str(row["split"])})
+        except (ValueError, KeyError, TypeError):
+            continue
+    return rows

@@ -1,0 +1,51 @@
+"""Fixtures of the programs' tests."""
+
+import importlib
+import sys
+
+import pytest
+from forks import Forks
+
+from magenta_sketch.cli import convert
+
+
+@pytest.fixture(scope="module")
+def forks():
+    """Runs of the programs in processes of their own, see `forks.Forks`."""
+    with Forks() as server:
+        yield server
+
+
+@pytest.fixture
+def run_convert(monkeypatch, capsys, tmp_path):
+    """Run sketch_rnn_convert in a temporary folder: (status, output, errors)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        arguments = [str(argument) for argument in arguments]
+        if arguments and arguments[0] in convert.VERBS:
+            # Within one process, flags keep what the run before gave.
+            values = importlib.import_module(f"{convert.__name__}.{arguments[0]}").FLAGS
+            values.unparse_flags()
+            for name in values:
+                values[name].unparse()
+        monkeypatch.setattr(sys, "argv", ["sketch_rnn_convert", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            convert.run()
+        return (stop.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refused(run_convert):
+    """The one line that sketch_rnn_convert answers a mistake with."""
+
+    def refused(*arguments, status=2):
+        found, _, errors = run_convert(*arguments)
+        assert found == status, errors
+        assert errors.startswith("sketch_rnn_convert"), errors
+        assert errors.count("\n") == 1 and ": error: " in errors, errors
+        return errors.strip()
+
+    return refused

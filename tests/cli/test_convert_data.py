@@ -1,0 +1,354 @@
+"""sketch_rnn_convert data as its users run it."""
+
+import gzip
+import importlib.metadata
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from magenta_sketch.data import read_npz
+from magenta_sketch.data.sources import kanjivg
+from magenta_sketch.data.sources.splitting import split_of
+from magenta_sketch.data.strokes import to_polylines
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+KANJI = """<svg xmlns="http://www.w3.org/2000/svg"><g id="kvg:StrokePaths_{name}">
+<path id="kvg:{name}-s1" d="M10,{y}c5,0 20,30 80,-3"/><path id="kvg:{name}-s2" d="M30,5L30,100"/>
+</g></svg>"""
+
+
+@pytest.fixture
+def run(run_convert):
+    """Run the program with some arguments in a temporary folder: (status, lines, errors)."""
+
+    def run(*arguments):
+        status, out, errors = run_convert("data", *arguments)
+        return status, out.splitlines(), errors
+
+    return run
+
+
+@pytest.fixture
+def owls(tmp_path):
+    """owls.ndjson: 200 raw drawings; every tenth was not recognised, every other has 4 points."""
+    lines = []
+    for key in range(200):
+        bend = [[0, 250 + key, 60], [5, 9, 250], [0, 9, 20]]
+        bend = bend if key % 2 else [part[:2] for part in bend]
+        drawing = [bend, [[30, 90], [3, 3], [40, 70]]]
+        one = {"word": "owl", "key_id": f"{key}", "recognized": key % 10 > 0, "drawing": drawing}
+        lines.append(json.dumps(one))
+    (tmp_path / "owls.ndjson").write_text("\n".join(lines))
+    return tmp_path / "owls.ndjson"
+
+
+def total(path):
+    return sum(map(len, read_npz(path).values()))
+
+
+def test_quickdraw(run, owls, tmp_path):
+    status, lines, errors = run("owls.ndjson", "--out=sets/new", "--recognized_only")
+    assert (status, errors) == (0, "")
+    counts = {split: len(sketches) for split, sketches in read_npz("sets/new/owl.npz").items()}
+    assert sum(counts.values()) == 180
+    told = ", ".join(f"{split} {count}" for split, count in counts.items())
+    assert (
+        lines[-1]
+        == f"wrote sets/new/owl.npz: {told}; the longest has 4 points; 20 of this class left out"
+    )
+    assert lines[-2] == "left out 20: not recognised by QuickDraw's game"
+    assert [line for line in lines if line.startswith("skipped")] == lines[:10]
+    assert [path.name for path in (tmp_path / "sets" / "new").iterdir()] == ["owl.npz"]
+
+
+def test_compressed_gives_the_same_file(run, owls, tmp_path):
+    (tmp_path / "packed.ndjson.gz").write_bytes(gzip.compress(owls.read_bytes()))
+    assert run("owls.ndjson", "--out=a")[0] == run("packed.ndjson.gz", "--out=b")[0] == 0
+    assert (tmp_path / "a/owl.npz").read_bytes() == (tmp_path / "b/owl.npz").read_bytes()
+
+
+def test_all_options_reach_the_data(run, owls):
+    assert run("owls.ndjson", "--out=a", "--counts=20,3,2")[0] == 0
+    assert [len(read_npz("a/owl.npz")[split]) for split in ("train", "valid", "test")] == [20, 3, 2]
+    assert run("owls.ndjson", "--out=b", "--shares=1,1,1")[0] == 0
+    expected = [split_of(str(key), (1, 1, 1)) for key in range(200)].count("valid")
+    assert len(read_npz("b/owl.npz")["valid"]) == expected
+    assert run("owls.ndjson", "--out=c", "--epsilon=255")[0] == 0
+    assert max(len(sketch) for sketch in read_npz("c/owl.npz")["train"]) == 3
+    status, lines, _ = run("owls.ndjson", "--out=d", "--max_points=3")
+    assert status == 0 and "left out 100: more than 3 points" in lines
+    assert max(len(sketch) for sketch in read_npz("d/owl.npz")["train"]) == 3
+
+
+def test_svg_folders(run, tmp_path):
+    for name in ("circle", "box"):
+        (tmp_path / "shapes" / name / "deep").mkdir(parents=True)
+        for i in range(60):
+            shape = (
+                f'<circle r="{i + 1}"/>' if name == "circle" else f'<rect width="9" height="{i}"/>'
+            )
+            path = tmp_path / "shapes" / name / ("deep" if i % 2 else "") / f"{i}.svg"
+            path.write_text(f'<svg><g transform="scale(3) rotate(90)">{shape}</g></svg>')
+    (tmp_path / "shapes" / "box" / "bad.svg").write_text("<svg>")
+    status, lines, errors = run("shapes", "--out=out", "--shares=60,20,20")
+    assert (status, errors) == (0, "")
+    assert total("out/circle.npz") == 60 and total("out/box.npz") == 59
+    assert "left out 2: not a usable SVG file" in lines  # bad.svg, and the box of no height
+    for sketches in read_npz("out/circle.npz").values():
+        for sketch in sketches:
+            (line,) = to_polylines(sketch)
+            np.testing.assert_array_equal(line[0], line[-1])
+            middle = (line.min(axis=0) + line.max(axis=0)) / 2
+            np.testing.assert_allclose(np.linalg.norm(line - middle, axis=1), 127.5, atol=1.5)
+
+
+@pytest.fixture
+def characters(tmp_path):
+    folder = tmp_path / "kanjivg" / "kanji"
+    folder.mkdir(parents=True)
+    for i in range(80):
+        name = f"{0x4E00 + i:05x}"
+        (folder / f"{name}.svg").write_text(KANJI.format(name=name, y=10 + i))
+    (folder / "04e00-Kaisho.svg").write_text(KANJI.format(name="04e00", y=3))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["kanjivg", "kanjivg/kanji"])
+def test_kanjivg(run, characters, tmp_path, name):
+    status, lines, errors = run(name, "--out=out")
+    assert (status, errors) == (0, "")
+    assert lines[0] == kanjivg.CREDIT
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "kanjivg.LICENSE.txt",
+        "kanjivg.npz",
+    ]
+    license_text = (tmp_path / "out/kanjivg.LICENSE.txt").read_text()
+    assert "Ulrich Apel" in license_text and "by-sa/3.0" in license_text
+    assert "255 pixels" in license_text and "tolerance 2 pixels" in license_text
+    sketches = read_npz("out/kanjivg.npz")
+    names = [path.name for path in sorted(characters.iterdir()) if "Kaisho" not in path.name]
+    for split in sketches:
+        assert len(sketches[split]) == [kanjivg.split_of(name) for name in names].count(split)
+    points = np.concatenate(to_polylines(sketches["train"][0]))
+    assert np.ptp(points, axis=0).max() == 255
+
+
+def test_the_installed_kanjivg(run, monkeypatch, characters):
+    files = [characters / f"{0x4E00 + i:05x}.svg" for i in range(80)]
+
+    class Package:
+        version = "1"
+
+        class File:
+            suffix = ".svg"
+
+            def __init__(self, path):
+                self.locate = lambda: path
+
+    Package.files = [Package.File(path) for path in files]
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Package)
+    characters.parent.rename("elsewhere")
+    for i, path in enumerate(files):
+        files[i] = path.parents[2] / "elsewhere" / "kanji" / path.name
+    Package.files = [Package.File(path) for path in files]
+    status, lines, errors = run("kanjivg", "--out=out")
+    assert (status, errors, total("out/kanjivg.npz")) == (0, "", 80)
+
+
+def test_several_inputs_of_one_class_are_joined(run, owls, characters, tmp_path):
+    more = owls.read_text().replace('"key_id": "', '"key_id": "more')
+    (tmp_path / "more.ndjson").write_text(more)
+    (tmp_path / "pens").mkdir()
+    for i in range(60):
+        (tmp_path / "pens" / f"{i}.svg").write_text(f'<svg><line x2="{i + 1}" y2="7"/></svg>')
+    status, lines, _ = run("owls.ndjson", "more.ndjson", "kanjivg", "pens", "--out=out")
+    assert status == 0
+    assert total("out/owl.npz") == 400 and total("out/kanjivg.npz") == 80
+    assert total("out/pens.npz") == 60
+    assert sum(line.startswith("wrote") for line in lines) == 3
+
+
+@pytest.mark.parametrize("name", ["tiny.ndjson", "tiny.ndjson.gz"])
+def test_a_data_set_comes_back_from_ndjson(run, run_convert, tiny_folder, tmp_path, name):
+    status, _, errors = run_convert("export", tiny_folder / "tiny.npz", f"--out={name}")
+    assert (status, errors) == (0, "")
+    # Larger than what simplification would make of it, and split in a way of its own.
+    status, _, errors = run(name, "--out=out", "--shares=1,1,1")
+    assert (status, errors) == (0, "")
+    (path,) = (tmp_path / "out").iterdir()
+    before, after = read_npz(tiny_folder / "tiny.npz"), read_npz(path)
+    for split in before:
+        for one, other in zip(before[split], after[split], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_bar_on_a_terminal_and_none_in_a_log(owls, tmp_path):
+    program = "from magenta_sketch.cli import convert; convert.run()"
+    command = [sys.executable, "-c", program, "data", "owls.ndjson", "--overwrite", "--out=out"]
+    how = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(CHECKOUT)}}
+    reader, terminal = os.openpty()  # of no columns and no rows, as some containers have them
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=terminal, **how)
+        shown = os.read(reader, 1 << 16).decode()
+    finally:
+        os.close(terminal)
+        os.close(reader)
+    assert "reading:" in shown and "writing:" in shown
+    done = subprocess.run(command, check=True, capture_output=True, text=True, **how)
+    assert done.stderr == "" and done.stdout.startswith("wrote out/owl.npz: ")
+
+
+# Mistakes
+
+MISTAKES = {
+    ("--out=out",): "say what to convert",
+    ("owls.ndjson",): "--out is missing",
+    ("owls.ndjson", "owls.ndjson", "--out=out"): "owls.ndjson is named twice",
+    ("owls.ndjson", "./owls.ndjson", "--out=out"): "./owls.ndjson is named twice",
+    ("none.ndjson", "--out=out"): "none.ndjson: no such file or folder; expected an .ndjson or",
+    ("owl.ndjson", "--out=out"): "owl.ndjson: no such file or folder; did you mean owls.ndjson",
+    ("emty", "--out=out"): "emty: no such file or folder; did you mean empty?",
+    ("lines", "--out=out"): "it holds .ndjson.gz files: name these, lines/*.ndjson.gz\n",
+    (
+        "lines",
+        "--out=out",
+        "--format=svg",
+    ): "error: lines: no SVG files in this folder or below it;",
+    (
+        "empty",
+        "--out=out",
+        "--format=svg",
+    ): "error: empty: no SVG files in this folder or below it\n",
+    ("note.txt", "--out=out"): "note.txt: expected an .ndjson or .ndjson.gz file",
+    ("note.txt", "--out=out", "--format=quickdraw"): "note.txt: no usable drawing among 1; the",
+    ("a.svg", "--out=out"): "a.svg: a single SVG file; name the folder",
+    ("empty", "--out=out"): "empty: no SVG files in this folder",
+    ("empty", "--out=out", "--format=kanjivg"): "empty has no character files",
+    (
+        "empty",
+        "--out=out",
+        "--format=quickdraw",
+    ): "error: empty: a folder; expected an ndjson file\n",
+    ("nothing.ndjson", "--out=out"): "nothing.ndjson: the file is empty",
+    ("blank.ndjson", "--out=out"): "blank.ndjson: there is no drawing in it",
+    ("bad.ndjson", "--out=out"): "bad.ndjson: no usable drawing among 2; the first left out: bad",
+    ("cut.ndjson.gz", "--out=out"): "cut.ndjson.gz: damaged or cut short",
+    (
+        "few.ndjson",
+        "--out=out",
+    ): "owl: train 5, valid 0, test 0; no split may be empty: give larger",
+    ("owls.ndjson", "--out=note.txt"): "note.txt: cannot be written",
+    ("owls.ndjson", "--out=out", "--epsilon=-1"): "--epsilon=-1: must be a number of pixels",
+    ("owls.ndjson", "--out=out", "--epsilon=nan"): "--epsilon=nan: must be",
+    ("owls.ndjson", "--out=out", "--shares=90,10"): "--shares=90,10: must be three whole numbers",
+    ("owls.ndjson", "--out=out", "--shares=90,10,0"): "--shares=90,10,0: must be three",
+    ("owls.ndjson", "--out=out", "--shares=90,5,5.5"): "--shares=90,5,5.5: must be",
+    ("owls.ndjson", "--out=out", "--counts=all"): "--counts=all: must be three whole numbers",
+    ("owls.ndjson", "--out=out", "--counts=-1,2,3"): "--counts=-1,2,3: must be",
+    ("owls.ndjson", "--out=out", "--max_points=0"): "max_points",
+    ("owls.ndjson", "--out=out", "--format=png"): "format",
+    ("owls.ndjson", "--out=out", "--recognised"): "recognised",
+    ("two.ndjson", "--out=out"): "would both be the file",
+}
+
+
+@pytest.mark.parametrize("arguments, message", MISTAKES.items(), ids=map(" ".join, MISTAKES))
+def test_mistakes_end_in_one_line(run, owls, tmp_path, arguments, message):
+    (tmp_path / "note.txt").write_text("hello\n")
+    (tmp_path / "a.svg").write_text("<svg/>")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines" / "owl.ndjson.gz").touch()
+    (tmp_path / "nothing.ndjson").touch()
+    (tmp_path / "blank.ndjson").write_text("\n\n")
+    (tmp_path / "bad.ndjson").write_text("{}\nx\n")
+    (tmp_path / "cut.ndjson.gz").write_bytes(gzip.compress(owls.read_bytes())[:-9])
+    (tmp_path / "few.ndjson").write_text("\n".join(owls.read_text().splitlines()[:5]))
+    (tmp_path / "two.ndjson").write_text(owls.read_text().replace("owl", "Owl", 3))
+    before = sorted(tmp_path.rglob("*"))
+    status, _, errors = run(*arguments)
+    assert status == 2
+    assert message in errors and errors.count("\n") == 1
+    assert errors.startswith("sketch_rnn_convert data: error: ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_there_is_kept_unless_told(run, owls, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/owl.npz").write_text("mine")
+    status, _, errors = run("owls.ndjson", "--out=out")
+    assert status == 2 and "out/owl.npz: is there already; give --overwrite" in errors
+    assert (tmp_path / "out/owl.npz").read_text() == "mine"
+    assert run("owls.ndjson", "--out=out", "--overwrite")[0] == 0
+    assert total("out/owl.npz") == 200
+
+
+# Ended from outside
+
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from magenta_sketch.cli import convert
+from magenta_sketch.data import quickdraw, spool
+
+where, number = sys.argv[1], int(sys.argv[2])
+# As on a terminal, wherever the tests run: a shell's background jobs ignore SIGINT.
+signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+def stopping(items):
+    for index, item in enumerate(items):
+        if index == 100:
+            folder, = Path("out").glob(".sketch_rnn_convert-*")
+            assert where == "reading" or list(Path("out").glob(".owl.npz.*.tmp"))
+            print("stopping")
+            os.kill(os.getpid(), number)
+        yield item
+
+spool._BUFFERED = 1000
+if where == "reading":
+    read = quickdraw.read
+    quickdraw.read = lambda *arguments: stopping(read(*arguments))
+else:
+    sketches = spool.ClassSpool.sketches
+    spool.ClassSpool.sketches = lambda *arguments: stopping(sketches(*arguments))
+sys.argv = ["sketch_rnn_convert", "data", "owls.ndjson", "--out=out"]
+convert.run()
+"""
+
+
+@pytest.mark.parametrize("where", ["reading", "writing"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_when_it_is_stopped(owls, tmp_path, where, number):
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, where, str(int(number))],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "stopping\n"
+    assert done.stderr == "sketch_rnn_convert data: error: interrupted.\n"
+    assert done.returncode == 130
+    assert list(tmp_path.iterdir()) == [owls]
+
+
+def test_help_says_how(run):
+    status, lines, _ = run("--help")
+    text = "\n".join(lines)
+    assert status == 0
+    for word in (
+        "--recognized_only",
+        "--shares",
+        "--counts",
+        "ndjson",
+        "KanjiVG",
+        "--epsilon",
+        "style sheets",
+    ):
+        assert word in text

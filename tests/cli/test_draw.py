@@ -1,0 +1,185 @@
+"""sketch_rnn_draw as its users run it."""
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import magenta_sketch
+from magenta_sketch.cli import common, draw
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the program with some arguments in a temporary folder: (status, output, errors)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        draw.FLAGS.unparse_flags()
+        for name in draw.FLAGS:
+            draw.FLAGS[name].unparse()
+        monkeypatch.setattr(sys, "argv", ["sketch_rnn_draw", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            draw.run()
+        return (stop.value.code, *capsys.readouterr())
+
+    return run
+
+
+def sketches(path):
+    return ET.parse(path).getroot().findall(".//{*}g[@class='sketch']")
+
+
+def test_new_sketches_in_one_grid(run, trained_run, tmp_path):
+    status, out, errors = run(f"--model_dir={trained_run}", "--count=7", "--out=new.svg")
+    assert (status, errors) == (0, "")
+    assert "wrote new.svg: 7 new sketches" in out
+    assert len(sketches(tmp_path / "new.svg")) == 7
+
+
+def test_one_svg_a_sketch(run, trained_run, tmp_path):
+    status, _, _ = run(f"--model_dir={trained_run}", "--count=3", "--out=drawn/here")
+    assert status == 0
+    files = sorted((tmp_path / "drawn" / "here").iterdir())
+    assert [file.name for file in files] == [f"sketch-000{i}.svg" for i in range(3)]
+    assert all(len(sketches(file)) == 1 for file in files)
+
+
+def test_seeds_repeat_and_differ(run, trained_run, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(f"--model_dir={trained_run}", "--count=4", f"--seed={seed}", f"--out={name}.svg")
+    a, b, c = ((tmp_path / f"{name}.svg").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_reconstructions_beside_their_originals(run, trained_run, tmp_path):
+    status, out, _ = run(
+        f"--model_dir={trained_run}", "--reconstruct=0,2-3", "--count=2", "--greedy", "--out=r.svg"
+    )
+    assert status == 0
+    # Three rows of the original and two reconstructions of each.
+    assert len(sketches(tmp_path / "r.svg")) == 9
+    text = (tmp_path / "r.svg").read_text(encoding="utf-8")
+    for title in ("original", "reconstruction", "test 0", "test 2", "test 3"):
+        assert title in text
+
+
+def test_reconstructions_one_svg_each(run, trained_run, tmp_path):
+    run(f"--model_dir={trained_run}", "--reconstruct=1", "--count=2", "--out=folder")
+    names = sorted(file.name for file in (tmp_path / "folder").iterdir())
+    assert names == [
+        "test-00001-original.svg",
+        "test-00001-reconstruction-1.svg",
+        "test-00001-reconstruction-2.svg",
+    ]
+
+
+def test_unconditional(run, unconditional_run, tmp_path):
+    status, _, _ = run(f"--model_dir={unconditional_run}", "--count=2")
+    assert status == 0 and len(sketches(tmp_path / "drawings.svg")) == 2
+    status, _, errors = run(f"--model_dir={unconditional_run}", "--reconstruct=0")
+    assert status == 2 and "unconditional" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--model_dir is missing"),
+        (["--model_dir=nowhere"], "--model_dir=nowhere: there is no such file or folder"),
+        (["--model_dir=."], "model_config.json is missing (it is empty)"),
+        (["--model_dir={run}", "--out=x.png"], "--out=x.png: drawings are SVG"),
+        (["--model_dir={run}", "--temperature=0"], r"must be in (0, 1]"),
+        (["--model_dir={run}", "--temperature=nan"], r"--temperature=nan: must be in (0, 1]"),
+        (["--model_dir={run}", "--scale=nan"], "--scale=nan: must be a number from 0 to"),
+        (["--model_dir={run}", "--scale=inf"], "--scale=inf: must be a number from 0 to"),
+        (["--model_dir={run}", "--scale=1e300"], "--scale=1e+300: must be a number from 0 to"),
+        (["--model_dir={run}", "--count=2000000000"], "[1, 100000]"),
+        (
+            ["--model_dir={run}", "--reconstruct=0-99", "--count=1001"],
+            "names 100 sketches, which --count=1001 times over are more than 100000",
+        ),
+        (["--model_dir={run}", "--reconstruct=x"], "'x' is not a number or a range"),
+        (["--model_dir={run}", "--reconstruct=9999"], "sketches, 0 to"),
+        (["--model_dir={run}", "--cuont=3"], "cuont"),
+        (["--model_dir={run}", "20"], "what is '20'?"),
+    ],
+)
+def test_mistakes_get_one_line_and_nothing_is_written(
+    run, trained_run, tmp_path, arguments, message
+):
+    status, _, errors = run(*(argument.format(run=trained_run) for argument in arguments))
+    assert status in (1, 2)
+    assert message in errors and errors.count("\n") == 1
+    assert errors.startswith("sketch_rnn_draw: error: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_parse_numbers():
+    assert common.parse_numbers("0, 7,20-23", "numbers") == [0, 7, 20, 21, 22, 23]
+    many = ",".join(["0-9999"] * 11)
+    for bad in ("", "3-", "-3", "5-2", "1,,2", "0-99999", f"0-{10**30}", "9" * 5000, many):
+        with pytest.raises(common.UsageError, match="^--numbers") as error:
+            common.parse_numbers(bad, "numbers")
+        assert len(str(error.value)) < 300
+
+
+def test_other_data_than_the_models_are_warned_of(run, trained_run, tiny_folder, tmp_path):
+    arguments = (f"--model_dir={trained_run}", "--reconstruct=0", "--data_dir=data")
+    (tmp_path / "data").mkdir()
+    shutil.copy(tiny_folder / "tiny.npz", tmp_path / "data")
+    assert run(*arguments)[::2] == (0, "")
+    data = magenta_sketch.load_data_set(["tiny.npz"], tiny_folder, report=lambda line: None)
+    splits = {"train": data.train, "valid": data.valid, "test": data.test.take([1, 0])}
+    magenta_sketch.write_npz(tmp_path / "data" / "tiny.npz", **splits)
+    status, _, errors = run(*arguments)
+    assert status == 0 and len(sketches(tmp_path / "drawings.svg")) == 2
+    assert errors.startswith("sketch_rnn_draw: warning: the data in data are not those the model")
+    assert errors.count("\n") == 1
+
+
+def _memory_of_tensorflow():
+    from tensorflow import errors
+
+    return errors.ResourceExhaustedError(None, None, "OOM when allocating\na tensor")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (lambda: MemoryError(), "the memory is too small for what is asked"),
+        (_memory_of_tensorflow, "the memory is too small for what is asked"),
+        (lambda: OSError(errno.EIO, "Input/output error"), "error: Input/output error."),
+        (lambda: OSError(errno.EIO, "Broken", "a.svg"), "error: a.svg: Broken."),
+    ],
+)
+def test_what_the_machine_lacks_gets_one_line(run, monkeypatch, error, message):
+    def main():
+        raise error()
+
+    monkeypatch.setattr(draw, "main", main)
+    status, _, errors = run()
+    assert status == 1
+    assert message in errors and errors.count("\n") == 1
+
+
+def test_standard_output_is_named_when_it_is_what_fails(monkeypatch, capsys):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    monkeypatch.setattr(sys, "argv", ["program", "--help"])
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert common.run_program("program", "What it does.", common.new_flags(), int) == 1
+    assert "standard output: No space left on device." in capsys.readouterr().err
+
+
+def test_a_sketch_that_ends_at_once_is_said_to_be_empty(run, trained_run, monkeypatch):
+    sketches = [np.ones((points, 3), np.float32) for points in (0, 1, 2, 0)]
+    monkeypatch.setattr(magenta_sketch.TrainedModel, "sample", lambda *_, **how: sketches)
+    status, out, errors = run(f"--model_dir={trained_run}", "--count=4")
+    assert (status, errors) == (0, "")
+    assert "note: 2 of them empty" in out

@@ -1,0 +1,219 @@
+"""sketch_rnn_sweep as its users run it."""
+
+import csv
+import json
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+
+from magenta_sketch.cli import sweep
+
+SWEEP = "magenta_sketch/cli/sweep.py"
+TRAIN = "sketch_rnn_train.py"
+SIZES = "enc_rnn_size=8,dec_rnn_size=12,z_size=4,num_mixture=2,batch_size=8"
+FEW = ["--draws=2", "--reconstructed=4", "--repeats=2", "--new=6", "--shown=3"]
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, tmp_path):
+    """The one line that the program answers a mistake with, before it does anything."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused(*arguments, status=2):
+        sweep.FLAGS.unparse_flags()
+        for name in sweep.FLAGS:
+            sweep.FLAGS[name].unparse()
+        monkeypatch.setattr(sys, "argv", ["sketch_rnn_sweep", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            sweep.run()
+        errors = capsys.readouterr().err
+        assert stop.value.code == status, errors
+        assert errors.startswith("sketch_rnn_sweep: error: ") and errors.count("\n") == 1
+        assert os.listdir(tmp_path) == []
+        return errors
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--out is missing: folder of the study"),
+        (["--sweep=scael=1,2"], "did you mean"),
+        (["--sweep=scale=1,-2"], "-2"),
+        (["--sweep=scale=1,1"], "twice"),
+        (["--sweep=z_size=8,9", "--hparams=z_size=8"], "leave out one"),
+        (
+            ["--sweep=scale=1", "--sweep=z_size=2", "--sweep=kl_weight=0"],
+            "one or two hyperparameters, got 3",
+        ),
+        (["--hparams=conditional=false"], "scale has no effect with conditional=false"),
+        (["--seeds=one"], "--seeds=one: 'one' is not a number or a range"),
+        (["--seeds=1,1"], "a seed is given twice"),
+        (["--seeds=0-5000"], "--seeds names more than 1000 seeds"),
+        (["--jobs=0"], "flag --jobs=0"),
+        (["--jobs=4096"], "--jobs=4096: there are "),
+        (["--noises=0,-1"], "--noises=0,-1: give numbers of 0 or more"),
+        (["--noises=0,x"], "--noises=0,x: give numbers of 0 or more"),
+        (["--temperature=0"], "--temperature must be in (0, 1]"),
+        (["--repeats=1"], "flag --repeats=1"),
+        (["--num_epochs=inf"], "--num_epochs must be a finite number"),
+        (["--hparams=min_learning_rate=1"], "min_learning_rate must be <= learning_rate"),
+        (["study"], "what is 'study'?"),
+    ],
+)
+def test_a_mistake_gets_one_line(refused, arguments, message):
+    out = ["--out=study"] * bool(arguments)
+    assert message in refused(*out, *arguments)
+
+
+def test_data_that_are_not_there_begin_no_run(refused, tiny_folder):
+    line = refused("--out=study", f"--data_dir={tiny_folder}", "--hparams=data_set=[tinny.npz]")
+    assert "tiny.npz" in line
+
+
+@pytest.fixture
+def run(forks, tmp_path, tiny_folder):
+    """Run the program in a process of its own."""
+
+    def run(*arguments, **how):
+        given = ["--out=study", f"--data_dir={tiny_folder}", *FEW]
+        given.append(f"--hparams=data_set=[tiny.npz],{SIZES}")
+        return forks.run(SWEEP, *given, *map(str, arguments), cwd=tmp_path, **how)
+
+    return run
+
+
+def history(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def test_a_study_from_the_data_to_the_report(run, forks, tmp_path, tiny_folder):
+    steps = "--hparams=num_steps=40,save_every=20"
+    arguments = ["--sweep=scale=0.5,2", "--seeds=4", "--jobs=2", "--noises=0,2", steps]
+    done = run(*arguments)
+    assert (done.status, done.err) == (0, "")
+    assert "study: 2 runs, scale 0.5, 2 x seeds 4: 2 new" in done.out
+    assert done.out.count(": done after") == 2
+
+    report = tmp_path / "study" / "report"
+    assert (report / "index.html").stat().st_size > 10_000
+    with open(report / "results.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["scale"], row["seed"], row["status"]) for row in rows] == [
+        ("0.5", "4", "done"),
+        ("2", "4", "done"),
+    ]
+    for row in rows:
+        scale = float(row["scale"])
+        effective, sigma = float(row["effective_noise"]), float(row["mean_sigma"])
+        assert effective == pytest.approx(scale * sigma, rel=1e-5)
+        assert float(row["masked_recon_at_noise_0"]) > 0
+        if scale == 2:
+            assert row["masked_recon_at_noise_2"] == row["masked_recon"]
+
+    # Each run is what sketch_rnn_train makes of the same settings, and can go on.
+    plain = [f"--data_dir={tiny_folder}", "--seed=4", f"--hparams=data_set=[tiny.npz],{SIZES}"]
+    alone = forks.run(TRAIN, "--log_root=alone", *plain, steps, "--hparams=scale=2", cwd=tmp_path)
+    assert alone.status == 0
+    swept = tmp_path / "study" / "runs" / "scale-2_seed-4"
+    own, theirs = history(tmp_path / "alone"), history(swept)
+    assert [row["step"] for row in own] == [row["step"] for row in theirs]
+    for a, b in zip(own, theirs, strict=True):
+        np.testing.assert_allclose(a["recon"], b["recon"], rtol=1e-4)
+    on = forks.run(
+        TRAIN,
+        f"--log_root={swept}",
+        "--resume_training",
+        "--hparams=num_steps=41",
+        cwd=tmp_path,
+    )
+    assert on.status == 0 and "resumed at step 40" in on.out
+
+    # Now it has more steps than the study asks for.
+    refused = run(*arguments)
+    assert refused.status == 1
+    assert "scale-2_seed-4 holds a run of another study (it has 41 steps, now 40)" in refused.err
+
+
+def test_killed_and_started_again(run, tmp_path):
+    """The finished run is kept, the broken one goes on, and new values are added."""
+    often = "--hparams=save_every=50"
+    begin = ["--sweep=num_steps=50,2500", "--seeds=0", "--jobs=2", often]
+    record = "magenta_sketch.study.sweep:_record", 1, signal.SIGKILL
+    assert run(*begin, hook=record).status == -signal.SIGKILL
+
+    study = tmp_path / "study"
+    finished = study / "runs" / "num_steps-50_seed-0"
+    (kept,) = finished.glob("newest/step-50")
+    before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert not (study / "report").exists()
+
+    # It waits for what the killed sweep has left running to write its checkpoint.
+    again = run("--sweep=num_steps=50,2500,20", "--seeds=0", "--jobs=2", often)
+    assert (again.status, again.err) == (0, "")
+    assert (
+        "3 runs, num_steps 50, 2500, 20 x seeds 0: 1 finished, 1 to go on with, 1 new" in again.out
+    )
+    assert before == {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    broken = (study / "logs" / "num_steps-2500_seed-0.log").read_text()
+    assert "interrupted at step " in broken and "resumed at step " in broken
+    rows = [
+        (row["split"], row["step"]) for row in history(study / "runs" / "num_steps-2500_seed-0")
+    ]
+    assert len(rows) == len(set(rows))
+    assert {("train", step) for step in range(20, 2501, 20)} < set(rows)
+
+    nothing = run("--sweep=num_steps=50,2500,20", "--seeds=0", often)
+    assert nothing.status == 0 and "3 finished" in nothing.out and "begins" not in nothing.out
+
+    other = run("--sweep=num_steps=50,2500,20", "--seeds=0", "--hparams=scale=3")
+    assert other.status == 1 and "(scale: the run has 1.0, now 3.0)" in other.err
+
+
+def test_damage_in_one_run_is_mended_or_reported(run, tmp_path):
+    arguments = ["--sweep=scale=1,2", "--seeds=0", "--jobs=2"]
+    arguments.append("--hparams=num_steps=40,save_every=20")
+    assert run(*arguments).status == 0
+    runs = tmp_path / "study" / "runs"
+    (data,) = (runs / "scale-1_seed-0" / "newest" / "step-40").glob("*.data*")
+    data.write_bytes(b"gone")
+    config = runs / "scale-2_seed-0" / "model_config.json"
+    config.write_text(config.read_text().replace("}", ""))
+    done = run(*arguments, "--draws=1", "--sweep=scale=1,2")
+    assert done.status == 1
+    assert "scale-1_seed-0: done after" in done.out  # trained again from step 20
+    assert "scale-2_seed-0: failed after" in done.out and "model_config.json" in done.out
+    log = (tmp_path / "study" / "logs" / "scale-1_seed-0.log").read_text()
+    assert "resumed at step 20" in log.partition("the last checkpoint is damaged")[2]
+    report = run("--report_only")
+    assert report.status == 0
+    found = json.loads((tmp_path / "study" / "report" / "results.json").read_text())
+    assert [one["status"] for one in found["runs"]] == ["done", "failed"]
+    assert found["runs"][0]["step"] == 40
+
+
+def test_a_run_that_fails_is_reported_and_the_others_go_on(run, tmp_path):
+    arguments = ["--sweep=learning_rate=1e30,0.001", "--seeds=0", "--hparams=num_steps=20"]
+    done = run(*arguments)
+    assert done.status == 1
+    failed, good = "learning_rate-1e+30_seed-0", "learning_rate-0.001_seed-0"
+    assert f"{failed}: failed after" in done.out and "not finite" in done.out
+    assert f"{good}: done after" in done.out
+    assert "1 of 2 runs failed" in done.out
+    page = (tmp_path / "study" / "report" / "index.html").read_text()
+    assert "is not finite" in page
+    found = json.loads((tmp_path / "study" / "report" / "results.json").read_text())
+    assert [run["status"] for run in found["runs"]] == ["failed", "done"]
+
+
+def test_asked_to_stop_it_writes_checkpoints_and_says_how_to_go_on(run, tmp_path):
+    hook = "magenta_sketch.study.progress:_last_step", 3, signal.SIGTERM
+    stopped = run("--sweep=scale=1,2", "--seeds=0", "--hparams=num_steps=100000", hook=hook)
+    assert stopped.status == 128 + signal.SIGTERM
+    assert "stopped; the same command goes on from here." in stopped.out
+    assert "scale-1_seed-0: stopped after" in stopped.out
+    assert "scale-2_seed-0: begins" not in stopped.out

@@ -1,0 +1,414 @@
+"""The training program, run whole: what a user types and gets."""
+
+import dataclasses
+import fcntl
+import filecmp
+import json
+import os
+import pathlib
+import pty
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import xml.etree.ElementTree as ET
+
+import pytest
+from forks import CHECKOUT
+
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.data import read_npz, write_npz
+
+SCRIPT = "sketch_rnn_train.py"
+DATA = CHECKOUT / "tests" / "data"
+TINY = "enc_rnn_size=4,dec_rnn_size=4,z_size=2,num_mixture=2,batch_size=8"
+# Everything random is on, as in a user's run.
+RUN = f"--hparams=data_set=[tiny.npz],{TINY},use_input_dropout=1,use_output_dropout=1"
+LENGTH = "--hparams=num_steps=24,save_every=8"
+
+
+@pytest.fixture
+def train(forks, tmp_path):
+    """train(*arguments, ...) runs the program in tmp_path; see Forks.run."""
+
+    def run(*arguments, **kwargs):
+        return forks.run(SCRIPT, *arguments, cwd=tmp_path, **kwargs)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def straight(forks, tmp_path_factory):
+    """A run that nothing disturbs: its folder and its output."""
+    cwd = tmp_path_factory.mktemp("straight")
+    images = "--save_image_dir=images"
+    result = forks.run(
+        SCRIPT, f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3", images, cwd=cwd
+    )
+    assert (result.status, result.err) == (0, "")
+    return cwd / "run", result.out
+
+
+def fresh(*arguments, cwd, **environment):
+    """The program as the first of a user's day: a Python of its own, both streams in one."""
+    variables = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND",)}
+    variables = {k: v for k, v in variables.items() if not k.startswith(("TF_", "MAGENTA_"))}
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / SCRIPT), *arguments],
+        cwd=cwd,
+        env=variables | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def checkpoints(place):
+    return sorted(path.name for path in place.glob("*"))
+
+
+def assert_same_run(root, other):
+    """The same bits in every checkpoint there is in both, and the same numbers reported."""
+    for kind in ("newest", "best"):
+        last = sorted((root / kind).iterdir())[-1]
+        # A step that was saved twice, as after a kill in between, stands in step-N.1.
+        theirs = other / kind / last.name.partition(".")[0]
+        names = [path.name for path in last.iterdir()]
+        assert len(names) == 2
+        _, different, missing = filecmp.cmpfiles(last, theirs, names, shallow=False)
+        assert (different, missing) == ([], []), last
+    assert (root / "history.jsonl").read_text() == (other / "history.jsonl").read_text()
+
+
+def one_line(result, status):
+    """The only line of an error's output; it stands on standard error."""
+    assert result.status == status, result
+    assert result.err.count("\n") == 1 and result.err.endswith("\n"), result.err
+    assert "Traceback" not in result.err
+    assert result.err.startswith("sketch_rnn_train: error: ")
+    return result.err.strip()
+
+
+# ------------------------------------------------------------------------------ what users type
+
+
+def test_the_quick_start_from_flag_file_to_pictures(forks, tmp_path):
+    """The README's first command but for its sizes: it builds the data, trains and draws."""
+    small = "num_steps=2,save_every=1,enc_rnn_size=4,dec_rnn_size=4,z_size=2,num_mixture=2"
+    config = CHECKOUT / "configs" / "quickstart.cfg"
+    done = forks.run(SCRIPT, f"--flagfile={config}", f"--hparams={small}", cwd=tmp_path)
+    assert done.status == 0, done.err
+    assert "CC BY-SA 3.0" in done.out  # the credit, where the data are made
+    assert "sketch_rnn_draw --model_dir=models/quickstart" in done.out.splitlines()[-1]
+    root = tmp_path / "models" / "quickstart"
+    grid = ET.parse(root / "sketches.svg").getroot()
+    assert len(grid.findall(".//{*}g[@class='sketch']")) == 32
+    assert (root / "training_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (root / "model_config.json").exists() and list(root.glob("events.out.tfevents.*"))
+    assert (tmp_path / "datasets" / "kanjivg.LICENSE.txt").exists()
+    assert len(read_npz(tmp_path / "datasets" / "kanjivg.npz")["train"]) > 4_000
+
+
+def test_the_forks_own_line(tmp_path):
+    """Word for word, spaces and all, from a shell; a second --hparams makes it short."""
+    (tmp_path / "datasets").mkdir()
+    splits = read_npz(DATA / "tiny.npz")
+    for number, name in enumerate(["apple", "donut", "bus"]):
+        parts = {split: sketches.take(range(number, 9)) for split, sketches in splits.items()}
+        write_npz(tmp_path / "datasets" / f"{name}.npz", **parts)
+    line = (
+        "--log_root=checkpoints --data_dir=datasets "
+        '--hparams="data_set=[apple.npz, donut.npz, bus.npz],scale=1.0, num_steps=10000,'
+        "save_every=100,use_recurrent_dropout=0,kl_decay_rate=0.9999,"
+        'min_learning_rate=0.0001"'
+    )
+    short = f"--hparams={TINY},num_steps=20,save_every=10"
+    status, output = fresh(*shlex.split(line), short, cwd=tmp_path)
+    assert status == 0, output
+    lines = output.splitlines()
+    # The first line is ours, and so is every other: TensorFlow, Keras and Python say nothing.
+    assert lines[0] == "sketch_rnn_train: run in checkpoints; starting TensorFlow ..."
+    known = re.compile(
+        r"sketch_rnn_train: |loaded 9/9/9 .* apple|loaded 8/8/8 .* donut|loaded 7/7/7 .* bus|"
+        r"training set: 24 |model: |run: 20 steps of 8 sketches|(valid|test) at step [12]0: |"
+        r"step: 20, lr: |done: 20 steps|  \S+ +\S|next: .*sketch_rnn_draw.* --model_dir=checkpoints"
+    )
+    assert [text for text in lines if not known.match(text)] == []
+    config = json.loads((tmp_path / "checkpoints" / "model_config.json").read_text())
+    assert config["data_set"] == ["apple.npz", "donut.npz", "bus.npz"]
+    assert (config["num_steps"], config["save_every"], config["kl_decay_rate"]) == (20, 10, 0.9999)
+    assert (config["use_recurrent_dropout"], config["batch_size"]) == (False, 8)
+
+    # And the same line again, with --resume_training, goes on (here: finds nothing left to do).
+    status, output = fresh(*shlex.split(line), short, "--resume_training", cwd=tmp_path)
+    assert status == 0, output
+    assert "resumed at step 20" in output and "num_steps makes it go on" in output
+
+
+def test_what_a_run_leaves(straight):
+    root, out = straight
+    assert "\r" not in out and "\x1b" not in out
+    assert out.count("loaded 40/13/11 train/valid/test sketches") == 1
+    assert "data: 40" not in out
+    names = {path.name for path in root.iterdir()}
+    (events,) = (name for name in names if name.startswith("events.out.tfevents."))
+    assert names == {
+        "model_config.json",
+        "run.json",
+        "history.jsonl",
+        "newest",
+        "best",
+        "training_curve.png",
+        "sketches.svg",
+        events,
+    }
+    assert checkpoints(root / "newest") == ["step-16", "step-24", "step-8"]
+    assert (root / "training_curve.png").read_bytes().startswith(b"\x89PNG\r\n")
+    images = root.parent / "images"
+    pictures = sorted(path.name for path in images.iterdir())
+    assert pictures == ["step-0000008.svg", "step-0000016.svg", "step-0000024.svg"]
+    for picture in [root / "sketches.svg", *images.iterdir()]:
+        svg = ET.parse(picture).getroot()
+        assert svg.tag.endswith("svg") and len(list(svg.iter())) > 20
+    drawn = {(images / name).read_bytes() for name in pictures}
+    assert len(drawn) == 3  # the model, and with it the picture, changes
+    for name in ("newest", "model_config.json", "training_curve.png", "sketches.svg", "images"):
+        assert re.search(rf"^  {name}", out, re.MULTILINE), f"{name} is not among what was written"
+
+
+def test_help():
+    result = subprocess.run(
+        [sys.executable, CHECKOUT / SCRIPT, "--help"], capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    flags = ["data_dir", "log_root", "resume_training", "overwrite", "hparams", "seed"]
+    flags += ["mixed_precision", "bucket_by_length"]
+    for name in [*flags, "num_epochs", "save_image_dir", "flagfile", "help"]:
+        assert f"  --{name}" in result.stdout
+    for field in dataclasses.fields(HParams):
+        assert re.search(rf"^{field.name}=", result.stdout, re.MULTILINE), field.name
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        ("--log_rot=x", "'log_rot'. Did you mean: log_root"),
+        ("--hparams=z_sise=3", "'z_sise' .*did you mean 'z_size'"),
+        ("--hparams=z_size=0", "z_size must be a whole number >= 1"),
+        ("--hparams=learning_rate=1e-7", "min_learning_rate must be <= learning_rate"),
+        ("--hparams=a,b", "malformed hyperparameters"),
+        ("--flagfile=missing.cfg", "No such file or directory: 'missing.cfg'"),
+        (f"--flagfile={DATA / 'tiny.npz'}", "codec can't decode"),
+        ("train", "what is 'train'"),
+        ("--resume_training --overwrite", "not both"),
+        ("--log_root=", "--log_root is empty"),
+        ("--num_epochs=nan", "--num_epochs must be a finite number"),
+        ("--num_epochs=0", "--num_epochs"),
+        ("--seed=-1", "--seed=-1"),
+        (f"--data_dir={DATA} --hparams=data_set=[tinny.npz]", "tinny.npz: no such file; .*tiny"),
+        ("--data_dir=nowhere --hparams=data_set=[a.npz]", "nowhere/a.npz: no such file"),
+    ],
+)
+def test_mistakes_get_one_line_and_nothing_is_written(train, tmp_path, arguments, says):
+    line = one_line(train(*arguments.split()), status=2)
+    assert re.search(says, line)
+    assert checkpoints(tmp_path) == ["err.txt", "out.txt"]
+
+
+def test_a_wrong_keras_backend_is_named(tmp_path):
+    status, output = fresh(f"--data_dir={DATA}", RUN, cwd=tmp_path, KERAS_BACKEND="jax")
+    assert status == 2
+    first, error = output.splitlines()
+    assert first.startswith("sketch_rnn_train: run in")
+    assert "KERAS_BACKEND=jax:" in error and "unset" in error
+    assert checkpoints(tmp_path) == []
+
+
+def test_a_run_is_not_overwritten_unasked(train, straight, tmp_path):
+    root, _ = straight
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    line = one_line(train(f"--log_root={root}", f"--data_dir={DATA}", RUN), status=1)
+    assert "--resume_training" in line and "--overwrite" in line
+    others = "--hparams=z_size=9,scale=0.5,num_steps=30,dec_rnn_size=4"
+    resuming = (f"--log_root={root}", "--resume_training")
+    line = one_line(train(*resuming, others, "--seed=4"), status=1)
+    for difference in ("z_size: the run has 2, now 9", "scale: the run has 1.0", "seed: the run"):
+        assert difference in line
+    assert "dec_rnn_size" not in line and "num_steps" not in line
+    one_line(train("--log_root=nothing", "--resume_training"), status=1)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+    assert checkpoints(tmp_path) == ["err.txt", "out.txt"]
+
+
+def test_an_epoch_and_other_seeds(train, straight, tmp_path):
+    """--overwrite takes a run's place; two epochs of 40 sketches in batches of 8 are 10 steps."""
+    arguments = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--num_epochs=2"]
+    assert train(*arguments, "--seed=3").status == 0
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    assert checkpoints(tmp_path / "run" / "newest") == ["step-10", "step-8"]
+    # Up to there it is the run of the fixture, which was to be longer.
+    data = "newest/step-8/checkpoint.data-00000-of-00001"
+    assert (tmp_path / "run" / data).read_bytes() == (straight[0] / data).read_bytes()
+    # The epochs are the run's: resumed without them it does not go on.
+    result = train("--log_root=run", "--resume_training")
+    assert result.status == 0 and "resumed at step 10" in result.out
+    assert "the run has its 10 steps already" in result.out
+
+    assert train(*arguments, "--seed=4", "--overwrite").status == 0
+    assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "run" / data).read_bytes() != (straight[0] / data).read_bytes()
+
+
+# -------------------------------------------------------------------------- killed and resumed
+
+
+def test_stopped_at_many_moments_it_ends_with_the_same_bits(train, straight, tmp_path):
+    """One run, stopped again and again, each time by a signal at a certain call; then compared."""
+    root = tmp_path / "run"
+    begin = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3"]
+    resume = ["--log_root=run", "--resume_training"]
+    step = "magenta_sketch.training.loop:TrainStep.__call__"
+    kill, term, interrupt = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
+
+    # In the third step, before there is a checkpoint.
+    assert train(*begin, hook=(step, 3, kill)).status == -kill
+    assert not (root / "newest").exists()
+
+    # In the first evaluation.
+    evaluation = "magenta_sketch.training.loop:Evaluator.__call__"
+    result = train(*resume, hook=(evaluation, 1, term))
+    assert result.status == 128 + term
+    assert "no checkpoint yet: beginning at step 0" in result.out
+    assert re.search(r"^interrupted at step 8; .*--resume_training", result.out, re.MULTILINE)
+    assert "to write a checkpoint" in result.err
+    assert checkpoints(root / "newest") == ["step-8"] and not (root / "best").exists()
+
+    # Between the best checkpoint and the newest.
+    save = "magenta_sketch.training.checkpoints:Checkpoints.save_newest"
+    assert train(*resume, hook=(save, 1, kill)).status == -kill
+    assert checkpoints(root / "best") == ["step-8"]
+
+    # While a checkpoint is written, half of its files on the disk.
+    assert train(*resume, hook=("os:fsync", 3, kill)).status == -kill
+    assert [name for name in checkpoints(root / "best") if name.startswith(".step-8.")]
+
+    # Ctrl-C in step 13.
+    result = train(*resume, hook=(step, 5, interrupt))
+    assert result.status == 128 + interrupt
+    assert "interrupted at step 13;" in result.out
+
+    # In step 19.
+    assert train(*resume, hook=(step, 6, kill)).status == -kill
+    assert checkpoints(root / "newest")[:2] == ["step-13", "step-16"]
+
+    # The newest checkpoint is damaged.
+    (data,) = (root / "newest" / "step-16").glob("*.data-*")
+    os.truncate(data, 1000)
+    # Moved meanwhile, too.
+    root.rename(tmp_path / "moved")
+    result = train("--log_root=moved", "--resume_training")
+    assert (result.status, result.err) == (0, "")
+    (warning,) = re.findall(r"^warning: .*", result.out, re.MULTILINE)
+    assert "step-16 is damaged" in warning
+    assert "resumed at step 13" in result.out
+    assert_same_run(tmp_path / "moved", straight[0])
+
+
+def test_the_fast_modes_are_the_runs_and_resume_to_the_bit(train, straight, tmp_path):
+    begin = [f"--data_dir={DATA}", RUN, LENGTH, "--seed=3"]
+    modes = ["--mixed_precision", "--bucket_by_length"]
+    result = train(*begin, *modes, "--log_root=whole")
+    assert (result.status, result.err) == (0, "")
+    assert "\nmodes: mixed_precision, bucket_by_length\n" in result.out
+    assert "modes:" not in straight[1]
+    data = "newest/step-8/checkpoint.data-00000-of-00001"
+    whole = tmp_path / "whole"
+    assert (whole / data).read_bytes() != (straight[0] / data).read_bytes()
+
+    step = "magenta_sketch.training.loop:TrainStep.__call__"
+    resume = ["--log_root=run", "--resume_training"]
+    killed = train(*begin, *modes, "--log_root=run", hook=(step, 11, signal.SIGKILL))
+    assert killed.status == -signal.SIGKILL
+    line = one_line(train(*resume, "--nobucket_by_length", "--mixed_precision"), status=1)
+    assert "settings (bucket_by_length: the run has True, now False): leave them" in line
+    stopped = train(*resume, hook=(step, 5, signal.SIGTERM))
+    assert stopped.status == 128 + signal.SIGTERM and "interrupted at step 13;" in stopped.out
+    result = train(*resume, "--bucket_by_length")
+    assert (result.status, result.err) == (0, "")
+    assert "\nmodes: mixed_precision, bucket_by_length\n" in result.out
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_all_checkpoints_damaged(train, straight, tmp_path):
+    root = tmp_path / "run"
+    subprocess.run(["cp", "-r", straight[0], root], check=True)
+    for index in (root / "newest").rglob("*.index"):
+        index.write_bytes(b"")
+    result = train("--log_root=run", "--resume_training", "--hparams=num_steps=30")
+    assert "none of the 3 checkpoints in run/newest can be read" in one_line(result, status=1)
+
+
+def test_a_full_disk(train, straight, tmp_path):
+    """A limit on the size of files that the first checkpoint meets stands for the disk."""
+    begin = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3"]
+    line = one_line(train(*begin, file_size=3000), status=1)
+    assert "checkpoint of step 8 in run/best can't be written: File too large." in line
+    assert "Make room and go on with --resume_training" in line
+    assert [str(path) for path in (tmp_path / "run").rglob(".*")] == []
+    result = train("--log_root=run", "--resume_training")
+    assert (result.status, result.err) == (0, "")
+    assert_same_run(tmp_path / "run", straight[0])
+
+
+# ------------------------------------------------------------------------------ standard streams
+
+
+def test_without_standard_output(train, straight, tmp_path):
+    arguments = (f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3")
+    result = train(*arguments, out=None, err=None)
+    assert result.status == 0
+    # Nothing that was printed has gone into a file that took a closed stream's number.
+    assert_same_run(tmp_path / "run", straight[0])
+
+
+def test_standard_output_on_a_full_disk(train, tmp_path):
+    if not pathlib.Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    result = train(f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, out="/dev/full")
+    assert "standard output: No space left on device." in one_line(result, status=1)
+
+
+@pytest.mark.parametrize("columns", [120, 0])  # 0 is what a terminal of unknown size says
+def test_on_a_terminal_a_bar_shows_the_time_left(train, columns):
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    shown = []
+
+    def read():
+        while True:
+            try:
+                shown.append(os.read(leader, 4096))
+            except OSError:  # the last one to write has gone
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        name = os.ttyname(follower)
+        arguments = (f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH)
+        result = train(*arguments, out=name, err=name)
+    finally:
+        os.close(follower)
+        reader.join()
+        os.close(leader)
+    text = b"".join(shown).decode()
+    assert result.status == 0, text
+    bar = r"training: +\d+%\|[^|]*\| \d+/24 \[[\d:]+<(\d+:\d\d), [^]]*, cost \d+\.\d+\]"
+    assert re.search(bar, text), text
+    # Lines stand above the bar, whole.
+    assert re.search(r"[\r\n]step: 20, lr: [^\r\n]*time_left: 0:00:\d\d\r?\n", text)

@@ -1,0 +1,212 @@
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from magenta_sketch.data.sources import collecting, quickdraw
+from magenta_sketch.data.sources.drawings import Drawing, Skipped
+from magenta_sketch.errors import DataError
+
+RAW = {
+    "word": "bird",
+    "key_id": "17",
+    "recognized": True,
+    "drawing": [[[1, 2, 3], [4, 5, 7], [0, 10, 20]], [[9.5], [8], [30]]],
+}
+
+
+def write(path, *lines):
+    path.write_bytes(
+        b"".join(
+            (line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n"
+            for line in lines
+        )
+    )
+    return path
+
+
+def read(path):
+    return list(quickdraw.read(path))
+
+
+def test_a_raw_drawing(tmp_path):
+    (drawing,) = read(write(tmp_path / "a.ndjson", RAW))
+    assert drawing[:4] == (str(tmp_path / "a.ndjson"), 1, "bird", "17")
+    assert drawing.form == "timed" and drawing.recognized is True and drawing.split is None
+    assert [line.tolist() for line in drawing.lines] == [[[1, 4], [2, 5], [3, 7]], [[9.5, 8]]]
+
+
+def test_a_simplified_drawing(tmp_path):
+    line = RAW | {"drawing": [[[0, 255], [-3, 9]]], "split": "valid", "recognized": False}
+    (drawing,) = read(write(tmp_path / "a.ndjson", line))
+    assert drawing.form == "simplified" and drawing.split == "valid"
+    assert drawing.recognized is False
+    assert [line.tolist() for line in drawing.lines] == [[[0, -3], [255, 9]]]
+
+
+@pytest.mark.parametrize("name", ["owl.ndjson", "owl.ndjson.gz", "owl"])
+def test_members_that_are_missing(tmp_path, name):
+    """A drawing alone is enough; its class is then called as the file."""
+    path = write(tmp_path / name, {"drawing": [[[1, 2], [3, 4]]]})
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    (drawing,) = read(path)
+    assert (drawing.name, drawing.key, drawing.recognized) == ("owl", None, None)
+
+
+@pytest.mark.parametrize(
+    "key, expected", [(17, "17"), ("", None), (None, None), (2**63, str(2**63))]
+)
+def test_keys(tmp_path, key, expected):
+    (drawing,) = read(write(tmp_path / "a.ndjson", RAW | {"key_id": key}))
+    assert drawing.key == expected
+
+
+def strokes(*value):
+    return json.dumps(RAW | {"drawing": list(value)}).encode()
+
+
+DAMAGED = {
+    b"{": "not JSON",
+    b'{"a": 1} {"b": 2}': "not JSON",
+    b"\xff\xfe" + json.dumps(RAW).encode(): "not JSON",
+    json.dumps(RAW).encode().replace(b"bird", b"b\xffrd"): "not JSON",
+    b"[" * 100_000: "not JSON",
+    json.dumps(RAW)[:-20].encode(): "not JSON",
+    strokes([[1, 2], [float("nan"), 4]]): "not JSON",
+    b"[1, 2]": "not a JSON object",
+    b"null": "not a JSON object",
+    b'{"word": "bird"}': "no drawing",
+    b'{"word": "bird", "drawing": {"x": 1}}': "no drawing",
+    strokes(): "no strokes",
+    strokes([[], []], [[], []]): "no points",
+    strokes([[1, 2]]): "its strokes are not all",
+    strokes([[1], [2]], [[1], [2], [3]]): "its strokes are not all",
+    strokes([[1], [2]], 5): "its strokes are not all",
+    strokes([[1, 2], [3]]): "x and y are not of one length",
+    strokes([[1, 2], "34"]): "a stroke's x or y is not a list",
+    strokes([[1, None], [3, 4]]): "a coordinate is not a number",
+    strokes([["1", "2"], [3, 4]]): "a coordinate is not a number",
+    strokes([[[1], [2]], [[3], [4]]]): "a coordinate is not a number",
+    strokes([[1, [2]], [3, 4]]): "a coordinate is not a number",
+    strokes([[True, False], [True, True]]): "a coordinate is not a number",
+    strokes([[1, 1e300], [3, 4]]): "a coordinate is not finite or beyond 1,000,000,000",
+    strokes([[1, -(10**40)], [3, 4]]): "a coordinate is not",
+    json.dumps(RAW | {"word": 5}).encode(): "the word is not text",
+    json.dumps(RAW | {"key_id": [1]}).encode(): "key_id is neither text nor a whole number",
+    json.dumps(RAW | {"key_id": 1.5}).encode(): "key_id is neither text nor a whole number",
+    json.dumps(RAW | {"split": "dev"}).encode(): "the split is not train, valid or test",
+}
+
+
+def test_damaged_lines_are_told_and_the_others_read(tmp_path):
+    path = write(tmp_path / "a.ndjson", RAW, b"", b"  \t", *DAMAGED, RAW)
+    first, *skipped, last = read(path)
+    assert isinstance(first, Drawing) and isinstance(last, Drawing)
+    assert last.line == 3 + len(DAMAGED) + 1
+    for number, (item, reason) in enumerate(zip(skipped, DAMAGED.values(), strict=True), 4):
+        assert isinstance(item, Skipped) and item.line == number
+        assert item.reason.startswith(reason), item
+        assert len(str(item).splitlines()) == 1
+        assert str(item).startswith(f"{path}, line {number}")
+    keyed = next(item for item in skipped if item.reason == "no points")
+    assert "drawing 17: no points" in str(keyed)
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(quickdraw, "LONGEST_LINE", 1000)
+    long = json.dumps(RAW).encode() + b" " * 5000
+    path = write(tmp_path / "a.ndjson", RAW, long, RAW, long)
+    items = read(path)
+    assert [type(item) for item in items] == [Drawing, Skipped, Drawing, Skipped]
+    assert items[2].line == 3
+    assert "a line of over" in str(items[1])
+
+
+def test_byte_order_mark_and_windows_line_ends(tmp_path):
+    text = b"\xef\xbb\xbf" + json.dumps(RAW).encode() + b"\r\n" + json.dumps(RAW).encode() + b"\r\n"
+    (tmp_path / "a.ndjson").write_bytes(text)
+    assert [type(item) for item in read(tmp_path / "a.ndjson")] == [Drawing, Drawing]
+
+
+def test_compressed_is_read_as_plain(tmp_path):
+    plain = write(tmp_path / "a.ndjson", *[RAW | {"key_id": str(i)} for i in range(500)])
+    (tmp_path / "b").mkdir()
+    packed = tmp_path / "b" / "a.ndjson"  # not by its name
+    data = plain.read_bytes()
+    packed.write_bytes(gzip.compress(data[:4000]) + gzip.compress(data[4000:]))
+    for ours, other in zip(read(packed), read(plain), strict=True):
+        assert ours[1:4] == other[1:4]
+        assert [a.tolist() for a in ours.lines] == [b.tolist() for b in other.lines]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda d: d[:-5], lambda d: d[:40] + b"?" + d[41:], lambda d: d[:5]]
+)
+def test_damaged_compression_is_an_error(tmp_path, damage):
+    """Not a skip: half of a file is not what was asked for."""
+    lines = b"".join(json.dumps(RAW | {"key_id": str(i)}).encode() + b"\n" for i in range(900))
+    path = tmp_path / "a.ndjson.gz"
+    path.write_bytes(damage(gzip.compress(lines)))
+    with pytest.raises(DataError, match=r"a\.ndjson\.gz: damaged or cut short after line .*again"):
+        read(path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        read(tmp_path / "none.ndjson")
+
+
+def test_progress_adds_up_to_the_file(tmp_path):
+    path = write(tmp_path / "a.ndjson", *[RAW] * 1000)
+    told = []
+    list(quickdraw.read(path, told.append))
+    assert sum(told) == path.stat().st_size and len(told) > 3
+
+
+def test_real_drawings(shared):
+    files = sorted((shared / "data" / "quickdraw_raw").glob("*.ndjson"))
+    assert len(files) == 8
+    for file in files:
+        items = read(file)
+        records = [json.loads(line) for line in file.read_text().splitlines()]
+        assert len(items) == len(records)
+        for item, record in zip(items, records, strict=True):
+            assert item.name == file.stem and item.key == record["key_id"]
+            assert item.form == "timed" and item.recognized == record["recognized"]
+            for line, stroke in zip(item.lines, record["drawing"], strict=True):
+                np.testing.assert_array_equal(line, np.transpose(stroke[:2]))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+)
+NUMBERS = st.lists(st.one_of(st.integers(-300, 300), st.floats(-9, 9), JSON), max_size=3)
+STROKES = st.lists(st.lists(st.one_of(NUMBERS, JSON), min_size=2, max_size=3), max_size=3)
+MEMBERS = {
+    "word": st.one_of(st.text(max_size=5), JSON),
+    "key_id": st.one_of(st.text(max_size=5), JSON),
+    "drawing": st.one_of(STROKES, JSON),
+}
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.one_of(st.binary(), JSON, st.fixed_dictionaries({}, optional=MEMBERS)))
+def test_any_line_is_a_drawing_or_skipped(value):
+    line = value if isinstance(value, bytes) else json.dumps(value).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        items = read(write(Path(folder, "a.ndjson"), line.replace(b"\n", b"")))
+    assert len(items) <= 1
+    for item in items:
+        if isinstance(item, Drawing):
+            points = np.concatenate(item.lines)
+            assert points.dtype == np.float64 and np.isfinite(points).all() and len(points)
+            assert collecting.file_name(item.name)
+        else:
+            assert len(str(item).splitlines()) == 1

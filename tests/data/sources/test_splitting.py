@@ -1,0 +1,32 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from magenta_sketch.data.sources import kanjivg, splitting
+
+KEYS = [str(10**15 + 7 * i) for i in range(20_000)]
+
+
+def test_the_rule_never_changes():
+    """Recorded: whoever changes the rule makes old and new data sets leak into each other."""
+    text = " ".join(splitting.split_of(key) for key in KEYS[:2000])
+    assert hashlib.sha256(text.encode()).hexdigest().startswith("63af888cacc6a61b")
+
+
+def test_the_shares_are_kept():
+    for shares in ((90, 5, 5), (70_000, 2500, 2500), (1, 1, 1)):
+        found = [splitting.split_of(key, shares) for key in KEYS]
+        for split, share in zip(("train", "valid", "test"), shares, strict=True):
+            assert found.count(split) / len(KEYS) == pytest.approx(share / sum(shares), abs=0.015)
+
+
+def test_one_by_one_and_all_at_once():
+    places = np.array([splitting.place(key.encode()) for key in KEYS[:500]], np.uint64)
+    together = splitting.splits_of(places, (60, 30, 10))
+    alone = [splitting.split_of(key, (60, 30, 10)) for key in KEYS[:500]]
+    assert [("train", "valid", "test")[number] for number in together] == alone
+
+
+def test_characters_fall_where_the_quick_start_has_them():
+    assert kanjivg.split_of is splitting.split_of and splitting.SHARES == (90, 5, 5)
