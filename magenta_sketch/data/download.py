@@ -1,4 +1,4 @@
-"""Fetching data set files by http(s) into a cache: bounded, checked, moved into place at once."""
+"""Data set files fetched by http(s) into a cache: bounded, checked, moved into place at once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import dataclasses
 import hashlib
 import os
 import re
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from magenta_sketch.data.messages import writing
 from magenta_sketch.data.npz import read_npz
+from magenta_sketch.data.progress import progress_bar
+from magenta_sketch.data.urls import shown_url
 from magenta_sketch.errors import DataError
 from magenta_sketch.files import replacing
 
@@ -26,7 +28,7 @@ CACHE_VARIABLE = "MAGENTA_SKETCH_CACHE"
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one download may take.
+    """Limits of one download.
 
     Attributes:
       max_bytes: size of the file, whatever the server declares.
@@ -41,20 +43,8 @@ class Limits:
     total_seconds: float = 900.0
 
 
-def is_url(data_dir: str | os.PathLike[str]) -> bool:
-    """Whether data_dir is an http or https URL.
-
-    Raises:
-      DataError: it is a URL of another kind.
-    """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(data_dir))
-    if scheme and scheme[1].lower() not in ("http", "https"):
-        raise DataError(f"{_shown(str(data_dir))}: data_dir must be a folder or an http(s) URL")
-    return scheme is not None
-
-
 def cache_dir() -> Path:
-    """The folder for downloads: $MAGENTA_SKETCH_CACHE, or the user's cache folder."""
+    """Return the folder for downloads: $MAGENTA_SKETCH_CACHE, or the user's cache folder."""
     if os.environ.get(CACHE_VARIABLE):
         return Path(os.environ[CACHE_VARIABLE]).expanduser()
     import platformdirs
@@ -62,31 +52,8 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path("magenta_sketch", appauthor=False)
 
 
-def join_url(base: str, name: str) -> str:
-    """Returns the URL of the file `name` below the folder `base`; a query string is kept.
-
-    Raises:
-      DataError: name is not that of a file inside the folder, or base is not a valid URL or has
-        no host.
-    """
-    parts = name.split("/")
-    if not all(parts) or {".", ".."} & set(parts) or "\\" in name or not name.isprintable():
-        raise DataError(f"{name!r}: not the name of a file inside {_shown(base)}")
-    try:
-        url = urlsplit(base)
-        base.encode("utf-8")
-    except ValueError:  # its text may show the password
-        raise DataError(
-            f"{_shown(base)}: data_dir is not a valid URL; expected http(s)://host/folder"
-        ) from None
-    if not url.netloc:
-        raise DataError(f"{_shown(base)}: data_dir is a URL without a host")
-    path = f"{url.path.rstrip('/')}/{quote(name)}"
-    return urlunsplit((url.scheme, url.netloc, path, url.query, ""))
-
-
 def fetch(url: str, *, report: Callable[[str], None], limits: Limits | None = None) -> Path:
-    """Returns the data set file at url in the cache, downloading it the first time.
+    """Return the data set file at url in the cache, downloading it the first time.
 
     A file is there only after it was fetched in full and read as a data set. Different URLs have
     different places.
@@ -97,24 +64,21 @@ def fetch(url: str, *, report: Callable[[str], None], limits: Limits | None = No
         to do. Nothing is left behind.
     """
     limits = Limits() if limits is None else limits
-    shown = _shown(url)
+    shown = shown_url(url)
     key = hashlib.sha256(url.encode("utf-8")).hexdigest()[:20]
     name = re.sub(r"[^\w. -]", "_", Path(urlsplit(url).path).name) or "data.npz"
     path = cache_dir() / "downloads" / key / name
     if path.is_file():
         return path
     report(f"fetching {shown}")
+    advice = f"make room or set {CACHE_VARIABLE} to another folder"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            size = _receive_in_time(url, file, limits)
-            file.flush()
-            _check(Path(file.name), shown)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}; "
-            f"make room or set {CACHE_VARIABLE} to another folder"
-        ) from None
+        with writing(path, advice):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                size = _receive_in_time(url, file, limits)
+                file.flush()
+                _check(Path(file.name), shown)
     finally:
         with contextlib.suppress(OSError):  # not empty once the file is there
             path.parent.rmdir()
@@ -130,14 +94,12 @@ def _check(file: Path, shown: str) -> None:
 
 
 def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
-    """Receives url into file within limits.total_seconds and returns the number of bytes.
+    """Receive url into file within limits.total_seconds and return the number of bytes.
 
     A server that sends a byte now and then never meets a read time-out, and can do so at any
     stage of the exchange. So a thread receives, and it is left to itself when time is up; the file
     is closed then, and the thread ends with its next write.
     """
-    from tqdm import tqdm
-
     result: list[int | BaseException] = []
 
     def receive() -> None:
@@ -148,11 +110,8 @@ def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
 
     thread = threading.Thread(target=receive, daemon=True, name="magenta_sketch download")
     name = Path(urlsplit(url).path).name
-    # On a terminal only. Closed here, because the thread may stay behind.
-    with tqdm(
-        desc=name, unit="B", unit_scale=True, disable=None, leave=False, dynamic_ncols=True,
-        file=sys.stderr,
-    ) as bar:  # fmt: skip
+    # Closed here, because the thread may stay behind.
+    with progress_bar(name, None, unit="B", unit_scale=True) as bar:
         thread.start()
         thread.join(limits.total_seconds)
     if not result:
@@ -203,7 +162,7 @@ def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
 
 def _failure(url: str, reason: str) -> DataError:
     return DataError(
-        f"{_shown(url)}: cannot be fetched: {reason}; check the URL and the network, or put the "
+        f"{shown_url(url)}: cannot be fetched: {reason}; check the URL and the network, or put the "
         "file into a folder and give that as data_dir"
     )
 
@@ -213,7 +172,7 @@ def _too_large(limits: Limits) -> str:
 
 
 def _root_reason(error: BaseException) -> str:
-    """The innermost reason in one short line: requests wraps errors several layers deep."""
+    """Return the innermost reason in one short line: requests wraps errors several layers deep."""
     kind, text = type(error).__name__, str(error)
     if "IncompleteRead" in text:
         return "the connection broke off before the end"
@@ -222,13 +181,3 @@ def _root_reason(error: BaseException) -> str:
     reason = re.findall(r"\[Errno [^]]*\] ([^'\")]+)", text)
     text = " ".join((reason[-1] if reason else text).split())
     return f"{kind}: {text[:120]}"
-
-
-def _shown(url: str) -> str:
-    """The URL for messages, without a password and without a query, which may hold a token."""
-    try:
-        split = urlsplit(url)
-    except ValueError:
-        # Where a password begins and ends is anybody's guess then.
-        return f"{url.partition('://')[0]}://..." if "@" in url else re.split(r"[?#]", url)[0]
-    return urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path, "", ""))

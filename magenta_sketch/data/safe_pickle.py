@@ -1,4 +1,4 @@
-"""Pickles of object arrays, read without running anything in them, and written for every NumPy.
+"""Pickles of object arrays, read without running anything in them.
 
 Loading a pickle can run any program. `load` knows only the names that pickles of arrays contain,
 and gives inert stand-ins for these, which hold what the file says. NumPy's real classes would not
@@ -13,16 +13,16 @@ import pickle
 import re
 import struct
 import threading
-from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+
+from magenta_sketch.data.messages import printable
 
 
 def load(file: io.BytesIO) -> Any:
-    """Returns the object pickled in file, the arrays in it as `Array`s.
+    """Return the object pickled in file, the arrays in it as `Array`s.
 
     What it takes in memory is bounded by a multiple of the file's size.
 
@@ -52,7 +52,7 @@ _OPCODES = (
 
 
 def _check_opcodes(data: bytes, position: int) -> None:
-    """Raises UnpicklingError where memo indices or the lengths of strings go beyond the data."""
+    """Raise UnpicklingError where memo indices or the lengths of strings go beyond the data."""
     limit = len(data) - position  # every entry takes a byte at least
     high = f"\\x{limit >> 16 & 255:02x}" if limit < 1 << 24 else f"\\x{limit >> 24:02x}"
     # LONG_BINPUT, its little-endian index at most limit, rounded up.
@@ -141,6 +141,7 @@ class Array:
     def of(
         cls, shape: tuple[int, ...], data: bytes | list[Any], dtype: np.dtype | None = None
     ) -> Array:
+        """Return an array of these attributes, which must agree with each other."""
         self = object.__new__(cls)
         self.shape, self.data, self.dtype = shape, data, dtype
         return self
@@ -231,7 +232,7 @@ for _core in ("numpy.core", "numpy._core"):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads pickles of arrays as stand-ins; any name that arrays do not need is an error."""
+    """Read pickles of arrays as stand-ins; any name that arrays do not need is an error."""
 
     def __init__(self, file: BinaryIO) -> None:
         # latin1 maps every byte of Python 2's strings to one character and back.
@@ -249,63 +250,3 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to data elsewhere")
-
-
-def printable(text: Any) -> str:
-    """One short line, whatever a file put into it."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    return line if len(line) <= 120 else line[:117] + "..."
-
-
-def parts(count: int, dtype: str, items: Iterable[NDArray]) -> Iterator[bytes]:
-    """Yields the pickle of an object array of arrays, piece by piece.
-
-    np.save would name `numpy._core`, which NumPy 1 does not have, and use a protocol that Python 2
-    does not have. This is what Python 3 with NumPy 1 writes in protocol 2, which all of them read.
-
-    Args:
-      count: how many items there are.
-      dtype: their type, such as "<i2".
-      items: arrays [n, 3] of that type.
-
-    Raises:
-      ValueError: there are not `count` items.
-    """
-    reconstruct, arguments, item_dtype, encode, latin1 = (b"h" + bytes([i]) for i in range(5))
-    put = [b"q" + bytes([i]) for i in range(5)]
-    new_array = reconstruct + arguments + b"R"
-    yield b"".join(
-        [
-            b"\x80\x02",  # protocol 2
-            b"cnumpy.core.multiarray\n_reconstruct\n" + put[0] + b"0",
-            b"cnumpy\nndarray\nK\x00\x85" + _text("b") + b"\x87" + put[1] + b"0",
-            _dtype_pickle(dtype[1:], dtype[0], 0) + put[2] + b"0",
-            b"c_codecs\nencode\n" + put[3] + b"0",
-            _text("latin1") + put[4] + b"0",
-            # The outer array's state: (1, (n,), dtype('O'), False, [items]).
-            new_array + b"(K\x01" + _int(count) + b"\x85" + _dtype_pickle("O8", "|", 63),
-            b"\x89](",
-        ]
-    )
-    given = 0
-    for given, item in enumerate(items, 1):  # noqa: B007 (counted)
-        data = encode + _text(item.tobytes().decode("latin1")) + latin1 + b"\x86R"
-        shape = _int(len(item)) + b"K\x03\x86"
-        yield new_array + b"(K\x01" + shape + item_dtype + b"\x89" + data + b"tb"
-    if given != count:
-        raise ValueError(f"{given} items, not {count}")
-    yield b"etb."
-
-
-def _text(text: str) -> bytes:
-    data = text.encode("utf-8")
-    return b"X" + struct.pack("<I", len(data)) + data
-
-
-def _int(number: int) -> bytes:
-    return b"J" + struct.pack("<i", number)
-
-
-def _dtype_pickle(code: str, order: str, flags: int) -> bytes:
-    head = b"cnumpy\ndtype\n" + _text(code) + b"\x89\x88\x87R"
-    return head + b"(K\x03" + _text(order) + b"NNN" + _int(-1) + _int(-1) + _int(flags) + b"tb"

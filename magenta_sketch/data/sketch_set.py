@@ -42,7 +42,7 @@ class SketchSet:
 
     @classmethod
     def from_sketches(cls, sketches: Iterable[ArrayLike], name: str = "sketches") -> SketchSet:
-        """Returns a set with copies of stroke-3 sketches, each [n, 3], checked.
+        """Return a set with copies of stroke-3 sketches, each [n, 3], checked.
 
         Raises:
           DataError: one is not [n, 3], has no point, a value that is not finite, or a lift that
@@ -63,7 +63,7 @@ class SketchSet:
 
     @classmethod
     def concatenate(cls, sets: Sequence[SketchSet]) -> SketchSet:
-        """Returns the sketches of several sets, in order."""
+        """Return the sketches of several sets, in order."""
         if len(sets) == 1:
             return sets[0]
         points = [sketches.points for sketches in sets]
@@ -74,7 +74,7 @@ class SketchSet:
         )
 
     def take(self, indices: ArrayLike) -> SketchSet:
-        """Returns a set of copies of the sketches with these indices, in this order."""
+        """Return a set of copies of the sketches with these indices, in this order."""
         indices = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[indices]
         starts = starts_of(lengths)
@@ -83,7 +83,7 @@ class SketchSet:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Points of each sketch, int64 [n]."""
+        """Return the number of points of each sketch, int64 [n]."""
         return np.diff(self.starts)
 
     def __len__(self) -> int:
@@ -95,12 +95,12 @@ class SketchSet:
 
 
 def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
-    """Returns where each of several sketches of these lengths starts, and the end: [n + 1]."""
+    """Return where each of several sketches of these lengths starts, and the end: [n + 1]."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
 def check_shape(shape: Sequence[int], where: str) -> None:
-    """Raises DataError unless the shape is [n, 3] with n of at least 1."""
+    """Raise DataError unless the shape is [n, 3] with n of at least 1."""
     if len(shape) != 2 or shape[1] != 3:
         raise DataError(f"{where}: expected a stroke-3 sketch [n, 3], got shape {list(shape)}")
     if shape[0] < 1:
@@ -108,9 +108,9 @@ def check_shape(shape: Sequence[int], where: str) -> None:
 
 
 def check_values(points: NDArray, starts: NDArray[np.int64], name: str) -> None:
-    """Raises DataError unless all of points [N, 3] is finite and every lift is 0 or 1.
+    """Raise DataError unless all of points [N, 3] is finite and every lift is 0 or 1.
 
-    Looks at all points at once and for the sketch's index only once something is wrong.
+    All points are looked at together; the sketch's index is only sought once something is wrong.
     """
     if points.dtype.kind == "f":
         finite = np.isfinite(points)

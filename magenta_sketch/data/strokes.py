@@ -44,8 +44,15 @@ def _stroke3(stroke3: ArrayLike) -> NDArray:
     return array
 
 
+def _positions(stroke3: NDArray) -> NDArray[np.float64]:
+    """Return where the pen is at the origin and after each row, [n + 1, 2]."""
+    positions = np.zeros((len(stroke3) + 1, 2))
+    np.cumsum(stroke3[:, :2], axis=0, dtype=np.float64, out=positions[1:])
+    return positions
+
+
 def to_polylines(stroke3: ArrayLike) -> list[NDArray[np.float64]]:
-    """Returns the pen's lines as absolute positions, a list of float64 ``[k, 2]``.
+    """Return the pen's lines as absolute positions, a list of float64 ``[k, 2]``.
 
     The first line starts at (0, 0). After a lift the pen moves through the air and the point it
     reaches starts a new line; a point that starts a line and lifts at once is a dot, ``k == 1``.
@@ -54,14 +61,13 @@ def to_polylines(stroke3: ArrayLike) -> list[NDArray[np.float64]]:
       ValueError: the shape is not [n, 3].
     """
     array = _stroke3(stroke3)
-    positions = np.zeros((len(array) + 1, 2))
-    np.cumsum(array[:, :2], axis=0, dtype=np.float64, out=positions[1:])
+    positions = _positions(array)
     ends = np.flatnonzero(array[:, 2] > 0.5) + 2  # one past the lifted point; the origin is point 0
     return [line for line in np.split(positions, ends) if len(line)]
 
 
 def from_polylines(polylines: Iterable[ArrayLike]) -> NDArray[np.float32]:
-    """Returns lines of absolute positions, each ``[k, 2]``, as a stroke-3 sketch ``[n, 3]``.
+    """Return lines of absolute positions, each ``[k, 2]``, as a stroke-3 sketch ``[n, 3]``.
 
     The inverse of `to_polylines` up to translation: the first position becomes the origin. Empty
     lines are skipped; every line ends with a lift. A dot that comes first becomes a line of two
@@ -89,7 +95,7 @@ def from_polylines(polylines: Iterable[ArrayLike]) -> NDArray[np.float32]:
 
 
 def to_stroke5(stroke3: ArrayLike, max_seq_len: int) -> NDArray[np.float32]:
-    """Returns a stroke-3 sketch ``[n, 3]`` as stroke-5 ``[max_seq_len + 1, 5]``, units unchanged.
+    """Return a stroke-3 sketch ``[n, 3]`` as stroke-5 ``[max_seq_len + 1, 5]``, units unchanged.
 
     Row 0 is the start token, rows 1 to n the points, the rest padding.
 
@@ -110,7 +116,7 @@ def to_stroke5(stroke3: ArrayLike, max_seq_len: int) -> NDArray[np.float32]:
 
 
 def to_stroke3(stroke5: ArrayLike) -> NDArray[np.float32]:
-    """Returns the points of a stroke-5 sketch ``[m, 5]`` as stroke-3 ``[n, 3]``, units unchanged.
+    """Return the points of a stroke-5 sketch ``[m, 5]`` as stroke-3 ``[n, 3]``, units unchanged.
 
     A start token in row 0 is dropped; the first row whose pen is at its end, and all after it, too.
 
@@ -128,17 +134,20 @@ def to_stroke3(stroke5: ArrayLike) -> NDArray[np.float32]:
 
 
 def bounds(stroke3: ArrayLike) -> Bounds:
-    """Returns the box around all points of a stroke-3 sketch ``[n, 3]``, the origin included."""
+    """Return the box around all points of a stroke-3 sketch ``[n, 3]``, the origin included.
+
+    Raises:
+      ValueError: the shape is not [n, 3].
+    """
     array = _stroke3(stroke3)
-    positions = np.zeros((len(array) + 1, 2))
-    np.cumsum(array[:, :2], axis=0, dtype=np.float64, out=positions[1:])
+    positions = _positions(array)
     return Bounds(*map(float, [*positions.min(axis=0), *positions.max(axis=0)]))
 
 
 def scale_randomly(
     points: NDArray[np.float32], starts: NDArray[np.int64], factor: float, draws: NDArray
 ) -> NDArray[np.float32]:
-    """Stretches each of many sketches in x and in y, each by a factor in [1 - f, 1 + f).
+    """Stretch each of many sketches in x and in y, each by a factor in [1 - f, 1 + f).
 
     Args:
       points: [N, 3] and starts: [n + 1], sketches as flat arrays.
@@ -159,7 +168,7 @@ def drop_points(
     probability: float,
     draws: NDArray,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Merges points of many sketches, at random, each into the last kept point before it.
+    """Merge points of many sketches, at random, each into the last kept point before it.
 
     A point may be merged when the pen stays down after it and at least three points lie before it
     in its stroke; its offset is added to the kept one's, so that no displacement is lost and

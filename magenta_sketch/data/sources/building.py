@@ -10,24 +10,22 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.npz import MAX_SPLIT_BYTES, SPLITS, stream_npz, too_large
-from magenta_sketch.data.sources import splitting
-from magenta_sketch.data.sources.collecting import Chosen, Collection, Options, splits_in
+from magenta_sketch.data.messages import writing
+from magenta_sketch.data.npz_archive import SPLITS
+from magenta_sketch.data.npz_writer import stream_npz
+from magenta_sketch.data.progress import progress_bar
+from magenta_sketch.data.sources.checking import check_none_is_empty, check_none_is_too_large
+from magenta_sketch.data.sources.choosing import Chosen
+from magenta_sketch.data.sources.collecting import Collection
 from magenta_sketch.data.sources.drawings import Source
-from magenta_sketch.data.sources.progress import progress_bar
-from magenta_sketch.data.sources.spool import KEY_DECIDES, ClassSpool, Spool
-from magenta_sketch.errors import DataError
-from magenta_sketch.files import replacing
-
-__all__ = ["Options", "build"]
-
-NAMED = 5  # classes with an empty split that are named
+from magenta_sketch.data.sources.options import Options
+from magenta_sketch.data.sources.spool import ClassSpool, Spool
+from magenta_sketch.files import write_bytes
 
 Report = Callable[[str], None]
 
@@ -37,7 +35,7 @@ _WORK = ".sketch_rnn_convert-"  # what the hidden folder's name begins with
 def build(
     sources: Sequence[Source], out: str | os.PathLike[str], options: Options, report: Report = print
 ) -> list[Path]:
-    """Writes one `.npz` for each class of the sources, each whole or not at all.
+    """Write one `.npz` for each class of the sources, each whole or not at all.
 
     The split is a function of the drawing's key and the shares, sketches keep the order of the
     sources, and the same drawings give the same bytes. Nothing is written unless every class fills
@@ -71,8 +69,8 @@ def build(
         chosen = {name: collection.choose(name) for name in sorted(collection.spool.classes)}
         for line in collection.tally.lines():
             report(line)
-        _check_none_is_empty(collection.spool, chosen)
-        _check_none_is_too_large(collection.spool, chosen)
+        check_none_is_empty(collection.spool, chosen)
+        check_none_is_too_large(collection.spool, chosen)
         paths = []
         sketches = sum(sum(one.counts) for one in chosen.values())
         with progress_bar("writing", sketches, unit=" sketches") as bar:
@@ -91,69 +89,24 @@ def build(
         return paths
 
 
-def _check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
-    failing = [name for name, one in chosen.items() if not all(one.counts)]
-    if failing:
-        told = "; ".join(f"{name}: {chosen[name]}" for name in failing[:NAMED])
-        more = f"; and {len(failing) - NAMED:,} more classes" if failing[NAMED:] else ""
-        # As many as there are drawings: --counts may have left only some of them.
-        few = [n for n in failing if len(np.unique(spool.classes[n].column("identity"))) < 3]
-        advice = ["a class needs at least 3 drawings"] if few else []
-        if len(few) < len(failing):
-            others = {name: one for name, one in chosen.items() if name not in few}
-            advice.append(_advice(spool, others))
-        raise DataError(
-            f"{told}{more}; no split may be empty: {'; else '.join(advice)}. Nothing was written"
-        )
-
-
-def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
-    """Shares that fill all splits of all classes, or what else to do."""
-    told = [name for name in chosen if (spool.classes[name].column("split") != KEY_DECIDES).all()]
-    if any(not all(chosen[name].counts) for name in told):
-        return (
-            "the lines name their splits themselves, so that no shares can help: add those of the "
-            'other splits, or take out the members "split"'
-        )
-    for shares in splitting.LARGER:
-        splits = (splits_in(spool.classes[name], shares)[one.all] for name, one in chosen.items())
-        if all(set(np.unique(some)) == {0, 1, 2} for some in splits):
-            return f"give larger shares, such as --shares={','.join(map(str, shares))}"
-    return "give larger --shares, or leave out what has too few drawings"
-
-
-def _check_none_is_too_large(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
-    # A lower bound; what is just too large is found when it is written.
-    for name, one in chosen.items():
-        points = spool.classes[name].column("points")
-        item = 12 if _is_float(spool.classes[name], one) else 6
-        for split, mask in zip(SPLITS, one, strict=True):
-            if item * points[mask].sum(dtype=np.int64) > MAX_SPLIT_BYTES:
-                raise too_large(f"{name}, {split}, {np.count_nonzero(mask):,} sketches")
-
-
-def _is_float(spool: ClassSpool, chosen: Chosen) -> bool:
-    return bool(spool.column("is_float")[chosen.all].any())
-
-
 def _write(path: Path, spool: ClassSpool, chosen: Chosen, advance: Callable[[int], None]) -> None:
-    dtype = "<f4" if _is_float(spool, chosen) else "<i2"
-    sketches = (_told(spool.sketches(mask, dtype), advance) for mask in chosen)
+    dtype = "<f4" if spool.any_float(chosen.all) else "<i2"
+    sketches = (_counted(spool.sketches(mask, dtype), advance) for mask in chosen)
     splits = zip(chosen.counts, sketches, strict=True)
     stream_npz(path, dtype, dict(zip(SPLITS, splits, strict=True)))
 
 
 def _write_license(path: Path, sources: Sequence[Source], options: Options) -> None:
-    """Writes what must stand beside the data, before them: they are never there without it."""
+    """Write what must stand beside the data, before them: they are never there without it."""
     texts = [one.license_text(path.name, options.pixels) for one in sources if one.license_text]
     license_file = path.with_suffix(".LICENSE.txt")
     if texts:
-        with _writing(license_file), replacing(license_file) as file:
-            file.write("\n".join(dict.fromkeys(texts)).encode())
+        with writing(license_file):
+            write_bytes(license_file, "\n".join(dict.fromkeys(texts)).encode())
 
 
 def _remove_old_license(path: Path, sources: Sequence[Source]) -> None:
-    """Removes the text of data that have been replaced by some that are under no licence."""
+    """Remove the text of data that have been replaced by some that are under no licence."""
     license_file = path.with_suffix(".LICENSE.txt")
     if any(source.license_text for source in sources):
         return
@@ -162,32 +115,24 @@ def _remove_old_license(path: Path, sources: Sequence[Source]) -> None:
             license_file.unlink()
 
 
-def _told(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:
+def _counted(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:
     for sketch in sketches:
         yield sketch
         advance(1)
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder in `out`; both are removed in the end, `out` if it was made and is empty."""
+    """Make a hidden folder in `out`; in the end remove it, and `out` if it is new and empty."""
     made = []
-    with _writing(out):
+    with writing(out):
         for folder in (out, *out.parents):
             if folder.exists():
                 break
             made.append(folder)
         out.mkdir(parents=True, exist_ok=True)
     try:
-        with _writing(out):
+        with writing(out):
             folder = Path(tempfile.mkdtemp(prefix=_WORK, dir=out))
         try:
             yield folder

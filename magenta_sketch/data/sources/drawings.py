@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.safe_pickle import printable
+from magenta_sketch.data.messages import printable
 
 
 class Drawing(NamedTuple):
@@ -59,7 +59,7 @@ class Skipped(NamedTuple):
     name: str | None = None
 
     def __str__(self) -> str:
-        """One line: where, which, why."""
+        """Return one line: where, which, why."""
         place = f"{self.source}, line {self.line:,}" if self.line else self.source
         key = "" if self.key is None else f", drawing {printable(self.key)}"
         detail = f": {printable(self.detail)}" if self.detail else ""

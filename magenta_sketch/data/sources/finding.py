@@ -9,18 +9,14 @@ from magenta_sketch.data.sources.drawings import Source
 from magenta_sketch.errors import DataError
 from magenta_sketch.files import did_you_mean
 
-__all__ = ["FORMATS", "find"]
-
-FORMATS = ("auto", "quickdraw", "svg", "kanjivg")
-
 
 def find(text: str, kind: str = "auto") -> Source:
-    """Returns the input that a user names.
+    """Return the input that a user names.
 
     Args:
       text: an ndjson file; a folder of SVG files or of KanjiVG's; or "kanjivg", where nothing of
         that name is there, for the installed package.
-      kind: one of `FORMATS`; "auto" goes by what is there.
+      kind: "quickdraw", "svg", "kanjivg", or "auto", which goes by what is there.
 
     Raises:
       DataError: there is no such input, or it is none of that kind; one line.
@@ -77,7 +73,7 @@ def _folder(path: Path, kind: str) -> Source:
 
 
 def _named_lines(folder: Path) -> str:
-    """What to do about a folder of ndjson files, if it is one."""
+    """Return what to do about a folder of ndjson files, if it is one."""
     endings = [end for end in quickdraw.SUFFIXES if next(folder.glob(f"*{end}"), None)]
     if not endings:
         return ""

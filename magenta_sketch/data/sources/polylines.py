@@ -12,8 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EPSILON", "SIDE", "fit", "in_pixels", "resample", "simplify", "whole_pixels"]
-
 SIDE = 255.0  # pixels of a fitted drawing's larger side
 EPSILON = 2.0  # pixels that simplification may move a line by
 SPACING = 1.0  # pixels between resampled points
@@ -32,7 +30,7 @@ Lines = Sequence[NDArray[np.float64]]
 def in_pixels(
     lines: Lines, epsilon: float = EPSILON, *, spacing: float | None
 ) -> list[NDArray[np.float64]]:
-    """Fits, resamples, simplifies and rounds a drawing.
+    """Fit, resample, simplify and round a drawing.
 
     Args:
       lines: the drawing's lines, [k, 2] each with k >= 1, in any unit, finite.
@@ -55,7 +53,7 @@ def in_pixels(
 
 
 def fit(lines: Lines) -> list[NDArray[np.float64]]:
-    """Moves a drawing to the top left, (0, 0), and scales it so that its larger side is 255.
+    """Move a drawing to the top left, (0, 0), and scale it so that its larger side is 255.
 
     Raises:
       ValueError: all points are equal.
@@ -69,7 +67,7 @@ def fit(lines: Lines) -> list[NDArray[np.float64]]:
 
 
 def resample(lines: Lines, spacing: float = SPACING) -> list[NDArray[np.float64]]:
-    """Puts points at equal distances along each line, from its first on; its last is kept too.
+    """Put points at equal distances along each line, from its first on; its last is kept too.
 
     Raises:
       ValueError: the lines are over a million pixels long.
@@ -94,7 +92,7 @@ def resample(lines: Lines, spacing: float = SPACING) -> list[NDArray[np.float64]
 
 
 def simplify(line: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
-    """Returns the polyline [k, 2] with fewer of its points, both ends kept (Ramer-Douglas-Peucker).
+    """Return the polyline [k, 2] with fewer of its points, both ends kept (Ramer-Douglas-Peucker).
 
     No point of the line is further than `tolerance` (same unit) from what is returned. Of a line of
     over 4,096 points every 4,095th is kept too.
@@ -112,7 +110,7 @@ def simplify(line: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]
 
 
 def whole_pixels(lines: Lines) -> list[NDArray[np.float64]]:
-    """Rounds positions to whole numbers and drops the points of a line that then do not move."""
+    """Round positions to whole numbers and drop the points of a line that then do not move."""
     # Positions are rounded, not offsets, whose errors would add up along the sketch.
     points = np.rint(np.concatenate(lines))
     ends = np.cumsum([len(line) for line in lines])

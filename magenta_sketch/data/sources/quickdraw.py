@@ -20,11 +20,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.npz import SPLITS
+from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.sources.drawings import Drawing, Skipped, Source
 from magenta_sketch.errors import DataError
-
-__all__ = ["LONGEST_LINE", "SUFFIXES", "UnusableError", "read", "source", "strokes_of"]
 
 SUFFIXES = (".ndjson", ".ndjson.gz")
 
@@ -38,11 +36,11 @@ _EVERY = 128  # lines between reports of progress
 
 
 class UnusableError(Exception):
-    """A line that is no drawing: the reason, and what exactly."""
+    """A line that is not a drawing: the reason, and what exactly."""
 
 
 def source(path: Path) -> Source:
-    """Returns an ndjson file as an input.
+    """Return an ndjson file as an input.
 
     Raises:
       OSError: there is no such file.
@@ -53,7 +51,7 @@ def source(path: Path) -> Source:
 def read(
     path: str | os.PathLike[str], advance: Callable[[int], None] = lambda size: None
 ) -> Iterator[Drawing | Skipped]:
-    """Reads a file's drawings one by one, whatever its size; blank lines are passed over.
+    """Read a file's drawings one by one, whatever its size; blank lines are passed over.
 
     Args:
       path: the file; gzip is recognised by its content.
@@ -105,7 +103,7 @@ def _unpacked(raw: io.BufferedReader) -> Iterator[BinaryIO]:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """The file's lines; None for one that is too long."""
+    """Yield the file's lines; None for one that is too long."""
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) <= LONGEST_LINE or line.endswith(b"\n"):
             yield line
@@ -163,12 +161,12 @@ def _key(value: Any) -> str | None:
 
 
 def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], str]:
-    """Returns the lines [k, 2] of a line's `drawing`, and its form: "timed" or "simplified".
+    """Return the lines [k, 2] of a line's `drawing`, and its form: "timed" or "simplified".
 
     Strokes without points are left out.
 
     Raises:
-      UnusableError: it is no drawing.
+      UnusableError: it is not a drawing.
     """
     if type(drawing) is not list:
         raise UnusableError("no drawing")

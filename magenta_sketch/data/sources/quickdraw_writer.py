@@ -29,11 +29,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from magenta_sketch.data.messages import writing
 from magenta_sketch.data.strokes import to_polylines
-from magenta_sketch.errors import DataError
 from magenta_sketch.files import replacing
-
-__all__ = ["ndjson_line", "write_ndjson"]
 
 _KEYS = 10**16  # QuickDraw's have 16 digits
 
@@ -44,7 +42,7 @@ def write_ndjson(
     *,
     word: str,
 ) -> int:
-    """Writes sketches as they come, one line each; the file is there whole or not at all.
+    """Write sketches as they come, one line each; the file is there whole or not at all.
 
     Args:
       path: the file, replaced if it is there; compressed if the name ends in .gz. Its folder is
@@ -60,19 +58,17 @@ def write_ndjson(
     """
     path = Path(path)
     count = 0
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file, _packing(file, path) as out:
             for split, number, sketch in sketches:
                 out.write(ndjson_line(sketch, word=word, split=split, number=number).encode())
                 count += 1
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     return count
 
 
 def ndjson_line(sketch: NDArray[np.float32], *, word: str, split: str, number: int) -> str:
-    """Returns a stroke-3 sketch [n, 3] in pixel units as a line, its end included.
+    """Return a stroke-3 sketch [n, 3] in pixel units as a line, its end included.
 
     Args:
       word: the class.

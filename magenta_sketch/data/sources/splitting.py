@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LARGER", "SHARES", "place", "split_of", "splits_of"]
+from magenta_sketch.data.npz_archive import SPLITS
 
-# Parts of train, valid and test. With these, characters of KanjiVG fall where `kanjivg.build` puts
+# Parts of train, valid and test. With these, characters of KanjiVG fall where `kanjivg_npz` puts
 # them.
 SHARES = (90, 5, 5)
 
@@ -19,23 +19,23 @@ LARGER = ((80, 10, 10), (70, 15, 15), (60, 20, 20), (50, 25, 25), (40, 30, 30), 
 
 
 def place(key: bytes) -> int:
-    """Returns the key's place, a number below 2**64: the first 8 bytes of its SHA-256."""
+    """Return the key's place, a number below 2**64: the first 8 bytes of its SHA-256."""
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "big")
 
 
 def split_of(key: str, shares: Sequence[int] = SHARES) -> str:
-    """Returns "train", "valid" or "test", decided by the key and the shares alone.
+    """Return "train", "valid" or "test", decided by the key and the shares alone.
 
     Args:
       key: any text.
       shares: parts of train, valid and test, whole numbers of at least 1.
     """
     number = place(key.encode("utf-8", "surrogatepass")) % sum(shares)
-    return ("train", "valid", "test")[int(splits_of(np.array([number]), shares)[0])]
+    return SPLITS[int(splits_of(np.array([number]), shares)[0])]
 
 
 def splits_of(places: NDArray, shares: Sequence[int]) -> NDArray[np.uint8]:
-    """Returns 0, 1 or 2 for train, valid or test of each of some places."""
+    """Return 0, 1 or 2 for train, valid or test of each of some places."""
     _, valid, test = shares
     remainders = places % places.dtype.type(sum(shares))
     # Recorded in a test: whoever changes this makes old and new data sets leak into each other.

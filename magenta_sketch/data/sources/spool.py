@@ -15,10 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.npz import fits_int16
-from magenta_sketch.errors import DataError
-
-__all__ = ["KEY_DECIDES", "ClassSpool", "Entry", "Spool"]
+from magenta_sketch.data.messages import writing
+from magenta_sketch.data.npz_writer import fits_int16
 
 KEY_DECIDES = 255  # in place of a split's number
 
@@ -69,7 +67,7 @@ class Spool:
         self.classes: dict[str, ClassSpool] = {}
 
     def add(self, name: str, entry: Entry, sketch: NDArray[np.float32]) -> None:
-        """Adds a stroke-3 sketch [n, 3] to the class `name`.
+        """Add a stroke-3 sketch [n, 3] to the class `name`.
 
         Raises:
           DataError: the files cannot be written.
@@ -81,18 +79,14 @@ class Spool:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is in memory to the files.
+        """Write what is in memory to the files.
 
         Raises:
           DataError: they cannot be written.
         """
-        try:
+        with writing(self._folder):
             for one in self.classes.values():
                 one.flush()
-        except OSError as error:
-            raise DataError(
-                f"{self._folder}: cannot be written: {error.strerror or error}"
-            ) from error
         self._buffered = 0
 
 
@@ -105,6 +99,7 @@ class ClassSpool:
         self.count = 0
 
     def add(self, entry: Entry, sketch: NDArray[np.float32]) -> int:
+        """Add a stroke-3 sketch [n, 3], and return the bytes that it takes."""
         is_float = not fits_int16(sketch)
         data = sketch.astype("<f4" if is_float else "<i2").tobytes()
         self._buffers[0].extend(data)
@@ -123,6 +118,11 @@ class ClassSpool:
         return len(data) + _RECORD.itemsize
 
     def flush(self) -> None:
+        """Append what is in memory to the files.
+
+        Raises:
+          OSError: they cannot be written.
+        """
         for path, buffer in zip(self._files, self._buffers, strict=True):
             if buffer:
                 with open(path, "ab") as file:
@@ -130,8 +130,11 @@ class ClassSpool:
                 buffer.clear()
 
     def column(self, name: str) -> NDArray:
-        """One field of all records, [count]: "place", "identity", "source", "line", "split",
-        "points" (how many) or "is_float"."""
+        """Return one field of all records, [count].
+
+        Args:
+          name: "place", "identity", "source", "line", "split", "points" (how many) or "is_float".
+        """
         result = np.empty(self.count, _RECORD[name])
         start = 0
         for records in self._records():
@@ -139,8 +142,12 @@ class ClassSpool:
             start += len(records)
         return result
 
+    def any_float(self, chosen: NDArray[np.bool_]) -> bool:
+        """Return whether any of the chosen sketches, bool [count], does not fit int16."""
+        return bool(self.column("is_float")[chosen].any())
+
     def sketches(self, chosen: NDArray[np.bool_], dtype: str) -> Iterator[NDArray]:
-        """Yields the sketches that are chosen, [count], as arrays of this type."""
+        """Yield the chosen sketches, bool [count], as arrays [n, 3] of the type "<i2" or "<f4"."""
         start = position = 0
         with open(self._files[0], "rb", buffering=1 << 18) as file:
             for records in self._records():

@@ -9,29 +9,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["progress_bar"]
 
-
-def progress_bar(what: str, total: int, **settings: Any) -> tqdm:
-    """Returns tqdm's bar on standard error; it is silent where that is no terminal.
+def progress_bar(what: str, total: int | None, **settings: Any) -> tqdm:
+    """Return tqdm's bar on standard error; it is silent where that is not a terminal.
 
     Args:
       what: the work, a word before the bar.
-      total: how much there is, see `unit`.
+      total: how much there is, see `unit`; None where it is not known.
       settings: more of tqdm's, `unit` for one.
     """
     from tqdm import tqdm
 
     shown = sys.stderr is not None and sys.stderr.isatty()
-    # Some terminals, of containers for one, say that they have no columns and no rows.
-    sized = shown and os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    sized = shown and _has_size()
     return tqdm(
         desc=what,
         total=total,
         disable=not shown,
         leave=False,
+        file=sys.stderr,
         ncols=None if sized else 80,
         nrows=None if sized else 20,
         dynamic_ncols=sized,
         **settings,
     )
+
+
+def _has_size() -> bool:
+    """Return whether the terminal says how wide it is; some, of containers for one, say 0 columns."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except OSError:  # no file descriptor, or not one of a terminal
+        return False

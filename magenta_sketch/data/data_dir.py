@@ -1,0 +1,75 @@
+"""One file of a data set by its name: found in a folder, fetched from a URL, or built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from magenta_sketch.data.download import fetch
+from magenta_sketch.data.npz import read_npz
+from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.data.urls import is_url, join_url
+from magenta_sketch.errors import DataError
+from magenta_sketch.files import did_you_mean
+
+Report = Callable[[str], None]
+
+
+def _build_kanjivg(path: Path, report: Report) -> None:
+    from magenta_sketch.data.sources import kanjivg_npz
+
+    kanjivg_npz.build(path, report)
+
+
+# Data sets that are made when they are missing: name -> build(path, report).
+BUILDERS: dict[str, Callable[[Path, Report], None]] = {"kanjivg.npz": _build_kanjivg}
+
+
+def read_from(
+    data_dir: str | os.PathLike[str], name: str, report: Report = print
+) -> dict[str, SketchSet]:
+    """Return the splits of the file `name` in data_dir.
+
+    Args:
+      data_dir: a folder, or an http(s) URL, whose files are fetched once into the user's cache
+        folder. A missing file that a builder makes (`BUILDERS`) is built in the folder, which is
+        created if need be.
+      name: a file's name, with its `.npz`.
+      report: is given lines of text on what is fetched or built.
+
+    Raises:
+      DataError: the file is missing, or cannot be fetched, built or read.
+    """
+    if is_url(data_dir):
+        path = fetch(join_url(str(data_dir), name), report=report)
+        try:
+            return read_npz(path)
+        except DataError as error:
+            raise DataError(f"{error}; delete this cached file to have it fetched again") from None
+    folder = Path(data_dir).expanduser()
+    path = folder / name
+    if not path.exists():
+        if name not in BUILDERS:
+            raise DataError(_missing_file(path, name))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
+        BUILDERS[name](path, report)
+    return read_npz(path)
+
+
+def _missing_file(path: Path, name: str) -> str:
+    """Return the message on a file that is not there: what is, and what may have been meant."""
+    if path.with_name(f"{path.name}.npz").is_file():
+        return f"{path}: no such file; did you mean {name}.npz?"
+    if not path.parent.is_dir():
+        return f"{path}: no such file, because there is no folder {path.parent}; check data_dir"
+    files = sorted(file.name for file in path.parent.glob("*.npz"))
+    if not files:
+        return f"{path}: no such file; {path.parent} has no .npz file, check data_dir"
+    if meant := did_you_mean(path, (".npz",)):
+        return f"{path}: no such file{meant}"
+    more = f" and {len(files) - 8} more" if len(files) > 8 else ""
+    return f"{path}: no such file; the folder has {', '.join(files[:8])}{more}"

@@ -1,0 +1,131 @@
+"""Data sets written as `.npz` files that every NumPy and the original's versions read.
+
+A file is there whole or not at all, and equal sketches give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import ArrayLike, NDArray
+
+from magenta_sketch.data import npz_archive
+from magenta_sketch.data.messages import writing
+from magenta_sketch.data.npz_archive import SPLITS
+from magenta_sketch.data.pickle_writer import pickle_parts
+from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.errors import DataError
+from magenta_sketch.files import replacing
+
+
+def write_npz(
+    path: str | os.PathLike[str],
+    *,
+    train: Iterable[ArrayLike],
+    valid: Iterable[ArrayLike],
+    test: Iterable[ArrayLike],
+) -> None:
+    """Write a data set, whole or not at all; equal sketches give equal bytes.
+
+    Any NumPy reads it (`np.load(path, allow_pickle=True)`), the original's versions on Python 2
+    and 3 included. Items are int16 when all values are whole and fit, else float32.
+
+    Args:
+      path: the file, replaced if it is there; its folder must exist.
+      train, valid, test: stroke-3 sketches [n, 3] in pixel units; a SketchSet will do.
+
+    Raises:
+      DataError: a split is empty, a sketch is not a valid one, or the file cannot be written.
+    """
+    path = Path(path)
+    sets = {}
+    for split, sketches in zip(SPLITS, (train, valid, test), strict=True):
+        if not isinstance(sketches, SketchSet):
+            sketches = SketchSet.from_sketches(sketches, f"{path.name}, {split}")
+        if not len(sketches):
+            raise DataError(f"{path.name}, {split}: no sketches to write, expected at least 1")
+        sets[split] = sketches
+    whole = all(fits_int16(sketches.points) for sketches in sets.values())
+    dtype = "<i2" if whole else "<f4"
+    stream_npz(
+        path,
+        dtype,
+        {split: (len(sketches), _items(sketches, dtype)) for split, sketches in sets.items()},
+    )
+
+
+def stream_npz(
+    path: str | os.PathLike[str],
+    dtype: str,
+    splits: Mapping[str, tuple[int, Iterable[NDArray]]],
+) -> None:
+    """Write a data set whose sketches come one by one, as `write_npz` does; none is kept.
+
+    Args:
+      path: the file, replaced if it is there; its folder must exist.
+      dtype: "<i2" or "<f4".
+      splits: for each of train, valid and test how many sketches there are, at least 1, and these,
+        valid stroke-3 sketches [n, 3] of that type. They are taken one split after another.
+
+    Raises:
+      DataError: a split is larger than `read_npz` reads back, or the file cannot be written.
+    """
+    path = Path(path)
+    with writing(path), replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for split in SPLITS:
+            # A ZipInfo of its own has a fixed date, so that the bytes depend on data alone.
+            member = zipfile.ZipInfo(f"{split}.npy")
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            size = 0
+            with archive.open(member, "w") as target:
+                for block in _blocks(_npy_parts(dtype, *splits[split])):
+                    size += len(block)
+                    if size > npz_archive.MAX_SPLIT_BYTES:
+                        raise too_large(f"{path}, {split}")
+                    target.write(block)
+
+
+def too_large(name: str) -> DataError:
+    """Return the error for a split of over `MAX_SPLIT_BYTES`."""
+    return DataError(
+        f"{name}: over {npz_archive.MAX_SPLIT_BYTES:,} bytes, more than is read back; "
+        "make several data sets, or one of fewer sketches"
+    )
+
+
+def fits_int16(points: NDArray) -> bool:
+    """Return whether all values are whole numbers that int16 holds."""
+    return bool(((points == np.rint(points)) & (np.abs(points) < 1 << 15)).all())
+
+
+def _items(sketches: SketchSet, dtype: str) -> Iterator[NDArray]:
+    points = sketches.points.astype(dtype)
+    for start, end in zip(sketches.starts[:-1].tolist(), sketches.starts[1:].tolist(), strict=True):
+        yield points[start:end]
+
+
+def _npy_parts(dtype: str, count: int, items: Iterable[NDArray]) -> Iterator[bytes]:
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": (count,)})
+    yield header.getvalue()
+    yield from pickle_parts(count, dtype, items)
+
+
+def _blocks(parts: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
+    """Yield the same bytes in blocks of one size, so that compression always sees the same."""
+    buffer = bytearray()
+    for part in parts:
+        buffer += part
+        if len(buffer) >= size:
+            whole = len(buffer) - len(buffer) % size
+            for start in range(0, whole, size):
+                yield bytes(buffer[start : start + size])
+            del buffer[:whole]
+    yield bytes(buffer)

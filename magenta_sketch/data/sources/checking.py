@@ -1,0 +1,67 @@
+"""Checks of what was chosen: no split may be empty, or too large to be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from magenta_sketch.data import npz_archive
+from magenta_sketch.data.npz_archive import SPLITS
+from magenta_sketch.data.npz_writer import too_large
+from magenta_sketch.data.sources import splitting
+from magenta_sketch.data.sources.choosing import Chosen, splits_in
+from magenta_sketch.data.sources.spool import KEY_DECIDES, Spool
+from magenta_sketch.errors import DataError
+
+NAMED = 5  # classes with an empty split that are named
+
+
+def check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
+    """Check that every class has sketches in all splits.
+
+    Raises:
+      DataError: some have not; the message names classes and says what to do.
+    """
+    failing = [name for name, one in chosen.items() if not all(one.counts)]
+    if failing:
+        told = "; ".join(f"{name}: {chosen[name]}" for name in failing[:NAMED])
+        more = f"; and {len(failing) - NAMED:,} more classes" if failing[NAMED:] else ""
+        # As many as there are drawings: --counts may have left only some of them.
+        few = [n for n in failing if len(np.unique(spool.classes[n].column("identity"))) < 3]
+        advice = ["a class needs at least 3 drawings"] if few else []
+        if len(few) < len(failing):
+            others = {name: one for name, one in chosen.items() if name not in few}
+            advice.append(_advice(spool, others))
+        raise DataError(
+            f"{told}{more}; no split may be empty: {'; else '.join(advice)}. Nothing was written"
+        )
+
+
+def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
+    """Return shares that fill all splits of all classes, or what else to do."""
+    told = [name for name in chosen if (spool.classes[name].column("split") != KEY_DECIDES).all()]
+    if any(not all(chosen[name].counts) for name in told):
+        return (
+            "the lines name their splits themselves, so that no shares can help: add those of the "
+            'other splits, or take out the members "split"'
+        )
+    for shares in splitting.LARGER:
+        splits = (splits_in(spool.classes[name], shares)[one.all] for name, one in chosen.items())
+        if all(set(np.unique(some)) == {0, 1, 2} for some in splits):
+            return f"give larger shares, such as --shares={','.join(map(str, shares))}"
+    return "give larger --shares, or leave out what has too few drawings"
+
+
+def check_none_is_too_large(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
+    """Check that no split is far too large; what is just too large is found when it is written.
+
+    Raises:
+      DataError: one is larger than `read_npz` reads back.
+    """
+    for name, one in chosen.items():
+        points = spool.classes[name].column("points")
+        item = 12 if spool.classes[name].any_float(one.all) else 6
+        for split, mask in zip(SPLITS, one, strict=True):
+            if item * points[mask].sum(dtype=np.int64) > npz_archive.MAX_SPLIT_BYTES:
+                raise too_large(f"{name}, {split}, {np.count_nonzero(mask):,} sketches")

@@ -1,0 +1,133 @@
+"""Paths of SVG as polylines: lines, curves and arcs, one polyline a part drawn in one go."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magenta_sketch.data.sources.svg_attributes import LONG_NUMBER, NUMBER
+
+# Straight pieces for each curve of a path. A cubic as large as the fitted drawing is then within a
+# tenth of a pixel of its pieces, a half circle within a sixth.
+PIECES = 64
+
+_COMMAND = re.compile(r"[MmZzLlHhVvCcSsQqTtAa]")
+_COMMANDS = re.compile(rf"{_COMMAND.pattern}[^{_COMMAND.pattern[1:]}*")
+_ARC = re.compile(
+    r"[\s,]*".join([*[f"({NUMBER.pattern})"] * 3, "([01])", "([01])", *[f"({NUMBER.pattern})"] * 2])
+)
+
+
+def flatten(path: str, pieces: int = PIECES) -> list[NDArray[np.float64]]:
+    """Turn the `d` of an SVG path into polylines, one for each part that the pen draws in one go.
+
+    Args:
+      path: the text.
+      pieces: straight pieces for each curve.
+
+    Returns:
+      float64 [k, 2] each, k >= 2, in the path's units.
+
+    Raises:
+      ValueError: the path is damaged or holds a number that is not finite.
+    """
+    _check_path(path)
+    # The library does not say where the pen was lifted, so each part is parsed by itself.
+    result, position = [], 0j
+    for part in re.split("(?=[Mm])", path)[1:]:
+        segments = _segments(part, position, path)
+        position = segments.pop().end
+        if segments:
+            line = [_corners([segments[0].start])]
+            line += [_points(segment, pieces) for segment in segments]
+            result.append(np.concatenate(line))
+    if not all(np.isfinite(line).all() for line in result):
+        raise ValueError(f"path {path[:40]!r} has a number that is not finite")
+    return result
+
+
+def _check_path(path: str) -> None:
+    # The library passes over what it does not know.
+    if LONG_NUMBER.search(path) or NUMBER.sub("", _COMMAND.sub(" ", path)).strip(" ,\t\r\n\f"):
+        raise ValueError(f"damaged path {path[:40]!r}")
+    text = path.strip()
+    if text and text[0] not in "Mm":
+        raise ValueError(f"path {path[:40]!r} draws without a start")
+
+
+def _segments(part: str, position: complex, path: str) -> list[Any]:
+    """Return the segments of a part that starts with M or m, and one of no length at its end."""
+    # "1." is a number, but the library's "1.e5" would be two.
+    part = re.sub(r"(?<=[0-9])\.(?![0-9])", "", part)
+    try:
+        try:
+            return _parsed(part + "l0,0", position)
+        except AssertionError:
+            return _parsed(_without_closed_arcs(part, position) + "l0,0", position)
+    except Exception as error:  # besides ValueError what bad numbers do inside: ZeroDivisionError …
+        raise ValueError(f"damaged path {path[:40]!r}: {error}") from error
+
+
+def _parsed(text: str, position: complex) -> list[Any]:
+    from svgpathtools import parse_path  # here: few runs read SVG
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # arcs of no radius are lines, as they should be
+        return list(parse_path(text, current_pos=position))
+
+
+def _without_closed_arcs(part: str, position: complex) -> str:
+    """Return the part without arcs that end where they start, at which the library fails."""
+    result = []
+    first = _parsed(_COMMANDS.findall(part)[0] + "l0,0", position)[0].start
+    for command in _COMMANDS.findall(part):
+        if command[0] not in "Aa":
+            if command[0] in "Zz":
+                position = first
+            else:
+                # What comes before has no influence on where the command ends.
+                start = "" if command[0] in "Mm" else "m0,0"
+                position = _parsed(f"{start}{command}l0,0", position)[-1].end
+            result.append(command)
+            continue
+        for arc in _ARC.finditer(command):
+            end = complex(float(arc[6]), float(arc[7])) + (position if command[0] == "a" else 0)
+            if end != position:
+                result.append(f"{command[0]}{' '.join(arc.groups())}")
+            position = end
+    return "".join(result)
+
+
+def _points(segment: Any, pieces: int) -> NDArray[np.float64]:
+    """Return the segment's points but for its first."""
+    from svgpathtools import CubicBezier, Line
+
+    if isinstance(segment, Line):
+        return _corners([segment.end])
+    if isinstance(segment, CubicBezier):  # the most frequent; point() is several times slower
+        controls = _corners([segment.start, segment.control1, segment.control2, segment.end])
+        # Sums of products, not a matrix product: its rounding depends on the machine's BLAS.
+        return (_bernstein(pieces)[:, :, None] * controls).sum(axis=1)
+    return _corners([segment.point(t) for t in _times(pieces)])
+
+
+@cache
+def _times(pieces: int) -> NDArray[np.float64]:
+    return np.arange(1, pieces + 1) / pieces
+
+
+@cache
+def _bernstein(pieces: int) -> NDArray[np.float64]:
+    """Return the weights of a cubic curve's four control points at `_times()`, [pieces, 4]."""
+    t = _times(pieces)
+    return np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
+
+
+def _corners(points: list[complex]) -> NDArray[np.float64]:
+    """Return points x + iy, as the library gives them, as [k, 2]."""
+    return np.array([(point.real, point.imag) for point in points])

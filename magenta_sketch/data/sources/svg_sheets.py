@@ -1,0 +1,155 @@
+"""Style sheets of an SVG document: their rules, matched with its elements in bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from magenta_sketch.data.sources.svg_declarations import Declaration, declarations
+
+# Only files with style sheets have these limits, so that none of them takes minutes.
+MOST_STYLED = 100_000  # elements
+MOST_SELECTORS = 10_000
+LONGEST_SELECTOR = 1000  # characters
+MOST_STEPS = 2_000_000  # selectors tried on elements, and elements looked at for them
+
+
+class Sheets:
+    """The style sheets of a document, asked for one element after another.
+
+    Args:
+      root: the document's.
+      texts: the sheets, in their order.
+
+    Raises:
+      ValueError: they are beyond the limits above.
+      RecursionError: one is nested too deep.
+    """
+
+    def __init__(self, root: Element, texts: list[str]):
+        import cssselect2
+
+        self._steps = 0
+        self._matcher = cssselect2.Matcher()
+        self._found: dict[Element, list[Declaration]] = {}
+        count = 0
+        for prelude, rule in _rules(texts):
+            count += len(prelude)
+            if count > MOST_SELECTORS:
+                raise ValueError(f"style sheets of over {MOST_SELECTORS:,} selectors")
+            for selector in _compiled(prelude):
+                selector.test = self._counted(selector.test)
+                self._matcher.add_selector(selector, rule)
+        if sum(1 for _ in root.iter()) > MOST_STYLED:
+            raise ValueError(f"over {MOST_STYLED:,} elements, and style sheets")
+        tree = _wrapper(self._step).from_xml_root(root).iter_subtree()
+        self._wrapped = {wrapped.etree_element: wrapped for wrapped in tree}
+        self._steps = 0
+
+    def of(self, element: Element) -> list[Declaration]:
+        """Return what the rules say of an element, the strongest last.
+
+        Raises:
+          ValueError: it would take too long.
+        """
+        if element not in self._found:
+            self._step()
+            matches = self._matcher.match(self._wrapped[element])
+            self._found[element] = [
+                declaration
+                for _, _, pseudo, rule in matches
+                if pseudo is None  # what is made before or after an element is not the element
+                for declaration in rule
+            ]
+        return list(self._found[element])
+
+    def _counted(self, test: Any) -> Any:
+        def counted(wrapped: Any) -> bool:
+            self._step()
+            return test(wrapped)
+
+        return counted
+
+    def _step(self, count: int = 1) -> None:
+        self._steps += count
+        if self._steps > MOST_STEPS:
+            raise ValueError("its style sheets take too long for so many elements")
+
+
+def _rules(texts: list[str]) -> Iterator[tuple[list[list[Any]], list[Declaration]]]:
+    """Yield the rules that set properties read here: selectors, as tokens, and declarations."""
+    import tinycss2  # here and below: few files need it
+
+    for text in texts:
+        for rule in tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True):
+            if rule.type != "qualified-rule":
+                continue
+            found = declarations(rule.content)
+            if found:
+                selectors: list[list[Any]] = [[]]
+                for token in rule.prelude:
+                    if token == ",":
+                        selectors.append([])
+                    else:
+                        selectors[-1].append(token)
+                yield selectors, found
+
+
+def _compiled(selectors: list[list[Any]]) -> list[Any]:
+    """Return the selectors of a rule; none where one of them is not valid, as CSS says."""
+    import cssselect2
+    import tinycss2
+
+    compiled = []
+    for tokens in selectors:
+        if len(text := tinycss2.serialize(tokens)) > LONGEST_SELECTOR:
+            raise ValueError(f"a selector of over {LONGEST_SELECTOR:,} characters")
+        try:
+            compiled += cssselect2.compile_selector_list(tokens)
+        except cssselect2.SelectorError:
+            return []
+        # The library makes Python of them, which may be nested too deep, and lacks a few.
+        except (SyntaxError, MemoryError, NotImplementedError, TypeError):
+            raise ValueError(f"a selector that cannot be used: {text.strip()[:40]!r}") from None
+    return compiled
+
+
+def _wrapper(step: Any) -> Any:
+    """Return a wrapper of elements whose selectors count the elements that they look at.
+
+    The library's own keeps all ancestors and siblings of each element, and finds them recursively.
+    """
+    import cssselect2
+
+    class Wrapper(cssselect2.ElementWrapper):
+        @property
+        def ancestors(self):
+            return _chain(self.parent, "parent", step)
+
+        @property
+        def previous_siblings(self):
+            return _chain(self.previous, "previous", step)
+
+        @property
+        def etree_siblings(self):
+            step(1 + len(self._siblings) // 8)  # they are looked through at once, which is faster
+            return self._siblings
+
+        @etree_siblings.setter
+        def etree_siblings(self, siblings):
+            self._siblings = siblings
+
+        def iter_children(self):
+            for child in super().iter_children():
+                step(10)  # new wrappers
+                yield child
+
+    return Wrapper
+
+
+def _chain(wrapped: Any, link: str, step: Any) -> Iterator[Any]:
+    while wrapped is not None:
+        step()
+        yield wrapped
+        wrapped = getattr(wrapped, link)

@@ -1,0 +1,54 @@
+"""URLs of data sets: told from folders, joined with file names, and shown without secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from magenta_sketch.errors import DataError
+
+
+def is_url(data_dir: str | os.PathLike[str]) -> bool:
+    """Return whether data_dir is an http or https URL.
+
+    Raises:
+      DataError: it is a URL of another kind.
+    """
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(data_dir))
+    if scheme and scheme[1].lower() not in ("http", "https"):
+        raise DataError(f"{shown_url(str(data_dir))}: data_dir must be a folder or an http(s) URL")
+    return scheme is not None
+
+
+def join_url(base: str, name: str) -> str:
+    """Return the URL of the file `name` below the folder `base`; a query string is kept.
+
+    Raises:
+      DataError: name is not that of a file inside the folder, or base is not a valid URL or has
+        no host.
+    """
+    parts = name.split("/")
+    if not all(parts) or {".", ".."} & set(parts) or "\\" in name or not name.isprintable():
+        raise DataError(f"{name!r}: not the name of a file inside {shown_url(base)}")
+    try:
+        url = urlsplit(base)
+        base.encode("utf-8")
+    except ValueError:  # its text may show the password
+        raise DataError(
+            f"{shown_url(base)}: data_dir is not a valid URL; expected http(s)://host/folder"
+        ) from None
+    if not url.netloc:
+        raise DataError(f"{shown_url(base)}: data_dir is a URL without a host")
+    path = f"{url.path.rstrip('/')}/{quote(name)}"
+    return urlunsplit((url.scheme, url.netloc, path, url.query, ""))
+
+
+def shown_url(url: str) -> str:
+    """Return the URL for messages, without a password and a query, which may hold a token."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        # It cannot be known then where a password begins and ends.
+        return f"{url.partition('://')[0]}://..." if "@" in url else re.split(r"[?#]", url)[0]
+    return urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path, "", ""))
