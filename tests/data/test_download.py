@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from npz_files import silent
 
 from magenta_sketch.data import download, load_data_set, write_npz
-from magenta_sketch.data.download import Limits, cache_dir, fetch, is_url, join_url
+from magenta_sketch.data.download import Limits, cache_dir, fetch
 from magenta_sketch.errors import DataError
 
 SKETCHES = [np.array([[1, -2, 0], [3, 4, 1]], np.int16)]
@@ -140,10 +141,6 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("MAGENTA_SKETCH_CACHE", str(folder))
     return folder
-
-
-def silent(line):
-    del line
 
 
 def files_in(folder):
@@ -286,29 +283,6 @@ def test_names_stay_inside_a_url(server, name):
     with pytest.raises(DataError, match="not the name of a file inside"):
         load_data_set([name], f"{server.url}/good", report=silent)
     assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    "base, name, expected",
-    [
-        ("http://h/x", "a.npz", "http://h/x/a.npz"),
-        ("http://h/x/", "a b.npz", "http://h/x/a%20b.npz"),
-        ("https://h", "sub/a.npz", "https://h/sub/a.npz"),
-        ("http://h/x?key=1", "a.npz", "http://h/x/a.npz?key=1"),
-        ("http://h/x/", "%2e%2e?a#.npz", "http://h/x/%252e%252e%3Fa%23.npz"),
-    ],
-)
-def test_join_url(base, name, expected):
-    assert join_url(base, name) == expected
-
-
-def test_is_url():
-    assert is_url("http://h/x") and is_url("HTTPS://h/x")
-    assert not is_url("datasets") and not is_url("/data/http") and not is_url("C:\\data")
-    with pytest.raises(DataError, match=r"http\(s\)"):
-        is_url("s3://bucket/x")
-    with pytest.raises(DataError, match="without a host"):
-        join_url("http:///x", "a.npz")
 
 
 def test_the_users_cache_folder_is_the_default(monkeypatch, cache):

@@ -1,35 +1,17 @@
-"""What is found in data sets: statistics against plain NumPy, and every oddity made by hand."""
+"""What is found odd in data sets: every kind made by hand."""
 
 import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from npz_files import SOUND, save, silent, sketches
 
-from magenta_sketch.data import RawSplit, inspection, load_data_set, read_npz, read_raw_npz
-from magenta_sketch.data.inspection import Bar, Summary, histogram, inspect_npz
-from magenta_sketch.data.strokes import bounds, to_polylines
+from magenta_sketch.data import load_data_set, oddities, read_npz
+from magenta_sketch.data.inspection import inspect_npz
+from magenta_sketch.data.statistics import Summary
 from magenta_sketch.drawing.contact_sheet import evenly_spread, save_inspection_sheet
 from magenta_sketch.errors import DataError
-
-# Sound, with an extent of 5; no two of them equal.
-SOUND = [[[3, 0, 0], [0, 4, 1]], [[-3, 0, 0], [0, 4, 1]], [[3, 0, 0], [0, -4, 1]]]
-
-
-def objects(items, dtype=np.float32):
-    array = np.empty(len(items), object)
-    array[:] = [
-        np.array(item, dtype).reshape(-1, 3) if type(item) is list else item for item in items
-    ]
-    return array
-
-
-def save(path, **splits):
-    """A data set of sound splits, but for those given; None leaves one out."""
-    sound = {split: objects([SOUND[i]]) for i, split in enumerate(("train", "valid", "test"))}
-    splits = {split: part for split, part in {**sound, **splits}.items() if part is not None}
-    np.savez(path, **splits)
-    return path
 
 
 def odd(path):
@@ -93,14 +75,14 @@ NAN, INF = float("nan"), float("inf")
     ],
 )  # fmt: skip
 def test_one_kind_is_found_and_named(tmp_path, items, kind, places):
-    found = odd(save(tmp_path / "a.npz", train=objects(items)))
+    found = odd(save(tmp_path / "a.npz", train=sketches(items)))
     assert found == {kind: (len(places), places)}
 
 
 @pytest.mark.parametrize("dtype, largest", [(np.int16, -32768), (np.float64, 1e300)])
 def test_offsets_that_reading_clamps(tmp_path, dtype, largest):
     items = [SOUND[0], [[1000, -1000, 1]], [[1, 0, 0], [largest, 0, 1]]]
-    path = save(tmp_path / "a.npz", train=objects(items, dtype))
+    path = save(tmp_path / "a.npz", train=sketches(items, dtype))
     count, places = odd(path)["clamped"]
     assert (count, places) == (1, [f"train 2 offset {abs(largest):.6g}"])
     found = inspect_npz(path)
@@ -110,7 +92,7 @@ def test_offsets_that_reading_clamps(tmp_path, dtype, largest):
 
 def test_everything_at_once_is_told(tmp_path):
     items = ["text", [], [[NAN, 0, 1]], [[1, 0, 7]], [[2000, 0, 1]], SOUND[1], SOUND[1]]
-    path = save(tmp_path / "a.npz", train=objects(items), valid=objects([]), test=None)
+    path = save(tmp_path / "a.npz", train=sketches(items), valid=sketches([]), test=None)
     with pytest.raises(DataError):
         read_npz(path)
     found = inspect_npz(path)
@@ -132,13 +114,13 @@ def test_everything_at_once_is_told(tmp_path):
 
 def test_the_first_places_are_named_and_all_are_counted(tmp_path):
     items = [[[i + 1, 0, 0]] for i in range(300)]
-    oddity = inspect_npz(save(tmp_path / "a.npz", train=objects(items))).oddities[-1]
+    oddity = inspect_npz(save(tmp_path / "a.npz", train=sketches(items))).oddities[-1]
     assert (oddity.kind, oddity.count) == ("not_lifted", 300)
-    assert [place.number for place in oddity.places] == list(range(inspection.NAMED))
+    assert [place.number for place in oddity.places] == list(range(oddities.NAMED))
 
 
 def test_a_file_without_a_usable_sketch(tmp_path):
-    path = save(tmp_path / "a.npz", train=objects([[]]), valid=None, test=objects([]))
+    path = save(tmp_path / "a.npz", train=sketches([[]]), valid=None, test=sketches([]))
     found = inspect_npz(path)
     assert found.statistics.lengths == Summary(0, 0, 0, 0, 0)
     assert found.statistics.histogram == []
@@ -147,7 +129,7 @@ def test_a_file_without_a_usable_sketch(tmp_path):
 
 
 def test_too_many_items_that_are_no_sketches(tmp_path):
-    path = save(tmp_path / "a.npz", train=objects(["text"] * 1001))
+    path = save(tmp_path / "a.npz", train=sketches(["text"] * 1001))
     with pytest.raises(DataError, match=r"train\[1000\]: .*; and so for over 1,000 items"):
         inspect_npz(path)
 
@@ -164,35 +146,11 @@ def test_files_that_are_no_data_sets(tmp_path):
         inspect_npz(tmp_path / "wrong.npz")
 
 
-def test_raw_splits_are_as_the_file_has_them(tmp_path):
-    items = [[], [[5000, -5000, 9]], "text", [[1, 2, 1]]]
-    raw = read_raw_npz(save(tmp_path / "a.npz", train=objects(items, np.int32), test=None))
-    assert list(raw) == ["train", "valid"]
-    part = raw["train"]
-    assert type(part) is RawSplit and part.points.dtype == np.int32
-    assert part.points.tolist() == [[5000, -5000, 9], [1, 2, 1]]
-    assert part.starts.tolist() == [0, 0, 1, 1, 2] and list(part.refused) == [2]
-
-
-def test_one_wrong_item_many_times_over(tmp_path):
-    # Items that are not arrays of numbers are converted once, and refused each time.
-    wrong, right, empty = np.ones((4, 2), object), np.array([[1, 2, 1]], object), []
-    items = [wrong, right, wrong, empty, right, wrong, empty]
-    raw = read_raw_npz(save(tmp_path / "a.npz", train=objects(items)))["train"]
-    assert list(raw.refused) == [0, 2, 5]
-    assert raw.points.tolist() == [[1, 2, 1], [1, 2, 1]]
-    assert np.diff(raw.starts).tolist() == [0, 1, 0, 0, 1, 0, 0]
-
-
-# Statistics, against other ways to the same numbers
-
-
 @pytest.mark.parametrize("name", ["aaron_sheep.npz", "short_kanji.npz"])
-def test_published_data(shared, name):
+def test_duplicates_in_published_data(shared, name):
     folder = shared / "data"
     found = inspect_npz(folder / name)
-    data = load_data_set(name, folder, report=lambda line: None)
-    check_statistics(found, data)
+    data = load_data_set(name, folder, report=silent)
     kinds = {oddity.kind: oddity.count for oddity in found.oddities}
     # Counted by a set of the bytes of each sketch, split by split.
     seen, within, across = set(), 0, 0
@@ -204,74 +162,6 @@ def test_published_data(shared, name):
     expected = {"duplicates_within": within, "duplicates_across": across}
     assert kinds == {kind: count for kind, count in expected.items() if count}
     assert (within, across) == {"aaron_sheep.npz": (0, 0), "short_kanji.npz": (45, 8)}[name]
-
-
-def test_statistics(tiny_folder):
-    found = inspect_npz(tiny_folder / "tiny.npz")
-    check_statistics(found, load_data_set("tiny.npz", tiny_folder, report=lambda line: None))
-
-
-def check_statistics(found, data):
-    sketches = [sketch for part in (data.train, data.valid, data.test) for sketch in part]
-    numbers = found.statistics
-    lengths = [len(sketch) for sketch in sketches]
-    assert numbers.lengths.max == data.max_seq_len == max(lengths)
-    assert numbers.lengths.median == np.median(lengths)
-    assert numbers.lengths.percentile_95 == pytest.approx(np.percentile(lengths, 95))
-    assert sum(bar.count for bar in numbers.histogram) == len(lengths)
-    assert numbers.normalizing_factor == data.normalizing_factor
-    strokes = [len(to_polylines(sketch)) for sketch in sketches]
-    assert (numbers.strokes.min, numbers.strokes.max) == (min(strokes), max(strokes))
-    assert numbers.strokes.mean == pytest.approx(np.mean(strokes))
-    points = np.concatenate(sketches).astype(np.float64)
-    for axis, column in ((numbers.dx, points[:, 0]), (numbers.dy, points[:, 1])):
-        assert axis.mean == pytest.approx(column.mean())
-        assert axis.std == pytest.approx(column.std())
-        assert axis.max_abs == np.abs(column).max()
-    assert numbers.zero_offsets == pytest.approx(np.mean(~points[:, :2].any(axis=1)))
-    boxes = np.array([bounds(sketch) for sketch in sketches])
-    for size, extents in (
-        (numbers.width, boxes[:, 2] - boxes[:, 0]),
-        (numbers.height, boxes[:, 3] - boxes[:, 1]),
-    ):
-        assert (size.min, size.max) == (extents.min(), extents.max())
-        assert size.mean == pytest.approx(extents.mean())
-
-
-def test_sizes_in_several_goes(tmp_path):
-    # More points than are summed at a time, one sketch longer than that alone.
-    long = np.tile(np.array([[1, 0, 0]], np.int16), (300_000, 1))
-    items = [SOUND[0], long, *(np.array([[0, i, 0]], np.int16) for i in range(1, 50))]
-    found = inspect_npz(save(tmp_path / "a.npz", train=objects(items)))
-    assert found.statistics.width.max == 300_000
-    assert found.statistics.height.max == 49
-
-
-def test_fractions_are_told_from_whole_numbers(tmp_path):
-    found = inspect_npz(save(tmp_path / "a.npz", train=objects([[[0.5, 0, 1]]])))
-    assert not found.statistics.whole
-
-
-@pytest.mark.parametrize(
-    "lengths, bars",
-    [
-        ([7], [(7, 7, 1)]),
-        ([1, 1, 3], [(1, 1, 2), (2, 2, 0), (3, 3, 1)]),
-        ([20, 21, 30], [(i, i, int(i in (20, 21, 30))) for i in range(20, 31)]),
-        ([9, 10, 25], [(i, i + 1, {9: 2, 25: 1}.get(i, 0)) for i in range(9, 27, 2)]),
-    ],
-)
-def test_histogram(lengths, bars):
-    assert histogram(np.array(lengths)) == [Bar(*bar) for bar in bars]
-
-
-@pytest.mark.parametrize("high", [1, 16, 17, 250, 9999, 123_456_789])
-def test_histograms_are_short_and_complete(high):
-    lengths = np.unique(np.linspace(1, high, 1000).astype(np.int64))
-    bars = histogram(lengths)
-    assert len(bars) <= inspection.MOST_BARS
-    for bar in bars:
-        assert bar.count == ((bar.first <= lengths) & (lengths <= bar.last)).sum()
 
 
 def test_evenly_spread():

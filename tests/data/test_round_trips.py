@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 from magenta_sketch.data import SketchSet, read_npz, strokes, write_npz
 from magenta_sketch.data.sources import building
 from magenta_sketch.data.sources import finding as sources
+from magenta_sketch.data.sources.options import Options
 from magenta_sketch.data.sources.quickdraw_writer import ndjson_line, write_ndjson
 from magenta_sketch.drawing.svg import sketch_to_pixel_svg
 
@@ -186,7 +187,7 @@ def test_npz_to_ndjson_to_npz(offsets):
             count = write_ndjson(lines, entries(read_npz(first)), word="a palm tree")
             splits, objects = read_ndjson(lines)
             source = sources.find(str(lines))
-            (second,) = building.build([source], folder, building.Options(), lambda line: None)
+            (second,) = building.build([source], folder, Options(), lambda line: None)
             assert second.name == "a_palm_tree.npz"
             result = read_npz(second)
             for split, part in splits.items():  # the oracle's

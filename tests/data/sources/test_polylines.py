@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from geometry import distance_to
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,3 +144,26 @@ def test_what_is_endless_is_refused():
     there_and_back = np.array([[0.0, 0.0], [1.0, 0.0]] * 3000)
     with pytest.raises(ValueError, match="over 1,000,000 pixels long"):
         polylines.in_pixels([there_and_back], spacing=1.0)
+
+
+@pytest.mark.parametrize("tolerance", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("seed", range(10))
+def test_no_point_is_further_than_the_tolerance(tolerance, seed):
+    rng = np.random.default_rng(seed)
+    line = np.cumsum(rng.normal(0, 1, (int(rng.integers(2, 200)), 2)), axis=0)
+    if seed % 3 == 0:
+        line[-1] = line[0]  # closed
+    if seed % 4 == 0:
+        line = np.repeat(line, 2, axis=0)  # standing still
+    result = polylines.simplify(line, tolerance)
+    assert distance_to(line, result).max() <= tolerance + 1e-9
+    np.testing.assert_array_equal(result[[0, -1]], line[[0, -1]])
+    at = 0  # a part of the line's points, in their order
+    for point in result:
+        at += int(np.flatnonzero((line[at:] == point).all(axis=1))[0])
+
+
+def test_simplification_leaves_out_what_is_not_needed():
+    t = np.linspace(0, 1, 50)[:, None]
+    corner = np.concatenate([t * [10, 0], [10, 0] + t * [0, 10]])
+    assert polylines.simplify(corner, 0.01).tolist() == [[0, 0], [10, 0], [10, 10]]
