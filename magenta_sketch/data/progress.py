@@ -36,7 +36,7 @@ def progress_bar(what: str, total: int | None, **settings: Any) -> tqdm:
 
 
 def _has_size() -> bool:
-    """Return whether the terminal says how wide it is; some, of containers for one, say 0 columns."""
+    """Return whether the terminal has a width; some, of containers for one, say 0 columns."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns > 0
     except OSError:  # no file descriptor, or not one of a terminal
