@@ -134,7 +134,7 @@ def test_kanjivg(run, characters, tmp_path, name):
     sketches = read_npz("out/kanjivg.npz")
     names = [path.name for path in sorted(characters.iterdir()) if "Kaisho" not in path.name]
     for split in sketches:
-        assert len(sketches[split]) == [kanjivg.split_of(name) for name in names].count(split)
+        assert len(sketches[split]) == [split_of(name) for name in names].count(split)
     points = np.concatenate(to_polylines(sketches["train"][0]))
     assert np.ptp(points, axis=0).max() == 255
 
@@ -295,7 +295,7 @@ STOPPED = """
 import os, signal, sys
 from pathlib import Path
 from magenta_sketch.cli import convert
-from magenta_sketch.data import quickdraw, spool
+from magenta_sketch.data.sources import quickdraw, spool
 
 where, number = sys.argv[1], int(sys.argv[2])
 # As on a terminal, wherever the tests run: a shell's background jobs ignore SIGINT.
