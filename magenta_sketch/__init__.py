@@ -26,10 +26,10 @@ _HOMES = {
     "SketchRNN": "nn.sketch_rnn",
     "SketchSet": "data",
     "TrainedModel": "inference.trained_model",
-    "load": "inference.trained_model",
+    "load": "interop.loading",
     "load_data_set": "data",
-    "save_grid": "drawing.svg",
-    "save_svg": "drawing.svg",
+    "save_grid": "drawing.grid",
+    "save_svg": "drawing.grid",
     "write_npz": "data",
 }
 

@@ -17,13 +17,14 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import model_flags, program, values
+from magenta_sketch.errors import UsageError
 
 MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are written
 LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
 
-FLAGS = common.new_flags()
-common.define_model(FLAGS)
+FLAGS = program.new_flags()
+model_flags.define_model(FLAGS)
 flags.DEFINE_string(
     "out",
     "drawings.svg",
@@ -48,7 +49,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
     "split", "test", ["train", "valid", "test"], "Where those are from.", flag_values=FLAGS
 )
-common.define_data(FLAGS, "for --reconstruct", "the one the model was trained on")
+model_flags.define_data(FLAGS, "for --reconstruct", "the one the model was trained on")
 flags.DEFINE_float(
     "scale",
     0.0,
@@ -74,24 +75,22 @@ flags.DEFINE_integer(
 
 
 def _check_flags() -> list[int] | None:
-    common.require_model(FLAGS)
-    common.is_one_svg(FLAGS.out)
+    model_flags.require_model(FLAGS)
+    values.is_one_svg(FLAGS.out)
     if not 0.0 < FLAGS.temperature <= 1.0:
-        raise common.UsageError(
+        raise UsageError(
             f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
             "give --greedy."
         )
     # absl lets NaN pass any bounds.
     if not (math.isfinite(FLAGS.scale) and FLAGS.scale <= LARGEST_SCALE):
-        raise common.UsageError(
-            f"--scale={FLAGS.scale:g}: must be a number from 0 to {LARGEST_SCALE:g}."
-        )
+        raise UsageError(f"--scale={FLAGS.scale:g}: must be a number from 0 to {LARGEST_SCALE:g}.")
     if FLAGS.reconstruct is None:
         return None
-    numbers = common.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
+    numbers = values.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
     count = FLAGS.count or 1
     if len(numbers) * count > MOST_SKETCHES:
-        raise common.UsageError(
+        raise UsageError(
             f"--reconstruct names {len(numbers)} sketches, which --count={count} times over are "
             f"more than {MOST_SKETCHES}: draw them in several goes."
         )
@@ -102,7 +101,7 @@ def main() -> int:
     """Draw what the flags ask for and say what was written."""
     numbers = _check_flags()
     print(f"sketch_rnn_draw: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
-    from magenta_sketch.inference.trained_model import load
+    from magenta_sketch.interop.loading import load
 
     trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
     how = {"temperature": FLAGS.temperature, "greedy": FLAGS.greedy, "seed": FLAGS.seed}
@@ -114,10 +113,10 @@ def main() -> int:
 
 
 def _draw_new(trained, how) -> None:
-    from magenta_sketch.drawing.svg import save_svg
+    from magenta_sketch.drawing.grid import save_svg
 
     sketches = trained.sample(FLAGS.count or 10, **how)
-    if common.is_one_svg(FLAGS.out):
+    if values.is_one_svg(FLAGS.out):
         save_svg(FLAGS.out, sketches)
         print(f"wrote {FLAGS.out}: {len(sketches)} new sketches")
     else:
@@ -130,14 +129,14 @@ def _draw_new(trained, how) -> None:
 
 
 def _draw_reconstructions(trained, numbers: list[int], how) -> None:
-    from magenta_sketch.drawing.svg import save_grid, save_svg
+    from magenta_sketch.drawing.grid import save_grid, save_svg
 
     if not trained.conditional:
-        raise common.UsageError(
+        raise UsageError(
             f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
         )
-    trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
-    info, place = trained.info, FLAGS.data_dir or trained.info.data_dir
+    trained, data = model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+    info, place = trained.config, FLAGS.data_dir or trained.config.data_dir
     if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
         print(
             f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
@@ -146,7 +145,7 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
         )
     sketches = getattr(data, FLAGS.split)
     if max(numbers) >= len(sketches):
-        raise common.UsageError(
+        raise UsageError(
             f"--reconstruct={FLAGS.reconstruct}: the {FLAGS.split} set has {len(sketches)} "
             f"sketches, 0 to {len(sketches) - 1}."
         )
@@ -155,7 +154,7 @@ def _draw_reconstructions(trained, numbers: list[int], how) -> None:
     # All reconstructions in one call; the first of every sketch, then the second, ...
     drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)
     rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
-    if common.is_one_svg(FLAGS.out):
+    if values.is_one_svg(FLAGS.out):
         titles = [f"{FLAGS.split} {number}" for number in numbers]
         numbered = [f"reconstruction {i + 1}" for i in range(count)]
         heads = ["original", *(numbered if count > 1 else ["reconstruction"])]
@@ -176,7 +175,7 @@ def _in_folder(name: str) -> pathlib.Path:
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(common.run_program("sketch_rnn_draw", __doc__, FLAGS, main))
+    sys.exit(program.run_program("sketch_rnn_draw", __doc__, FLAGS, main))
 
 
 if __name__ == "__main__":

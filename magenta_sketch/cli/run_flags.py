@@ -1,15 +1,19 @@
-"""The flags that say what a run is, for the programs that train: one run, or many."""
+"""The flags that say what a run is, made from the table of options, and read into a RunConfig."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from absl import flags
 
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.kinds import Switch
+from magenta_sketch.config.options import checked, options_of
+from magenta_sketch.config.run_config import RunConfig
 
 
-class HParamsParser(flags.ArgumentParser):
+class _HParamsParser(flags.ArgumentParser):
     """absl's parser of one --hparams string: the values it assigns, by name."""
 
     syntactic_help = "a comma-separated list of name=value"
@@ -21,55 +25,51 @@ class HParamsParser(flags.ArgumentParser):
         return "hyperparameters"
 
 
-def define(values: flags.FlagValues, data_dir: str) -> None:
-    """Define the flags that say what a run is, besides its folder and its seed.
+class _OptionParser(flags.ArgumentParser):
+    """absl's parser of one option of `RunConfig`."""
 
-    ``data_dir`` ends the help of that flag: where data come from without it.
-    """
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. "
-        f"{data_dir}",
-        flag_values=values,
-    )
+    def __init__(self, name: str):
+        super().__init__()
+        self.name, self.kind = name, options_of(RunConfig)[name].kind
+        self.syntactic_help = self.kind.rule
+
+    def parse(self, argument: Any) -> Any:
+        value = self.kind.read(argument) if isinstance(argument, str) else argument
+        return checked(RunConfig, self.name, value, repr(argument))
+
+    def flag_type(self) -> str:
+        return self.kind.rule
+
+
+def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
+    """Define --hparams, and a flag for each option of `RunConfig` that has one."""
     flags.DEFINE_multi(
-        HParamsParser(),
+        _HParamsParser(),
         flags.ArgumentSerializer(),
         "hparams",
         [],
         "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
         flag_values=values,
     )
-    flags.DEFINE_float(
-        "num_epochs",
-        None,
-        "End after as many steps as hold the training set this often, if that comes before "
-        "num_steps. Kept with the run.",
-        lower_bound=1e-6,
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "mixed_precision",
-        None,
-        "Matrix products of training in bfloat16 (state, loss and variables stay float32; "
-        "evaluation and drawing too): faster on CPUs and GPUs with bfloat16; reaches the same "
-        "masked validation loss at the same number of steps, within the spread of seeds "
-        "(docs/performance.md). Kept with the run. Default: off.",
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "bucket_by_length",
-        None,
-        "At each point of a training batch, compute those sketches alone that are as long as that, "
-        "each to its first end row: faster, the more the lengths differ. The cost is still divided "
-        "by batch size times max_seq_len, but its pen loss counts one end row of a sketch in place "
-        "of all up to max_seq_len; reaches the same masked validation loss at the same number of "
-        "steps, within the spread of seeds (docs/performance.md). Kept with the run. Default: off.",
-        flag_values=values,
-    )
+    for name, declared in options_of(RunConfig).items():
+        if not declared.flag or name in leave_out:
+            continue
+        if isinstance(declared.kind, Switch):
+            flags.DEFINE_boolean(name, None, declared.help, flag_values=values)
+        else:
+            parser, serializer = _OptionParser(name), flags.ArgumentSerializer()
+            flags.DEFINE(parser, name, None, declared.help, values, serializer)
 
 
-def given_hparams(values: flags.FlagValues) -> dict[str, Any]:
-    """What all --hparams together assign, by name; later ones win."""
-    return {name: value for one in values["hparams"].value for name, value in one.items()}
+def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
+    """Return ``base`` (default: the defaults) with what the flags say, which counts as given.
+
+    Raises:
+      HParamsError: the settings do not go together.
+    """
+    settings = {name: value for one in values["hparams"].value for name, value in one.items()}
+    for name, declared in options_of(RunConfig).items():
+        # An empty path is none, as a flag file may have it.
+        if declared.flag and name in values and values[name].value not in (None, ""):
+            settings[name] = values[name].value
+    return (base or RunConfig()).asked(**settings)

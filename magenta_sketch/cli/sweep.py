@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.cli import common, run_flags
+from magenta_sketch.cli import program, run_flags, values
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.errors import HParamsError
+from magenta_sketch.config.run_config import MAGENTA_DATA_URL
+from magenta_sketch.errors import HParamsError, UsageError
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.study.tasks import Engine
 
 NAME = "sketch_rnn_sweep"
-FLAGS = common.new_flags()
-run_flags.define(FLAGS, data_dir=f"Default: {common.MAGENTA_DATA_URL}.")
+FLAGS = program.new_flags()
+run_flags.define(FLAGS, data_dir=f"Default: {MAGENTA_DATA_URL}.")
 flags.DEFINE_string(
     "out", None, "Folder of the study: its runs, measures and report.", flag_values=FLAGS
 )
@@ -133,14 +134,14 @@ def main() -> int:
     """Carry out the study that the flags describe."""
     from magenta_sketch.study.plan import Axis, Plan  # standard library alone
 
-    common.require(FLAGS, "out")
+    values.require(FLAGS, "out")
     if FLAGS.report_only:
         return _report_only()
-    common.require_finite(FLAGS, "num_epochs")
+    values.require_finite(FLAGS, "num_epochs")
     if not 0 < FLAGS.temperature <= 1:
-        raise common.UsageError(f"--temperature must be in (0, 1], got {FLAGS.temperature}.")
+        raise UsageError(f"--temperature must be in (0, 1], got {FLAGS.temperature}.")
     noises = _noises()
-    seeds = tuple(common.parse_numbers(FLAGS.seeds, "seeds", what="seeds", most=1000))
+    seeds = tuple(values.parse_numbers(FLAGS.seeds, "seeds", what="seeds", most=1000))
     try:
         # Later ones win, as among --hparams, so that a flag file's can be changed.
         axes = {axis.name: axis for axis in map(Axis.parse, FLAGS.sweep)}
@@ -148,15 +149,15 @@ def main() -> int:
             axes=tuple(axes.values()),
             seeds=seeds,
             assignments=run_flags.given_hparams(FLAGS),
-            data_dir=FLAGS.data_dir or common.MAGENTA_DATA_URL,
+            data_dir=FLAGS.data_dir or MAGENTA_DATA_URL,
             num_epochs=FLAGS.num_epochs,
             mixed_precision=bool(FLAGS.mixed_precision),
             bucket_by_length=bool(FLAGS.bucket_by_length),
         )
     except HParamsError as error:
-        raise common.UsageError(str(error)) from error
+        raise UsageError(str(error)) from error
     if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
-        raise common.UsageError(
+        raise UsageError(
             "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
         )
     runs = len(plan.trials())
@@ -211,7 +212,7 @@ def _noises() -> tuple[float, ...]:
     except ValueError:
         noises = (-1.0,)
     if not noises or not all(0 <= noise < math.inf for noise in noises):
-        raise common.UsageError(
+        raise UsageError(
             f"--noises={','.join(FLAGS.noises)}: give numbers of 0 or more, such as 0,0.5,1."
         )
     return tuple(sorted(set(noises)))
@@ -230,7 +231,7 @@ def _engine() -> Callable[[int], Engine]:
 
     cores = own_cores()
     if FLAGS.jobs > len(cores):
-        raise common.UsageError(
+        raise UsageError(
             f"--jobs={FLAGS.jobs}: there are {len(cores)} cores; each run needs one of its own."
         )
     return lambda lock: LocalEngine(FLAGS.jobs, cores, keep_open=lock)
@@ -238,7 +239,7 @@ def _engine() -> Callable[[int], Engine]:
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(common.run_program(NAME, DOC, FLAGS, main))
+    sys.exit(program.run_program(NAME, DOC, FLAGS, main))
 
 
 if __name__ == "__main__":

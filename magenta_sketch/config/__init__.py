@@ -1,0 +1,6 @@
+"""What a run is, as one value; standard library only."""
+
+from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.run_config import RunConfig
+
+__all__ = ["HParams", "RunConfig"]

@@ -7,37 +7,22 @@ compiled loop over points is left when enough of them have, and entered again wi
 from __future__ import annotations
 
 import functools
-import operator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from magenta_sketch._backend import tf
-from magenta_sketch.data.strokes import START_TOKEN, STROKE_WIDTH
+from magenta_sketch.data.strokes import START_TOKEN
+from magenta_sketch.inference.arguments import natural
 from magenta_sketch.nn import mixture
 from magenta_sketch.nn.decoder import Decoder
 from magenta_sketch.nn.randomness import seed_table
+from magenta_sketch.nn.time_step import Prepared, prepare, time_step
+from magenta_sketch.seeds import Purpose
 
-# What a `seed_table` is for, beside a seed: keeps drawing apart from training with equal seeds.
-_SAMPLING = 3
 # The loop is left when no more than this share of its sketches are still being drawn. Leaving costs
 # about as much as one point; staying, a part of each point that grows as sketches end.
 _STILL_DRAWING = 0.75
-
-
-def natural(name: str, value: Any) -> int:
-    """``value`` as an int, if it is a whole number from 0 to 2**63 - 1.
-
-    Raises:
-      ValueError: it is not; the message calls it ``name``.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = -1
-    if not 0 <= number < 2**63:
-        raise ValueError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}.")
-    return number
 
 
 class Context(NamedTuple):
@@ -51,12 +36,7 @@ class Context(NamedTuple):
 
 
 class PointDecoder:
-    """A `Decoder` taken point by point, with z's part of the input product taken once a sketch.
-
-    A cell's ``project`` is affine in its input, which is [point, z] at each step, so that
-    project([point, z]) = project([0, z]) + point·K, where row k of K is what a one in column k of
-    the point adds.
-    """
+    """A `Decoder` taken point by point, with z's part of the input product taken once a sketch."""
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
@@ -67,28 +47,14 @@ class PointDecoder:
 
     def context(self, z: tf.Tensor | None, batch: int) -> Context:
         """What `step` needs to know of ``z``, [batch, Z] or None."""
-        if z is None:
-            z = tf.zeros([batch, 0])
-        no_point, no_z = tf.zeros([1, STROKE_WIDTH]), tf.zeros([1, z.shape[-1]])
-        kernel = tf.nest.map_structure(
-            tf.subtract, self._project(tf.eye(STROKE_WIDTH), no_z), self._project(no_point, no_z)
-        )
-        return Context(own=self._project(no_point, z), shared=kernel)
+        return Context(*prepare(self.decoder.rnn_cell, z))
 
     def step(
         self, points: tf.Tensor, context: Context, state: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """One point further: (stroke-5 [batch, 5], ...) -> (output vectors, new state)."""
-        projected = tf.nest.map_structure(
-            lambda own, kernel: own + tf.matmul(points, kernel), *context
-        )
-        h, state = self.decoder.rnn_cell.step(projected, state)
+        h, state = time_step(self.decoder.rnn_cell, Prepared(*context), points, state)
         return tf.matmul(h, self.decoder.output_kernel) + self.decoder.output_bias, state
-
-    def _project(self, points, z):
-        rows = max(len(points), len(z))
-        pair = [tf.broadcast_to(x, [rows, x.shape[-1]]) for x in (points, z)]
-        return self.decoder.rnn_cell.project(tf.concat(pair, axis=-1))
 
 
 class _Drawing(NamedTuple):
@@ -167,7 +133,7 @@ class Sampler:
             batch=tf.constant(batch),
             max_seq_len=tf.constant(max_seq_len),
             temperature=tf.constant(temperature, tf.float32),
-            seeds=seed_table(seed, part, _SAMPLING),
+            seeds=seed_table(seed, part, Purpose.SAMPLING),
         )
         loop = self._loop(bool(greedy), drawing, settings)
         pieces, t = [], 0

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from magenta_sketch import interop
 from magenta_sketch._backend import tf
 from magenta_sketch.data import batches
-from magenta_sketch.errors import RunError
-from magenta_sketch.inference.sampler import PointDecoder, Sampler, natural
-from magenta_sketch.interop import adam
-from magenta_sketch.interop.foreign import AdamState
+from magenta_sketch.inference import saving
+from magenta_sketch.inference.arguments import latent_vectors, natural, noise_scale
+from magenta_sketch.inference.sampler import PointDecoder, Sampler
 from magenta_sketch.nn.encoder import draw_z
 from magenta_sketch.nn.losses import SketchLosses
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.training.checkpoints import new_optimizer, restore_first_whole
-from magenta_sketch.training.run_folder import RunFolder, RunInfo
+from magenta_sketch.seeds import Purpose
 
-_ENCODING, _PRIOR, _LOSSES = 4, 5, 6  # what a `seed_table` is for, beside a seed
 _AT_ONCE = 1000  # sketches drawn together: more would not be faster, and need the memory
-
-
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 class TrainedModel:
@@ -39,27 +30,21 @@ class TrainedModel:
     float32 [batch, Z].
 
     Args:
-      model: the network.
-      info: its hyperparameters (with max_seq_len) and normalizing factor.
+      model: the network, whose configuration holds max_seq_len and the normalizing factor.
       adam_state: the optimizer's state by Magenta's names, where it was loaded.
       step: updates the weights have seen, as far as is known.
       data_known: whether the data set that the hyperparameters name is the model's own.
-      units_known: whether the normalizing factor is the model's own; if not, as for a Magenta
-        checkpoint, it is 1 and sketches are in model units, see `with_normalizing_factor`.
     """
 
     def __init__(
         self,
         model: SketchRNN,
-        info: RunInfo,
-        adam_state: AdamState | None = None,
+        adam_state: Any = None,
         step: int = 0,
-        units_known: bool = True,
         data_known: bool = True,
     ):
-        self.model, self.info = model, info
-        self.adam, self.step = adam_state, step
-        self.units_known, self.data_known = units_known, data_known
+        self.model, self.config = model, model.config
+        self.adam, self.step, self.data_known = adam_state, step, data_known
         self._sampler = Sampler(PointDecoder(model.decoder))
         self._encode = tf.function(
             lambda strokes, lengths: model.encoder(strokes, lengths),
@@ -75,18 +60,45 @@ class TrainedModel:
         )
 
     def __repr__(self) -> str:
-        hps = self.info.hparams
+        hps = self.config.hparams
         encoder = f"{hps.enc_model} {hps.enc_rnn_size} -> z {hps.z_size} -> "
         return (
             f"TrainedModel({encoder if self.conditional else 'unconditional, '}{hps.dec_model} "
             f"{hps.dec_rnn_size}, {hps.num_mixture} mixture components, max_seq_len "
-            f"{self.max_seq_len}, normalizing factor {self.info.normalizing_factor:.4f})"
+            f"{self.max_seq_len}, normalizing factor {self.normalizing_factor:.4f})"
         )
 
+    @property
+    def units_known(self) -> bool:
+        """Whether the model knows its normalizing factor. If not, as after loading a Magenta
+        checkpoint, sketches are in model units; see `with_normalizing_factor`."""
+        return self.config.normalizing_factor is not None
+
+    @property
+    def normalizing_factor(self) -> float:
+        """Data units (pixels) in one model unit, above 0; 1 where it is not known."""
+        return self.config.normalizing_factor or 1.0
+
     def with_normalizing_factor(self, factor: float) -> TrainedModel:
-        """The same network for data with ``factor`` pixel units in a model unit."""
-        info = dataclasses.replace(self.info, normalizing_factor=float(factor))
-        return TrainedModel(self.model, info, self.adam, self.step, data_known=self.data_known)
+        """Return the same network for data with ``factor`` pixel units in a model unit."""
+        twin = TrainedModel(self.model, self.adam, self.step, self.data_known)
+        twin.config = dataclasses.replace(self.config, normalizing_factor=float(factor))
+        return twin
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Save the model, so that `magenta_sketch.load` finds it there.
+
+        Args:
+          path: a name ending in .keras for a file of Keras's; else a folder, which must be empty
+            or absent, for the files of a run without its training: it cannot be resumed, and can
+            be what another run begins with (--init_from).
+
+        Raises:
+          ModelFileError: a cell of the model is not registered with Keras.
+          RunError: the folder holds something already.
+          OSError: something cannot be written.
+        """
+        saving.save(path, self.model, self.config, self.step)
 
     @property
     def conditional(self) -> bool:
@@ -96,12 +108,12 @@ class TrainedModel:
     @property
     def z_size(self) -> int:
         """Width Z of a latent vector; 0 for an unconditional model."""
-        return self.info.hparams.z_size if self.conditional else 0
+        return self.config.hparams.z_size if self.conditional else 0
 
     @property
     def max_seq_len(self) -> int:
         """The most points a sketch can have."""
-        return self.info.max_seq_len
+        return self.config.max_seq_len
 
     def encode_distribution(self, sketches: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(mu, sigma), both [batch, Z], of the sketches' posteriors N(mu, sigma²).
@@ -114,13 +126,12 @@ class TrainedModel:
         """
         if not self.conditional:
             raise ValueError("this model is unconditional: it has no encoder and no latent vector.")
-        mus, presigs = [], []
-        for batch in self._batches(sketches):
-            mu, presig = self._encode(tf.constant(batch.strokes[:, 1:]), tf.constant(batch.lengths))
-            mus.append(mu.numpy())
-            presigs.append(presig.numpy())
-        empty = np.zeros((0, self.z_size), np.float32)
-        return np.concatenate([empty, *mus]), np.exp(0.5 * np.concatenate([empty, *presigs]))
+        mu = np.zeros((len(sketches), self.z_size), np.float32)
+        presig = np.zeros_like(mu)
+        for rows, batch in self._batches(sketches):
+            found = self._encode(tf.constant(batch.strokes[:, 1:]), tf.constant(batch.lengths))
+            mu[rows], presig[rows] = (part.numpy() for part in found)
+        return mu, np.exp(0.5 * presig)
 
     def encode(
         self, sketches: Sequence[np.ndarray], *, scale: float = 0.0, seed: int = 0
@@ -134,10 +145,12 @@ class TrainedModel:
           ValueError: as `encode_distribution`; scale below 0 or not finite, or seed not in
             0 <= seed < 2**63.
         """
-        seed, scale = natural("seed", seed), _noise_scale(scale)
+        seed, scale = natural("seed", seed), noise_scale(scale)
         mu, sigma = self.encode_distribution(sketches)
         presig = 2.0 * np.log(sigma)
-        z = draw_z(tf.constant(mu), tf.constant(presig), scale, seed_table(seed, 0, _ENCODING))
+        z = draw_z(
+            tf.constant(mu), tf.constant(presig), scale, seed_table(seed, 0, Purpose.ENCODING)
+        )
         return z.numpy()
 
     def losses(
@@ -156,28 +169,29 @@ class TrainedModel:
         masked_reconstruction as it is. Other arguments, and errors, as for `encode`; an
         unconditional model has a kl of 0.
         """
-        seed, scale = natural("seed", seed), _noise_scale(scale)
-        found: list[list[np.ndarray]] = [[np.zeros(0, np.float32)] for _ in SketchLosses._fields]
-        for part, batch in enumerate(self._batches(sketches)):
+        seed, scale = natural("seed", seed), noise_scale(scale)
+        found = SketchLosses(*(np.zeros(len(sketches), np.float32) for _ in SketchLosses._fields))
+        for part, (rows, batch) in enumerate(self._batches(sketches)):
             losses = self._losses(
                 tf.constant(batch.strokes),
                 tf.constant(batch.lengths),
-                seed_table(seed, part, _LOSSES),
+                seed_table(seed, part, Purpose.LOSSES),
                 tf.constant(scale, tf.float32),
                 bool(to_first_end),
             )
             for values, new in zip(found, losses, strict=True):
-                values.append(new.numpy())
-        return SketchLosses(*map(np.concatenate, found))
+                values[rows] = new.numpy()
+        return found
 
-    def _batches(self, sketches: Sequence[np.ndarray]) -> Iterator[batches.Batch]:
-        size = self.info.hparams.batch_size
+    def _batches(
+        self, sketches: Sequence[np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, batches.Batch]]:
+        """Yield batches, and for each row of a batch the place of its sketch."""
+        size = self.config.hparams.batch_size
         for start in range(0, len(sketches), size):
-            yield batches.pad(
-                [sketches[i] for i in range(start, min(start + size, len(sketches)))],
-                max_seq_len=self.max_seq_len,
-                normalizing_factor=self.info.normalizing_factor,
-            )
+            part = [sketches[i] for i in range(start, min(start + size, len(sketches)))]
+            batch = batches.pad(part, self.config)
+            yield start + batch.order, batch
 
     def prior(self, count: int, *, seed: int = 0) -> np.ndarray:
         """``count`` latent vectors [count, Z] drawn from the prior N(0, 1).
@@ -186,7 +200,7 @@ class TrainedModel:
           ValueError: count below 0, seed not in 0 <= seed < 2**63, or either not an integer.
         """
         count, seed = natural("count", count), natural("seed", seed)
-        noise = seed_table(seed, 0, _PRIOR)[0]
+        noise = seed_table(seed, 0, Purpose.PRIOR)[0]
         return tf.random.stateless_normal([count, self.z_size], noise, alg="philox").numpy()
 
     def decode(
@@ -210,14 +224,7 @@ class TrainedModel:
         """
         if not self.conditional:
             raise ValueError("this model is unconditional: it has no latent vector to decode.")
-        with np.errstate(over="ignore"):  # what is too large for float32 is refused below
-            z = np.asarray(z, np.float32)
-        if z.ndim != 2 or z.shape[1] != self.z_size:
-            raise ValueError(f"z must have the shape [batch, {self.z_size}], got {list(z.shape)}.")
-        bad = np.argwhere(~np.isfinite(z))
-        if len(bad):
-            row, column = bad[0]
-            raise ValueError(f"z must be finite, got {z[row, column]} at z[{row}, {column}].")
+        z = latent_vectors(z, self.z_size)
         return self._draw(z, len(z), temperature, greedy, seed)
 
     def sample(
@@ -262,85 +269,5 @@ class TrainedModel:
                 seed=seed,
                 part=part,
             )
-        factor = np.array([self.info.normalizing_factor] * 2 + [1.0], np.float32)
+        factor = np.array([self.normalizing_factor] * 2 + [1.0], np.float32)
         return [sketch * factor for sketch in drawn]
-
-
-def _noise_scale(scale: float) -> float:
-    try:
-        value = float(scale)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not 0.0 <= value < math.inf:
-        raise ValueError(f"scale must be finite and at least 0, got {scale!r}.")
-    return value
-
-
-def load(
-    model_dir: str | os.PathLike,
-    *,
-    checkpoint: str = "best",
-    with_optimizer: bool = False,
-    warn: Callable[[str], None] = _warn,
-) -> TrainedModel:
-    """The trained model of a run's folder, a Magenta checkpoint or a Sketch-RNN-JS file.
-
-    Args:
-      model_dir: a run's --log_root; a Magenta checkpoint directory (or the prefix of one checkpoint
-        in it, `.../vector-N`), with or without a usable model_config.json; or a Sketch-RNN-JS file,
-        decoder-only or conditional.
-      checkpoint: of a run: best (lowest validation cost; the newest if there is none yet, or it is
-        damaged) or newest.
-      with_optimizer: whether to load a run's optimizer too, as `TrainedModel.adam`. That of a
-        Magenta checkpoint is always there.
-      warn: called with a line for each damaged checkpoint that is passed over, and for what the
-        files of another program don't say.
-
-    A Magenta checkpoint does not hold the normalizing factor: its sketches are in model units until
-    `TrainedModel.with_normalizing_factor` gives it (`datasets.load_data_set` computes it).
-
-    Raises:
-      RunError: no model there, no checkpoint in it, or none that can be read.
-      ModelFileError: another program's model that can't be read.
-    """
-    if checkpoint not in ("best", "newest"):
-        raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
-    folder = RunFolder(model_dir)
-    foreign = None if folder.run.exists() else interop.read(model_dir)
-    if foreign is not None:
-        return _from_foreign(foreign, warn)
-    info = folder.read()
-    model = SketchRNN(info.hparams, seed=info.seed, tanh_z=info.tanh_z)
-    step = tf.Variable(0, dtype=tf.int64)
-    optimizer = new_optimizer(model) if with_optimizer else None
-    also = {} if optimizer is None else {"optimizer": optimizer}
-    restorer = tf.train.Checkpoint(model=model, step=step, **also)
-    places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
-    damaged = None
-    for place in places:
-        try:
-            if restore_first_whole(restorer, place, warn) is not None:
-                if damaged is not None:
-                    warn("warning: took the newest checkpoint in place of the best")
-                state = None if optimizer is None else adam.state_of(model, optimizer)
-                return TrainedModel(model, info, state, int(step))
-        except RunError as error:
-            damaged = error
-    if damaged is not None:
-        raise damaged
-    raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")
-
-
-def _from_foreign(foreign: interop.ForeignModel, warn: Callable[[str], None]) -> TrainedModel:
-    for note in foreign.notes:
-        warn(note)
-    factor = foreign.normalizing_factor
-    info = RunInfo(foreign.hparams, seed=0, normalizing_factor=factor or 1.0, tanh_z=foreign.tanh_z)
-    return TrainedModel(
-        foreign.build(),
-        info,
-        foreign.adam,
-        foreign.step,
-        units_known=factor is not None,
-        data_known=foreign.data_known,
-    )

@@ -9,19 +9,10 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import ModelFileError
 from magenta_sketch.interop import magenta_tf1
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-
-ARCHITECTURE = (
-    "conditional",
-    "enc_model",
-    "enc_rnn_size",
-    "z_size",
-    "dec_model",
-    "dec_rnn_size",
-    "num_mixture",
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +33,7 @@ class ForeignModel:
       arrays: the variables, by their names in Magenta's checkpoints.
       hparams: sizes and cells as in the arrays; the others as far as the files say, else defaults.
       normalizing_factor: pixel units in a model unit; None where the files don't say.
-      tanh_z: see `model.SketchRNN`.
+      tanh_z: see `RunConfig`.
       data_known: whether the files name the data set, so that the one in hparams is no default.
       step: updates the weights have seen, 0 where the files don't say.
       adam: the optimizer's state, where the files have it.
@@ -65,7 +56,13 @@ class ForeignModel:
         Raises:
           ModelFileError: a variable is missing, or its shape doesn't go with the others.
         """
-        model = SketchRNN(self.hparams, tanh_z=self.tanh_z)
+        config = RunConfig(
+            hparams=self.hparams,
+            data_dir="",
+            tanh_z=self.tanh_z,
+            normalizing_factor=self.normalizing_factor,
+        )
+        model = SketchRNN(config)
         try:
             magenta_tf1.load_variables(model, self.arrays)
         except ValueError as error:

@@ -208,7 +208,7 @@ def write(
       OSError: it can't be written.
     """
     path = pathlib.Path(path).resolve()
-    if model.tanh_z:
+    if model.config.tanh_z:
         raise ModelFileError(
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
             "does not: write it as a Sketch-RNN-JS file."

@@ -190,7 +190,7 @@ def write(
     if for_browsers:
         arrays |= zip(_OUTPUT, widen(*(arrays[name] for name in _OUTPUT)), strict=True)
     names = _NAMES if model.encoder is not None else _NAMES[-len(_DECODER) :]
-    version = _VERSION_OF_TANH_Z if model.tanh_z else VERSION
+    version = _VERSION_OF_TANH_Z if model.config.tanh_z else VERSION
     return write_arrays(
         path,
         [arrays[name] for name in names],

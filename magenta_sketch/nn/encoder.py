@@ -1,31 +1,36 @@
-"""Sketches -> posteriors of z."""
+"""The encoder: sketches -> the posterior N(mu, sigma²) of each, and z drawn from it."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.nn import recurrence
-from magenta_sketch.nn.parts import (
-    CellMaker,
-    _make_cell,
-    _masks,
-    _small_dense,
-    _time_first,
-    _zero_state,
-)
-from magenta_sketch.nn.randomness import (
-    _ENCODER_BACKWARD,
-    _ENCODER_FORWARD,
-    _LATENT,
-    _initializer_seed,
-)
+from magenta_sketch.nn.any_cell import CellMaker, keep_masks, make_cell, small_dense, zero_state
+from magenta_sketch.nn.randomness import initializer_seed
+from magenta_sketch.seeds import Draw, Weights
 
 
+class Posterior(NamedTuple):
+    """mu and presig, both [batch, Z]: the posterior of z is N(mu, exp(presig))."""
+
+    mu: tf.Tensor
+    presig: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="magenta_sketch")
 class Encoder(keras.layers.Layer):
-    """Bidirectional recurrent encoder (Ha & Eck 2017, eq. 1 and 2): sketches -> mu, presig.
+    """Bidirectional recurrent encoder (Ha & Eck 2017, eq. 1 and 2): sketches -> `Posterior`.
 
     The final outputs of a forward and of a backward cell, [h_forward, h_backward], go through two
-    dense layers (normal initial weights, stddev 0.001). ``cell`` is lstm, layer_norm or hyper, or a
-    function, see `CellMaker`.
+    dense layers, mu and presig, [2·units, Z] (normal initial weights, standard deviation 0.001).
+
+    Args:
+      cell: lstm, layer_norm or hyper, or see `any_cell.CellMaker`.
+      units: size of each cell.
+      z_size: Z, length of the latent vector.
+      keep_prob: keep probability of the recurrent dropout, in (0, 1].
+      seed: of the initial weights.
     """
 
     def __init__(
@@ -35,71 +40,95 @@ class Encoder(keras.layers.Layer):
         z_size: int,
         keep_prob: float = 1.0,
         seed: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.cell, self.units, self.z_size = cell, units, z_size
         self.keep_prob, self.seed = keep_prob, seed
-
-        self.forward_cell, self.backward_cell = (
-            _make_cell(
-                cell, units, keep_prob, _initializer_seed(seed, number), self.dtype_policy, name
-            )
-            for number, name in enumerate(("forward", "backward"))
+        self.forward_cell = self._make("forward", Weights.FORWARD_CELL)
+        self.backward_cell = self._make("backward", Weights.BACKWARD_CELL)
+        self.mu, self.presig = (
+            small_dense(z_size, initializer_seed(seed, number), self.dtype_policy, name)
+            for name, number in (("mu", Weights.MU), ("presig", Weights.PRESIG))
         )
-        self.mu = _small_dense(z_size, _initializer_seed(seed, 2), self.dtype_policy, "mu")
-        self.presig = _small_dense(z_size, _initializer_seed(seed, 3), self.dtype_policy, "presig")
 
-    def build(self, input_shape):
+    def _make(self, name: str, number: Weights) -> keras.layers.Layer:
+        seed = initializer_seed(self.seed, number)
+        return make_cell(self.cell, self.units, self.keep_prob, seed, self.dtype_policy, name)
+
+    def build(self, input_shape: Any) -> None:
         self.forward_cell.build((None, input_shape[-1]))
         self.backward_cell.build((None, input_shape[-1]))
         self.mu.build((None, 2 * self.units))
         self.presig.build((None, 2 * self.units))
 
-    def call(self, strokes, lengths, training=False, seeds=None, product_dtype=None):
-        """(mu, presig), both [batch, Z].
+    def call(
+        self,
+        strokes: tf.Tensor,
+        lengths: tf.Tensor,
+        training: bool = False,
+        seeds: tf.Tensor | None = None,
+        product_dtype: Any = None,
+    ) -> Posterior:
+        """Return the `Posterior` of each sketch.
 
         Args:
           strokes: stroke-5 in model units, [batch, time, 5], without the start token.
-          lengths: int [batch], points of each sketch.
+          lengths: int [batch], points of each sketch, longest first (see `require_longest_first`).
           training: whether to drop (recurrent dropout).
-          seeds: `seed_table` of the masks; needed when something is dropped.
+          seeds: `randomness.seed_table` of the masks; needed when something is dropped.
           product_dtype: see `recurrence.run`.
         """
+        require_longest_first(lengths)
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
-        # Longest first, as the recurrence wants them. The masks belong to the sorted rows, which
-        # is all the same: they are drawn for each row independently.
-        order = tf.argsort(lengths, direction="DESCENDING", stable=True)
         cells = [self.forward_cell, self.backward_cell]
         masks = [None, None]
         if training and self.keep_prob < 1.0:
+            draws = (Draw.ENCODER_FORWARD, Draw.ENCODER_BACKWARD)
             masks = [
-                _masks(cell, [time, batch], seeds[row])
-                for cell, row in zip(cells, (_ENCODER_FORWARD, _ENCODER_BACKWARD), strict=True)
+                keep_masks(cell, [time, batch], seeds[draw])
+                for cell, draw in zip(cells, draws, strict=True)
             ]
         states = recurrence.run_both_ways(
             cells,
-            _time_first(tf.gather(strokes, order)),
-            tf.gather(lengths, order),
-            [_zero_state(cell, batch) for cell in cells],
+            tf.transpose(strokes, [1, 0, 2]),
+            lengths,
+            [zero_state(cell, batch) for cell in cells],
             keep_masks=masks,
             product_dtype=product_dtype,
         )
         last = tf.concat([state[0] for state in states], axis=-1)
-        last = tf.gather(last, tf.math.invert_permutation(order))
-        return self.mu(last), self.presig(last)
+        return Posterior(self.mu(last), self.presig(last))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("cell", "units", "z_size", "keep_prob", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+def require_longest_first(lengths: tf.Tensor) -> None:
+    """Raise an error unless sketches come longest first, as `magenta_sketch.data.batches` has them.
+
+    The recurrence lets sketches that have ended drop out of the batch from its end.
+
+    Raises:
+      ValueError: they do not; inside a tf.function, tf.errors.InvalidArgumentError.
+    """
+    rule = "sketches must come longest first, as data.batches sorts them; sort by falling length"
+    falls = tf.reduce_all(lengths[:-1] >= lengths[1:])
+    if not tf.executing_eagerly():
+        tf.debugging.Assert(falls, [rule])
+    elif not bool(falls):
+        raise ValueError(f"{rule}, got lengths {lengths[:8]}")
+
+
 def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None) -> tf.Tensor:
-    """z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
+    """Draw z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
 
     ``scale`` >= 0 is the standard deviation of the noise; 0 gives mu, and needs no seeds.
     """
     if isinstance(scale, (int, float)) and scale == 0.0:
         return mu
-    noise = tf.random.stateless_normal(tf.shape(mu), seeds[_LATENT], dtype=mu.dtype, alg="philox")
+    noise = tf.random.stateless_normal(
+        tf.shape(mu), seeds[Draw.LATENT], dtype=mu.dtype, alg="philox"
+    )
     return mu + tf.exp(0.5 * presig) * (scale * noise)

@@ -1,4 +1,4 @@
-"""The Sketch-RNN loss and its schedules (Ha & Eck 2017, section 3.3).
+"""The Sketch-RNN loss (Ha & Eck 2017, section 3.3).
 
 One loss serves training, evaluation and studies. It is kept per sketch until the very end, so
 that sketches (not batches) are what an average is over.

@@ -1,4 +1,4 @@
-"""Seed tables: every draw is a stateless function of seed, step and purpose."""
+"""Seed tables and dropout masks: every draw is a stateless function of seed, step and purpose."""
 
 from __future__ import annotations
 
@@ -8,44 +8,45 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch._backend import tf
+from magenta_sketch.seeds import Draw, Purpose
 
-# Rows of a seed table: one for each independent use of randomness within a step.
-_ENCODER_FORWARD, _ENCODER_BACKWARD, _DECODER, _INPUT, _OUTPUT, _LATENT = range(6)
-
-
-SEED_ROWS = 6
+SEED_ROWS = len(Draw)
 
 
-def seed_table(*key: int) -> tf.Tensor:
-    """Stateless seeds, int64 [SEED_ROWS, 2], that are a function of ``key`` alone.
+def seed_table(
+    seed: int, step: int, purpose: Purpose = Purpose.TRAINING, number: int | None = None
+) -> tf.Tensor:
+    """Return stateless seeds, int64 [SEED_ROWS, 2]: a row for each `Draw`.
 
-    ``key`` holds two or more numbers >= 0: a run's seed, a step, what it is for. Equal keys give
-    equal tables; tables of different keys are independent.
+    They are a function of the arguments alone; tables of different arguments are independent.
 
-    Raises:
-      ValueError: for a shorter key, which would be the same as one with zeros behind it.
+    Args:
+      seed: of a run, 0 <= seed < 2**63.
+      step: 0 or more: a training step, or what counts in its place.
+      purpose: what is drawn.
+      number: of a batch within an evaluation, 0 or more; None for a step of one batch.
     """
-    if len(key) < 2:
-        raise ValueError(f"a seed table's key has two numbers or more, got {key}.")
-    words = _sequence(key).generate_state(2 * SEED_ROWS, np.uint64)
+    key = (seed, step, purpose) if number is None else (seed, step, purpose, number)
+    words = _sequence(*key).generate_state(2 * SEED_ROWS, np.uint64)
     return tf.constant((words >> np.uint64(1)).astype(np.int64).reshape(SEED_ROWS, 2))
 
 
-def _sequence(key: tuple[int, ...]) -> np.random.SeedSequence:
+def initializer_seed(seed: int, number: int) -> int:
+    """Return a seed for a Keras initializer; ``number`` is a `magenta_sketch.seeds.Weights`."""
+    # Keras wants seeds below 2**32; cells add small numbers of their own.
+    return int(_sequence(seed, number).generate_state(1)[0] >> 1)
+
+
+def _sequence(*key: int) -> np.random.SeedSequence:
     # Two 32-bit words a number: left to itself NumPy takes as many as each needs, so that two
     # different keys could make the same sequence of words.
-    return np.random.SeedSequence([word for n in key for word in divmod(n, 2**32)])
-
-
-def _initializer_seed(seed: int, number: int) -> int:
-    # Keras wants seeds below 2**32; cells add small numbers of their own.
-    return int(_sequence((seed, number)).generate_state(1)[0] >> 1)
+    return np.random.SeedSequence([word for n in key for word in divmod(int(n), 2**32)])
 
 
 def keep_mask(
-    shape: Sequence[Any], keep_prob: float, seed: tf.Tensor, dtype="float32"
+    shape: Sequence[Any] | tf.Tensor, keep_prob: float, seed: tf.Tensor, dtype: Any = "float32"
 ) -> tf.Tensor | None:
-    """A dropout mask of 0 and 1/keep_prob; None when keep_prob is 1.
+    """Return a dropout mask of 0 and 1/keep_prob; None when keep_prob is 1.
 
     ``seed`` is a stateless seed, an integer tensor [2]: equal seeds give equal masks.
     """

@@ -1,4 +1,4 @@
-"""Encoder, decoder and the whole Sketch-RNN: composition of cells, recurrence, mixture and loss."""
+"""The whole Sketch-RNN: encoder, noise on z, decoder and loss."""
 
 from __future__ import annotations
 
@@ -6,145 +6,185 @@ from typing import Any
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.strokes import STROKE_WIDTH
+from magenta_sketch.errors import ModelFileError
 from magenta_sketch.nn import losses, recurrence
+from magenta_sketch.nn.any_cell import CellMaker, serialize_cell
 from magenta_sketch.nn.decoder import Decoder
-from magenta_sketch.nn.encoder import Encoder, draw_z
-from magenta_sketch.nn.parts import CellMaker, _time_first
-from magenta_sketch.nn.randomness import (
-    _initializer_seed,
-)
+from magenta_sketch.nn.encoder import Encoder, draw_z, require_longest_first
+from magenta_sketch.nn.keras_training import KerasTraining
+from magenta_sketch.nn.randomness import initializer_seed
+from magenta_sketch.seeds import Weights
 
 
-class SketchRNN(keras.Model):
-    """The Sketch-RNN of ``hparams``: encoder (when conditional), decoder, and their loss.
+@keras.saving.register_keras_serializable(package="magenta_sketch")
+class SketchRNN(KerasTraining, keras.Model):
+    """The Sketch-RNN of a configuration: encoder (when conditional), decoder, and their loss.
+
+    The model works on stroke-5 in model units, sketches longest first
+    (`magenta_sketch.data.batches`). It is an ordinary Keras model: ``save``, ``load_model``,
+    ``compile`` and ``fit`` work.
 
     Args:
-      hparams: sizes, cells, dropout, noise scale, loss constants.
-      seed: seed of the initial weights, 0 <= seed < 2**63.
-      mixed_precision: whether the matrix products of training take bfloat16 numbers; state, loss
-        and variables stay as they are, and so does all of evaluation and drawing.
-      bucket_by_length: whether, in training, a sketch's points after its first end row are left
-        out: neither computed nor in the loss, which is divided by the same number all the same.
-        At each point those sketches of the batch go together that are as long as that.
-      encoder_cell, decoder_cell: cells in place of those that the hyperparameters name. They
-        train more slowly than ours, through TensorFlow's own gradient of the loop.
-      tanh_z: whether the decoder is given tanh(z) in place of z, as in models of Sketch-RNN-JS's
-        versions before 6.
+      config: a `RunConfig`, or an `HParams` alone. Of the run's options the model uses the seed (of
+        the initial weights) and those that say how it computes; it keeps the others, among them
+        max_seq_len and the normalizing factor of its data, and saves them with its weights.
+      encoder_cell, decoder_cell: cells in place of those that the hyperparameters name: a Keras RNN
+        cell's class, or another function of the number of units, whose first state is its output.
+        They train more slowly than ours, through TensorFlow's own gradient of the loop. To be
+        saved, the class must be registered with Keras.
+      name, dtype: as of any Keras model.
+      options: options of the run by name, in place of those in ``config``.
 
-    The model works on stroke-5 in model units; it knows neither max_seq_len nor the normalizing
-    factor, which belong to the data.
+    Raises:
+      HParamsError: an option that cannot be used.
+      ModelFileError: a saved cell that cannot be made.
+
+    >>> model = SketchRNN(HParams(z_size=8), seed=3)
+    >>> model.decoder.z_size
+    8
     """
 
     def __init__(
         self,
-        hparams: HParams,
-        seed: int = 0,
-        mixed_precision: bool = False,
-        bucket_by_length: bool = False,
+        config: RunConfig | HParams | None = None,
+        *,
         encoder_cell: CellMaker | None = None,
         decoder_cell: CellMaker | None = None,
-        tanh_z: bool = False,
-        **kwargs,
+        name: str | None = None,
+        dtype: Any = None,
+        **options: Any,
     ):
-        super().__init__(**kwargs)
-        self.hparams, self.tanh_z = hparams, tanh_z
-        self.mixed_precision, self.bucket_by_length = mixed_precision, bucket_by_length
-        recurrent = hparams.recurrent_dropout_prob if hparams.use_recurrent_dropout else 1.0
+        super().__init__(name=name, dtype=dtype)
+        if isinstance(config, HParams):
+            config = RunConfig(hparams=config)
+        config = (config or RunConfig()).replace(**options)
+        hps = config.hparams
+        self._unsaved: ModelFileError | None = None
+        cells = {}
+        for which, maker, units in (
+            ("encoder_cell", encoder_cell, hps.enc_rnn_size),
+            ("decoder_cell", decoder_cell, hps.dec_rnn_size),
+        ):
+            cells[which] = self._saved_cell(maker, units) if callable(maker) else maker
+            if isinstance(cells[which], str):
+                config = config.replace(**{which: cells[which]})
+            else:
+                cells[which] = cells[which] or config[which]
+        self.config = config
+        self._make_layers(**cells)
+        self.built = True
+
+    def _saved_cell(self, maker: CellMaker, units: int) -> CellMaker:
+        """Return the cell's description, which can be saved, or the maker where it has none."""
+        try:
+            return serialize_cell(maker(units))
+        except ModelFileError as error:  # the model works all the same, until it is to be saved
+            self._unsaved = error
+            return maker
+
+    @property
+    def hparams(self) -> HParams:
+        """The hyperparameters of the configuration."""
+        return self.config.hparams
+
+    def _make_layers(self, encoder_cell: CellMaker, decoder_cell: CellMaker) -> None:
+        hps = self.hparams
         self.encoder = None
-        if hparams.conditional:
+        if hps.conditional:
             self.encoder = Encoder(
-                encoder_cell or hparams.enc_model,
-                hparams.enc_rnn_size,
-                hparams.z_size,
-                recurrent,
-                seed=_initializer_seed(seed, 0),
+                encoder_cell or hps.enc_model,
+                hps.enc_rnn_size,
+                hps.z_size,
+                hps.recurrent_keep_prob,
+                seed=initializer_seed(self.config.seed, Weights.ENCODER),
                 dtype=self.dtype_policy,
                 name="encoder",
             )
             self.encoder.build((None, None, STROKE_WIDTH))
         self.decoder = Decoder(
-            decoder_cell or hparams.dec_model,
-            hparams.dec_rnn_size,
-            hparams.num_mixture,
-            hparams.z_size if hparams.conditional else 0,
-            recurrent,
-            hparams.input_dropout_prob if hparams.use_input_dropout else 1.0,
-            hparams.output_dropout_prob if hparams.use_output_dropout else 1.0,
-            seed=_initializer_seed(seed, 1),
+            decoder_cell or hps.dec_model,
+            hps.dec_rnn_size,
+            hps.num_mixture,
+            hps.z_size if hps.conditional else 0,
+            hps.recurrent_keep_prob,
+            hps.input_keep_prob,
+            hps.output_keep_prob,
+            seed=initializer_seed(self.config.seed, Weights.DECODER),
             dtype=self.dtype_policy,
             name="decoder",
         )
         self.decoder.build()
-        self.built = True
 
     def call(
         self,
-        strokes,
-        lengths,
-        training=False,
-        seeds=None,
-        scale=None,
-        rows=None,
-        to_first_end=None,
-    ):
-        """`losses.SketchLosses` of a padded batch.
+        strokes: tf.Tensor,
+        lengths: tf.Tensor,
+        training: bool = False,
+        seeds: tf.Tensor | None = None,
+        scale: Any = None,
+        rows: Any = None,
+        to_first_end: bool | None = None,
+    ) -> losses.SketchLosses:
+        """Return the `losses.SketchLosses` of a padded batch.
 
         Args:
-          strokes: stroke-5 in model units with the start token, float [batch, time + 1, 5].
-          lengths: int [batch].
+          strokes: stroke-5 in model units with the start token, float [batch, time + 1, 5],
+            longest sketch first.
+          lengths: int [batch], points of each.
           training: whether dropout acts. The latent noise acts in evaluation too.
-          seeds: `seed_table` of all masks and noise.
+          seeds: `randomness.seed_table` of all masks and noise.
           scale: standard deviation of the latent noise; None takes that of the hyperparameters.
           rows: what sums over points are divided by, see `losses.sketch_losses`.
-          to_first_end: whether points after a sketch's first end row are left out; None: in
-            training, if the model is to bucket_by_length.
+          to_first_end: whether points after a sketch's first end row are left out, neither computed
+            nor in the loss. None: in training, if the configuration buckets by length.
         """
         scale = self.hparams.scale if scale is None else scale
         if to_first_end is None:
-            to_first_end = training and self.bucket_by_length
-        if to_first_end:
-            return self._bucketed(strokes, lengths, seeds, scale, rows, training)
+            to_first_end = training and self.config.bucket_by_length
         inputs, target = strokes[:, :-1], strokes[:, 1:]
-        output, mu, presig = self._outputs(inputs, target, lengths, scale, training, seeds)
-        return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
-
-    def _bucketed(self, strokes, lengths, seeds, scale, rows, training):
-        """The losses of points up to each sketch's first end row; no others are computed."""
-        order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-        strokes, lengths = tf.gather(strokes, order), tf.gather(lengths, order)
-        inputs, target = strokes[:, :-1], strokes[:, 1:]
-        points = tf.minimum(lengths + 1, tf.shape(target)[1])
-        output, mu, presig = self._outputs(inputs, target, lengths, scale, training, seeds, points)
-        found = losses.sketch_losses(
+        how = {"training": training, "seeds": seeds}
+        if training and self.config.mixed_precision:
+            how["product_dtype"] = tf.bfloat16
+        mu = presig = z = None
+        if self.encoder is not None:
+            mu, presig = self.encoder(target, lengths, **how)
+            z = self.decoder_z(draw_z(mu, presig, scale, seeds))
+        if not to_first_end:
+            output = self.decoder(inputs, z, **how)
+            return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
+        require_longest_first(lengths)
+        points = tf.minimum(lengths + 1, tf.shape(target)[1])  # with the first end row
+        output = self.decoder(inputs, z, lengths=points, **how)
+        return losses.sketch_losses(
             output,
-            recurrence.rows(_time_first(target), points),
+            recurrence.rows(tf.transpose(target, [1, 0, 2]), points),
             mu,
             presig,
             self.hparams.reg_covar,
             tf.shape(target)[1] if rows is None else rows,
             add_up=lambda values: recurrence.per_sketch(values, points),
         )
-        back = tf.math.invert_permutation(order)
-        return losses.SketchLosses(*(tf.gather(values, back) for values in found))
-
-    def _outputs(self, inputs, target, lengths, scale, training, seeds, points=None):
-        """(output vectors, mu, presig); the output vectors as `Decoder.call` gives them."""
-        product_dtype = tf.bfloat16 if training and self.mixed_precision else None
-        how = {"training": training, "seeds": seeds, "product_dtype": product_dtype}
-        mu = presig = z = None
-        if self.encoder is not None:
-            mu, presig = self.encoder(target, lengths, **how)
-            z = self.decoder_z(draw_z(mu, presig, scale, seeds))
-        return self.decoder(inputs, z, lengths=points, **how), mu, presig
 
     def decoder_z(self, z: tf.Tensor) -> tf.Tensor:
-        """What the decoder is given for a latent vector, both [batch, Z]: z, or its tanh."""
-        return tf.tanh(z) if self.tanh_z else z
+        """Return what the decoder is given for a latent vector, both [batch, Z]: z, or its tanh."""
+        return tf.tanh(z) if self.config.tanh_z else z
 
     def cost(
         self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(cost, KL cost) from mean losses; an unconditional model pays for no KL."""
+        """Return (cost, KL cost) from mean losses; an unconditional model pays for no KL."""
         tolerance = self.hparams.kl_tolerance if self.encoder is not None else 0.0
         return losses.total_cost(reconstruction, kl, kl_weight, tolerance)
+
+    def get_config(self) -> dict[str, Any]:
+        if self._unsaved is not None:
+            raise self._unsaved
+        return {"name": self.name, "dtype": self.dtype_policy.name, "config": self.config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SketchRNN:
+        return cls(
+            RunConfig.from_dict(config["config"]), name=config["name"], dtype=config["dtype"]
+        )

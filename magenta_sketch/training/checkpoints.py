@@ -1,11 +1,4 @@
-"""A run's folder (its log root): what it holds, how it is written and read back.
-
-    log_root/
-      model_config.json    the hyperparameters, one JSON object, the original's names at its top
-      run.json             seed, normalizing factor and everything else a resumed run must agree on
-      newest/step-N/       the last few checkpoints: model, optimizer, step, best cost, seed
-      best/step-N/         the one of the lowest validation cost so far
-      history.jsonl, events.out.tfevents.*, training_curve.png, sketches.svg
+"""Checkpoints: all that a run needs to go on exactly where it was, saved and restored.
 
 A checkpoint is a folder, written beside its place, flushed to disk and renamed into it, so that it
 is whole or absent whenever the program is stopped. (tf.train.CheckpointManager moves the data file
@@ -27,34 +20,18 @@ import numpy as np
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.errors import RunError
-from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.training.run_folder import (
-    RunFolder,
-    _fsync,
-    _Place,
-    _places,
-    _remove,
-    _remove_hidden,
-    reason,
-    writing,
-)
+from magenta_sketch.training.failures import reason, writing
+from magenta_sketch.training.places import Place, fsync, places, remove, remove_hidden
+from magenta_sketch.training.run_folder import RunFolder
 
-ADAM_EPSILON = 1e-8
 KEPT = 3  # newest checkpoints kept, so that a damaged one has a predecessor
 _PREFIX = "checkpoint"
-
-
-def new_optimizer(model: SketchRNN) -> keras.optimizers.Adam:
-    """The optimizer of a run, built for ``model``; its learning rate is set at each step."""
-    optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
-    optimizer.build(model.trainable_variables)
-    return optimizer
 
 
 class Checkpoints:
     """Saves and restores all that a run needs to go on exactly where it was."""
 
-    def __init__(self, folder: RunFolder, model: SketchRNN, optimizer: Any, seed: int):
+    def __init__(self, folder: RunFolder, model: keras.Model, optimizer: Any, seed: int):
         self.folder = folder
         self.step = tf.Variable(0, dtype=tf.int64)
         self.evaluated_step = tf.Variable(0, dtype=tf.int64)
@@ -81,8 +58,8 @@ class Checkpoints:
 
     def _save(self, folder: pathlib.Path, kept: int) -> None:
         step = int(self.step)
-        numbers = [place.number for place in _places(folder) if place.step == step]
-        new = _Place(step, max(numbers) + 1 if numbers else 0)
+        numbers = [place.number for place in places(folder) if place.step == step]
+        new = Place(step, max(numbers) + 1 if numbers else 0)
         beside = folder / f".{new.name}.new"
         try:
             with writing(self.folder, f"the checkpoint of step {step} in {folder}"):
@@ -90,21 +67,21 @@ class Checkpoints:
                 beside.mkdir(parents=True)
                 self._checkpoint.write(str(beside / _PREFIX))
                 for file in beside.iterdir():
-                    _fsync(file)
-                _fsync(beside)
+                    fsync(file)
+                fsync(beside)
                 os.rename(beside, folder / new.name)
-                _fsync(folder)
+                fsync(folder)
         except RunError:
             shutil.rmtree(beside, ignore_errors=True)
             raise
         # Steps beyond this one could not be restored (`restore_newest`) or, of the best, belong to
         # a course of the run that has not come to pass again; the same step is the one replaced.
-        past = [place for place in _places(folder) if place.step < step]
+        past = [place for place in places(folder) if place.step < step]
         keep = {new, *past[max(len(past) - kept + 1, 0) :]}
-        for place in set(_places(folder)) - keep:
+        for place in set(places(folder)) - keep:
             with contextlib.suppress(OSError):  # no harm but to the room on the disk
-                _remove(folder / place.name, folder)
-        _remove_hidden(folder)
+                remove(folder / place.name, folder)
+        remove_hidden(folder)
 
     def restore_newest(self, warn: Callable[[str], None]) -> bool:
         """Restore the newest checkpoint that is whole; False when there is none at all.
@@ -132,8 +109,8 @@ def restore_first_whole(
     Raises:
       RunError: there are checkpoints, and none can be read.
     """
-    places = _places(folder)
-    for place in reversed(places):
+    saved = places(folder)
+    for place in reversed(saved):
         try:
             status = checkpoint.read(str(folder / place.name / _PREFIX))
             status.assert_existing_objects_matched()
@@ -144,9 +121,9 @@ def restore_first_whole(
                 f"warning: the checkpoint {folder / place.name} is damaged ({reason(error)}); "
                 "trying the one before"
             )
-    if places:
+    if saved:
         raise RunError(
-            f"none of the {len(places)} checkpoints in {folder} can be read: restore the folder "
+            f"none of the {len(saved)} checkpoints in {folder} can be read: restore the folder "
             "from a copy, or train anew."
         )
     return None

@@ -1,4 +1,4 @@
-"""Losses of a whole set."""
+"""Losses of a whole set of sketches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from magenta_sketch._backend import tf
-from magenta_sketch.data import SketchSet
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.batches import evaluation_batches
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.training.run_folder import RunInfo
-from magenta_sketch.training.step import PARTS, _in_parts, _parts_of
+from magenta_sketch.nn.update import PARTS, loss_sums, parts_of
+from magenta_sketch.seeds import Purpose
 
 
 class Evaluation(NamedTuple):
@@ -32,50 +33,40 @@ class Evaluator:
 
     def __init__(self, model: SketchRNN):
         self.model = model
-        batch = tf.TensorSpec([None, None, 5]), tf.TensorSpec([None], tf.int32)
-        signature = (*batch, tf.TensorSpec([SEED_ROWS, 2], tf.int64))
+        signature = (
+            tf.TensorSpec([None, None, 5]),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([SEED_ROWS, 2], tf.int64),
+        )
         self._by_parts = {
             parts: tf.function(
-                functools.partial(self._sums, parts), input_signature=signature, autograph=False
+                functools.partial(loss_sums, model, parts=parts),
+                input_signature=signature,
+                autograph=False,
             )
             for parts in (1, PARTS)
         }
 
-    def _compiled(self, strokes, lengths, seeds):
-        return self._by_parts[_parts_of(len(lengths))](strokes, lengths, seeds)
-
-    def _sums(self, parts, strokes, lengths, seeds):
-        found = [
-            [tf.reduce_sum(x) for x in self.model(*part, seeds=own_seeds)]
-            for *part, own_seeds in _in_parts(strokes, lengths, seeds, parts)
-        ]
-        return [tf.add_n(part) for part in zip(*found, strict=True)]
-
     def __call__(
         self,
         sketches: SketchSet,
-        info: RunInfo,
-        key: tuple[int, ...],
-        between: Callable[[], None] = lambda: None,
+        config: RunConfig,
+        step: int,
+        purpose: Purpose,
+        after_batch: Callable[[], None] = lambda: None,
     ) -> Evaluation:
         """Evaluate ``sketches`` (pixel units), with latent noise at the run's scale.
 
         The KL weight is the run's kl_weight_start, as in the original: a constant, so that costs
-        compare over a run. ``key`` and a batch's number make its `seed_table`. ``between`` is
-        called after each batch and may raise to stop.
+        compare over a run. The run's seed, ``step`` and ``purpose`` decide the noise.
+        ``after_batch`` is called after each batch and may raise to stop.
         """
-        hps = info.hparams
         sums = np.zeros(3)
-        batches = evaluation_batches(
-            sketches,
-            batch_size=hps.batch_size,
-            max_seq_len=hps.max_seq_len,
-            normalizing_factor=info.normalizing_factor,
-        )
-        for number, batch in enumerate(batches):
-            seeds = seed_table(*key, number)
-            sums += [float(x) for x in self._compiled(batch.strokes, batch.lengths, seeds)]
-            between()
+        for number, batch in enumerate(evaluation_batches(sketches, config)):
+            seeds = seed_table(config.seed, step, purpose, number)
+            compiled = self._by_parts[parts_of(len(batch.lengths))]
+            sums += [float(x) for x in compiled(batch.strokes, batch.lengths, seeds)]
+            after_batch()
         recon, masked, kl = sums / len(sketches)
-        cost, kl_cost = self.model.cost(recon, kl, hps.kl_weight_start)
+        cost, kl_cost = self.model.cost(recon, kl, config.hparams.kl_weight_start)
         return Evaluation(float(cost), float(recon), float(masked), float(kl_cost))

@@ -7,10 +7,8 @@ from; a resumed run drops the rows of what it does again and goes on writing.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
-import pathlib
 import sys
 import time
 from typing import Any
@@ -19,21 +17,19 @@ from tqdm import tqdm
 
 from magenta_sketch._backend import tf
 from magenta_sketch.files import write_bytes
-from magenta_sketch.training.run_folder import RunFolder, writing
+from magenta_sketch.training.failures import writing
+from magenta_sketch.training.history import format_duration, read_history
+from magenta_sketch.training.run_folder import RunFolder
 
 # TensorBoard's names for an evaluated split, as in the original ("Eval" is the test set).
 _SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
 
 
-def format_duration(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    return str(datetime.timedelta(seconds=round(max(seconds, 0.0))))
-
-
 class Journal:
     """Reports on a run.
 
-    Lines go to standard output; the bar goes to standard error, and only if that is a terminal.
+    Lines go to standard output; the bar goes to standard error, if that is a terminal, or into a
+    notebook.
     A context manager: leaving it closes the bar and the files. All methods raise `RunError` when
     something can't be written, but BrokenPipeError when the reader of the lines has gone.
 
@@ -69,19 +65,7 @@ class Journal:
         with writing(folder, f"TensorBoard's events in {folder.root}"):
             self._events = tf.summary.create_file_writer(str(folder.root))
             self._events.flush()
-        self._bar = None
-        if sys.stderr is not None and sys.stderr.isatty():
-            # Some terminals, of containers for one, say that they are 0 columns wide.
-            sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0
-            self._bar = tqdm(
-                initial=start_step,
-                total=total_steps,
-                unit="step",
-                ncols=None if sized else 80,
-                dynamic_ncols=sized,
-                smoothing=0.05,
-                desc="training",
-            )
+        self._bar = _progress_bar(start_step, total_steps)
         self._began = time.monotonic()
 
     def __enter__(self) -> Journal:
@@ -181,16 +165,16 @@ class Journal:
             self._events.flush()
 
 
-def read_history(path: pathlib.Path, up_to: int | None = None) -> list[dict[str, Any]]:
-    """Rows of a history file, of steps <= ``up_to``; a line that was cut short is left out."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-            if up_to is None or row["step"] <= up_to:
-                rows.append({**row, "split": str(row["split"])})
-        except (ValueError, KeyError, TypeError):
-            continue
-    return rows
+def _progress_bar(start_step: int, total_steps: int) -> Any:
+    """Return a bar for a terminal or a notebook; None elsewhere."""
+    settings = {"initial": start_step, "total": total_steps, "unit": "step"}
+    settings |= {"smoothing": 0.05, "desc": "training"}
+    if "ipykernel" in sys.modules:
+        from tqdm.auto import tqdm as notebook_bar  # a widget, where the notebook has them
+
+        return notebook_bar(**settings)
+    if sys.stderr is None or not sys.stderr.isatty():
+        return None
+    # Some terminals, of containers for one, say that they are 0 columns wide.
+    sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    return tqdm(ncols=None if sized else 80, dynamic_ncols=sized, **settings)

@@ -1,10 +1,9 @@
-"""The training step, evaluation, and the loop that makes a run of them."""
+"""The training loop: update, log, evaluate, save, so that a stop at any moment loses nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import math
 import signal
 import time
@@ -13,26 +12,25 @@ from collections.abc import Callable
 import numpy as np
 
 from magenta_sketch._backend import tf
-from magenta_sketch.data import DataSet
-from magenta_sketch.data.batches import Batch, made_ahead, training_batch
+from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.data.batches import Batch, training_batch
+from magenta_sketch.data.loading import DataSet
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.errors import RunError
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.training import schedules as losses
+from magenta_sketch.seeds import Purpose
+from magenta_sketch.training import schedules
 from magenta_sketch.training.checkpoints import Checkpoints
 from magenta_sketch.training.evaluation import Evaluation, Evaluator
+from magenta_sketch.training.failures import last_good, reason
 from magenta_sketch.training.journal import Journal
-from magenta_sketch.training.run_folder import RunFolder, RunInfo, last_good, reason
-from magenta_sketch.training.signals import Interrupted, StopRequest
+from magenta_sketch.training.prefetch import prefetch
+from magenta_sketch.training.run_folder import RunFolder
+from magenta_sketch.training.signals import Interrupted, StopNow, StopRequest
 from magenta_sketch.training.step import TrainStep
 
 LOG_EVERY = 20  # steps
-# What a `seed_table` is for, beside a run's seed and a step.
-_TRAINING, _VALIDATION, _TEST = 0, 1, 2
-
-
-class _StopNow(Exception):
-    """Raised within the loop when a stop was requested."""
 
 
 @dataclasses.dataclass
@@ -48,29 +46,23 @@ class Trainer:
 
     Args:
       folder: an existing run's folder (`RunFolder.create`).
-      info: what the folder says.
-      data: the data set, whose fingerprint must be that of ``info``.
+      config: what the folder says.
+      data: the data set, whose fingerprint must be that of ``config``.
       illustrate: called as illustrate(step) after each evaluation, for pictures.
     """
 
     def __init__(
         self,
         folder: RunFolder,
-        info: RunInfo,
+        config: RunConfig,
         data: DataSet,
         illustrate: Callable[[int], None] | None = None,
     ):
-        self.folder, self.info, self.data = folder, info, data
-        self.model = SketchRNN(
-            info.hparams,
-            seed=info.seed,
-            mixed_precision=info.mixed_precision,
-            bucket_by_length=info.bucket_by_length,
-            tanh_z=info.tanh_z,
-        )
+        self.folder, self.config, self.data = folder, config, data
+        self.model = SketchRNN(config)
         self.train_step = TrainStep(self.model)
         self.evaluate = Evaluator(self.model)
-        self.state = Checkpoints(folder, self.model, self.train_step.optimizer, info.seed)
+        self.state = Checkpoints(folder, self.model, self.train_step.optimizer, config.seed)
         self.illustrate = illustrate
         self.last_cost: float | None = None
         self._saved_step = -1
@@ -81,7 +73,7 @@ class Trainer:
         return int(self.state.step)
 
     def restore(self, warn: Callable[[str], None]) -> bool:
-        """Go back to the newest whole checkpoint; False when there is none."""
+        """Go back to the newest whole checkpoint; return False when there is none."""
         restored = self.state.restore_newest(warn)
         if restored:
             self._saved_step = self.step
@@ -94,7 +86,7 @@ class Trainer:
         it is.
 
         Raises:
-          RunError: the checkpoint can't be written.
+          RunError: the checkpoint cannot be written.
         """
         pairs = zip(self.model.trainable_variables, model.trainable_variables, strict=True)
         for mine, theirs in pairs:
@@ -102,41 +94,26 @@ class Trainer:
         self.state.step.assign(step)
         self._save(step)
 
+    def num_trainable(self) -> int:
+        """Return the number of trainable parameters."""
+        return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
+
     def run(self, total: int, journal: Journal, stop: StopRequest) -> None:
         """Train until ``total`` updates have been made.
 
         Raises:
           Interrupted: a stop was requested, or the reader of our output has gone (as SIGPIPE
             says); a checkpoint has been written.
-          RunError: a cost or gradient is not finite, something can't be written, or the memory is
+          RunError: a cost or gradient is not finite, something cannot be written, or the memory is
             too small.
         """
-        hps = self.info.hparams
-        step = self.step
-        since = _SinceLog(time.monotonic())
-        journal.scalar(step, "Num_Trainable_Params", self.num_trainable())
-        feeds = made_ahead(self._feed, range(step, total))
+        journal.scalar(self.step, "Num_Trainable_Params", self.num_trainable())
         try:
-            with contextlib.closing(feeds):
-                while True:
-                    if step and (step % hps.save_every == 0 or step == total):
-                        began = time.monotonic()
-                        self._milestone(step, journal, stop)
-                        since.began += time.monotonic() - began  # not a part of training's time
-                    if step >= total:
-                        return
-                    self._check(stop)
-                    row = self._update(step, next(feeds), since)
-                    step += 1
-                    self.state.step.assign(step)
-                    journal.advance(row["cost"])
-                    if step % LOG_EVERY == 0:
-                        journal.train(step, row, time.monotonic() - since.began, since.points)
-                        since = _SinceLog(time.monotonic())
-        except (_StopNow, BrokenPipeError):
-            self._save(step)
+            self._loop(total, journal, stop)
+        except (StopNow, BrokenPipeError):
+            self._save(self.step)
             raise Interrupted(
-                f"interrupted at step {step}; the checkpoint is in {self.folder.newest}, "
+                f"interrupted at step {self.step}; the checkpoint is in {self.folder.newest}, "
                 "go on with --resume_training",
                 int(stop.signal_number or signal.SIGPIPE),
             ) from None
@@ -147,77 +124,53 @@ class Trainer:
                 "cells."
             ) from error
 
-    def num_trainable(self) -> int:
-        """Number of trainable parameters."""
-        return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
+    def _loop(self, total: int, journal: Journal, stop: StopRequest) -> None:
+        step = self.step
+        since = _SinceLog(time.monotonic())
+        batches = prefetch(self._batch, range(step, total))
+        with contextlib.closing(batches):
+            while True:
+                if step and (step % self.config.hparams.save_every == 0 or step == total):
+                    began = time.monotonic()
+                    self._milestone(step, journal, stop)
+                    since.began += time.monotonic() - began  # not a part of training's time
+                if step >= total:
+                    return
+                stop.check()
+                batch, seeds = next(batches)
+                row = self._update(step, batch, seeds)
+                step += 1
+                self.state.step.assign(step)
+                journal.advance(row["cost"])
+                since.points += int(batch.lengths.sum())
+                if step % LOG_EVERY == 0:
+                    journal.train(step, row, time.monotonic() - since.began, since.points)
+                    since = _SinceLog(time.monotonic())
 
-    def _feed(self, step: int) -> tuple[Batch, tf.Tensor]:
-        """The batch of a step and its seeds. Runs on a thread of its own: it may only read."""
-        hps, info = self.info.hparams, self.info
-        batch = training_batch(
-            self.data.train,
-            step,
-            seed=info.seed,
-            batch_size=hps.batch_size,
-            max_seq_len=hps.max_seq_len,
-            normalizing_factor=info.normalizing_factor,
-            random_scale_factor=hps.random_scale_factor,
-            augment_stroke_prob=hps.augment_stroke_prob,
-            to_longest=info.bucket_by_length,
-        )
-        return batch, seed_table(info.seed, step, _TRAINING)
+    def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
+        """Make the batch of a step and its seeds. Runs on a thread of its own: it may only read."""
+        batch = training_batch(self.data.train, step, self.config)
+        return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
-    def _update(
-        self, step: int, feed: tuple[Batch, tf.Tensor], since: _SinceLog
-    ) -> dict[str, float]:
-        hps = self.info.hparams
-        batch, seeds = feed
-        lr = losses.learning_rate(
-            step,
-            learning_rate=hps.learning_rate,
-            min_learning_rate=hps.min_learning_rate,
-            decay_rate=hps.decay_rate,
-        )
-        klw = losses.kl_weight(
-            step,
-            kl_weight=hps.kl_weight,
-            kl_weight_start=hps.kl_weight_start,
-            kl_decay_rate=hps.kl_decay_rate,
-        )
-        result = self.train_step(batch.strokes, batch.lengths, seeds, lr, klw, hps.max_seq_len)
-        since.points += int(batch.lengths.sum())
+    def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:
+        """Make one update; return the numbers that the journal keeps."""
+        learning_rate = schedules.learning_rate(step, self.config.hparams)
+        kl_weight = schedules.kl_weight(step, self.config.hparams)
+        rows = self.config.max_seq_len
+        result = self.train_step(batch, seeds, learning_rate, kl_weight, rows)
         # The one place where the loop waits for the device: no later step may see bad variables.
         if not bool(result.finite):
-            self._stop_non_finite(step, float(result.cost))
+            cost = float(result.cost)
+            what = "a gradient" if math.isfinite(cost) else f"the cost ({cost})"
+            raise self._non_finite(
+                f"{what} is not finite at step {step + 1}", "the variables were left as they were"
+            )
         self.last_cost = float(result.cost)
-        return {
-            "cost": self.last_cost,
-            "recon": float(result.reconstruction),
-            "kl": float(result.kl),
-            "lr": lr,
-            "klw": klw,
-        }
-
-    def _stop_non_finite(self, step: int, cost: float) -> None:
-        what = "a gradient" if math.isfinite(cost) else f"the cost ({cost})"
-        raise self._non_finite(
-            f"{what} is not finite at step {step + 1}", "the variables were left as they were"
-        )
-
-    def _non_finite(self, what: str, so: str) -> RunError:
-        last = "none since the start" if self.last_cost is None else f"{self.last_cost:.4f}"
-        return RunError(
-            f"{what} (the last finite cost: {last}); {so}. Begin a new run with a lower "
-            "learning_rate or grad_clip, or look for huge offsets in the data. "
-            f"{last_good(self.folder)}"
-        )
-
-    def _check(self, stop: StopRequest) -> None:
-        if stop.signal_number is not None:
-            raise _StopNow
+        losses = {"recon": float(result.reconstruction), "kl": float(result.kl)}
+        return {"cost": self.last_cost, **losses, "lr": learning_rate, "klw": kl_weight}
 
     def _milestone(self, step: int, journal: Journal, stop: StopRequest) -> None:
-        """Evaluate, keep the best, draw, save; in an order that a kill at any point can't break.
+        """Evaluate, keep the best, draw, save; in an order that a kill at any point cannot break.
 
         Nothing of the state changes before all of the evaluation is done, and the newest
         checkpoint comes last: a run resumed from the one before does all of this again.
@@ -243,21 +196,32 @@ class Trainer:
                 self.illustrate(step)
         self._save(step)
 
+    def _evaluate(
+        self, split: str, sketches: SketchSet, step: int, journal: Journal, stop: StopRequest
+    ) -> Evaluation:
+        began = time.monotonic()
+        purpose = Purpose.TEST if split == "test" else Purpose.VALIDATION
+        batches, done = math.ceil(len(sketches) / self.config.hparams.batch_size), 0
+
+        def after_batch() -> None:
+            nonlocal done
+            done += 1
+            journal.evaluating(split, done, batches)
+            stop.check()
+
+        found = self.evaluate(sketches, self.config, step, purpose, after_batch)
+        journal.evaluation(step, split, found._asdict(), time.monotonic() - began)
+        return found
+
     def _save(self, step: int) -> None:
         if self._saved_step != step:
             self.state.save_newest()
             self._saved_step = step
 
-    def _evaluate(self, split, sketches, step, journal, stop) -> Evaluation:
-        began = time.monotonic()
-        key = (self.info.seed, step, _TEST if split == "test" else _VALIDATION)
-        batches = math.ceil(len(sketches) / self.info.hparams.batch_size)
-        done = itertools.count(1)
-
-        def between():
-            journal.evaluating(split, next(done), batches)
-            self._check(stop)
-
-        found = self.evaluate(sketches, self.info, key, between)
-        journal.evaluation(step, split, found._asdict(), time.monotonic() - began)
-        return found
+    def _non_finite(self, what: str, so: str) -> RunError:
+        last = "none since the start" if self.last_cost is None else f"{self.last_cost:.4f}"
+        return RunError(
+            f"{what} (the last finite cost: {last}); {so}. Begin a new run with a lower "
+            "learning_rate or grad_clip, or look for huge offsets in the data. "
+            f"{last_good(self.folder)}"
+        )

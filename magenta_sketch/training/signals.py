@@ -1,10 +1,11 @@
-"""Stopping on request."""
+"""Stopping a run on request: SIGINT, SIGTERM, or another thread."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -17,6 +18,10 @@ class Interrupted(Exception):
         self.signal_number = signal_number
 
 
+class StopNow(Exception):
+    """Raised within the loop when a stop was requested."""
+
+
 class StopRequest:
     """Turns SIGINT and SIGTERM into a request that the loop notices between two batches."""
 
@@ -24,6 +29,11 @@ class StopRequest:
 
     def __init__(self):
         self.signal_number: int | None = None
+
+    def check(self) -> None:
+        """Raise `StopNow` if a stop was requested."""
+        if self.signal_number is not None:
+            raise StopNow
 
     @classmethod
     def ask(cls) -> bool:
@@ -46,7 +56,10 @@ class StopRequest:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
 
-        old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        # Python lets the main thread alone set handlers; `ask` works from any.
+        main = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+        old = {number: signal.signal(number, handle) for number in numbers}
         self._listening.append(self)
         try:
             yield self

@@ -69,7 +69,7 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         mean = np.zeros((1, trained.z_size), np.float32)
         zs = [*mean, *trained.prior(latents - 1, seed=seed)]
     decoders = [fold(trained.model, z) for z in zs]
-    hparams = trained.info.hparams
+    hparams = trained.config.hparams
     if hparams.num_mixture > sketch_rnn_js.BROWSER_MIXTURE:
         raise PageError(
             f"{PACKAGE} computes {sketch_rnn_js.BROWSER_MIXTURE} mixture components at most, and "
@@ -89,7 +89,7 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         size=_typical_size(trained, seed),
         name=name,
         max_seq_len=trained.max_seq_len,
-        normalizing_factor=trained.info.normalizing_factor,
+        normalizing_factor=trained.config.normalizing_factor,
     )
 
 
@@ -100,7 +100,7 @@ def _typical_size(trained: TrainedModel, seed: int) -> float:
         box = bounds(sketch)
         sizes.append(max(box.max_x - box.min_x, box.max_y - box.min_y))
     size = float(np.median(sizes))
-    return size if np.isfinite(size) and size > 0.0 else trained.info.normalizing_factor
+    return size if np.isfinite(size) and size > 0.0 else trained.config.normalizing_factor
 
 
 def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:

@@ -1,13 +1,11 @@
 """Batches: their layout, their being functions of (seed, step), and their statistics."""
 
-import contextlib
-import threading
-
 import numpy as np
 import pytest
 
+from magenta_sketch.config import RunConfig
 from magenta_sketch.data import SketchSet, load_data_set, strokes
-from magenta_sketch.data.batches import evaluation_batches, made_ahead, pad, training_batch
+from magenta_sketch.data.batches import evaluation_batches, pad, training_batch
 from magenta_sketch.errors import DataError
 
 
@@ -22,13 +20,24 @@ def numbered(count):
     return SketchSet.from_sketches(items)
 
 
+PLAIN = RunConfig.of(
+    seed=3, batch_size=8, max_seq_len=6, random_scale_factor=0, augment_stroke_prob=0
+)
+
+
 def draw(sketches, step=0, **changes):
-    arguments = dict(seed=3, batch_size=8, max_seq_len=6, normalizing_factor=1.0)
-    return training_batch(sketches, step, **{**arguments, **changes})
+    return training_batch(sketches, step, PLAIN.replace(**changes))
+
+
+def padded(sketches, **changes):
+    return pad(sketches, PLAIN.replace(**changes))
 
 
 def who(batch):
-    return batch.strokes[:, 1, 0].astype(int).tolist()
+    """Which sketches these are, in the order in which they were drawn."""
+    found = np.zeros(len(batch.order), int)
+    found[batch.order] = batch.strokes[:, 1, 0]
+    return found.tolist()
 
 
 def varied(count, longest=40):
@@ -47,12 +56,12 @@ def varied(count, longest=40):
 
 
 def to_longest(sketches, step, **changes):
-    return draw(sketches, step, **{"max_seq_len": 40, "to_longest": True, **changes})
+    return draw(sketches, step, **{"max_seq_len": 40, "bucket_by_length": True, **changes})
 
 
 def test_layout_and_units():
     sketches = [[[2, 4, 0], [6, -8, 1]], [[10, 0, 1]]]
-    batch = pad(sketches, max_seq_len=3, normalizing_factor=2.0)
+    batch = padded(sketches, max_seq_len=3, normalizing_factor=2.0)
     start, end = list(strokes.START_TOKEN), list(strokes.END_TOKEN)
     assert batch.strokes.dtype == np.float32 and batch.lengths.dtype == np.int32
     assert batch.strokes.tolist() == [
@@ -64,15 +73,16 @@ def test_layout_and_units():
 
 def test_pad_agrees_with_to_stroke5():
     sketches = numbered(12)
-    batch = pad([sketches[i] for i in range(12)], max_seq_len=9, normalizing_factor=1.0)
-    for i in range(12):
-        np.testing.assert_array_equal(batch.strokes[i], strokes.to_stroke5(sketches[i], 9))
+    batch = padded([sketches[i] for i in range(12)], max_seq_len=9)
+    assert sorted(batch.order) == list(range(12))
+    for row, i in enumerate(batch.order):
+        np.testing.assert_array_equal(batch.strokes[row], strokes.to_stroke5(sketches[i], 9))
 
 
 @pytest.mark.parametrize("bad", [[[1, 2]], np.zeros((0, 3)), [[0, 0, 2]], [[np.nan, 0, 0]]])
 def test_pad_checks_and_says_which(bad):
     with pytest.raises(DataError, match=r"sketches\[1\]"):
-        pad([[[0, 0, 1]], bad], max_seq_len=4, normalizing_factor=1.0)
+        padded([[[0, 0, 1]], bad], max_seq_len=4)
 
 
 def test_a_batch_is_a_function_of_its_arguments():
@@ -98,7 +108,9 @@ def test_which_sketches_are_drawn_does_not_depend_on_augmentation():
     sketches = numbered(60)
     plain = draw(sketches, 2, batch_size=20)
     scaled = draw(sketches, 2, batch_size=20, random_scale_factor=1e-4, augment_stroke_prob=0.5)
-    np.testing.assert_array_equal(who(plain), np.rint(scaled.strokes[:, 1, 0]).astype(int))
+    first = np.zeros(20)
+    first[scaled.order] = scaled.strokes[:, 1, 0]
+    np.testing.assert_array_equal(who(plain), np.rint(first).astype(int))
 
 
 def test_sketches_of_a_batch_are_distinct_and_uniform():
@@ -176,7 +188,7 @@ def test_padded_to_the_longest_the_batch_is_the_same():
     sketches = varied(200)
     for changes in ({}, dict(normalizing_factor=2.0, random_scale_factor=0.2)):
         batch = to_longest(sketches, 4, **changes)
-        plain = to_longest(sketches, 4, to_longest=False, **changes)
+        plain = to_longest(sketches, 4, bucket_by_length=False, **changes)
         np.testing.assert_array_equal(batch.lengths, plain.lengths)
         rows = min(batch.strokes.shape[1], 41)
         np.testing.assert_array_equal(batch.strokes[:, :rows], plain.strokes[:, :rows])
@@ -187,72 +199,26 @@ def test_a_sketch_that_is_too_long_is_refused_however_padded():
         to_longest(varied(8), 0, max_seq_len=39)
 
 
-# ------------------------------------------------------------------------------- made_ahead
-
-
-def working():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("made_ahead")]
-
-
-def test_the_next_item_is_made_while_one_is_in_use():
-    made, begun = [], {step: threading.Event() for step in range(3, 7)}
-
-    def make(step):
-        assert working() == [threading.current_thread()]
-        made.append(step)
-        begun[step].set()
-        return step * 10
-
-    items = made_ahead(make, range(3, 7))
-    assert made == []
-    for step in range(3, 7):
-        assert next(items) == step * 10
-        if step < 6:
-            assert begun[step + 1].wait(60)  # though it has not been asked for
-    assert next(items, "end") == "end"
-    assert made == [3, 4, 5, 6] and working() == []
-
-
-@pytest.mark.parametrize("used", [0, 1, 2, 3])
-def test_leaving_early_ends_the_thread_and_makes_one_more_at_most(used):
-    made = []
-    with pytest.raises(KeyboardInterrupt):
-        with contextlib.closing(made_ahead(made.append, range(9))) as items:
-            for _ in range(used):
-                next(items)
-            raise KeyboardInterrupt
-    assert working() == []
-    assert made == list(range(used + 1 if used else 0))
-
-
-def test_an_error_comes_where_its_item_would_have():
-    def make(step):
-        if step >= 2:
-            raise ValueError(f"no item {step}")
-        return step
-
-    items = made_ahead(make, range(5))
-    assert [next(items), next(items)] == [0, 1]
-    with pytest.raises(ValueError, match="no item 2"):
-        next(items)
-    assert working() == []
-    assert next(items, "end") == "end"
-
-
-def test_nothing_to_make():
-    assert list(made_ahead(pytest.fail, range(4, 4))) == []
-
-
 def test_evaluation_has_every_sketch_once_sorted_by_length():
     sketches = numbered(29)
-    batches = list(
-        evaluation_batches(sketches, batch_size=8, max_seq_len=6, normalizing_factor=1.0)
-    )
+    batches = list(evaluation_batches(sketches, PLAIN))
     assert [len(batch.strokes) for batch in batches] == [8, 8, 8, 5]
-    order = sum(map(who, batches), [])
-    assert order == sorted(range(29), key=lambda i: len(sketches[i]))
-    lengths = np.concatenate([batch.lengths for batch in batches])
-    np.testing.assert_array_equal(lengths, np.sort(sketches.lengths))
+    by_length = sorted(range(29), key=lambda i: len(sketches[i]))
+    for number, batch in enumerate(batches):
+        assert sorted(batch.order) == sorted(by_length[8 * number : 8 * number + 8])
+        np.testing.assert_array_equal(batch.strokes[:, 1, 0], batch.order)
+        np.testing.assert_array_equal(batch.lengths, sketches.lengths[batch.order])
+
+
+def test_every_batch_has_its_longest_sketch_first_and_ties_as_they_came():
+    sketches = varied(200)
+    evaluated = evaluation_batches(sketches, PLAIN.replace(max_seq_len=40, batch_size=30))
+    drawn = [to_longest(sketches, step, augment_stroke_prob=0.5) for step in range(4)]
+    for batch in [*evaluated, *drawn, padded([sketches[i] for i in range(9)], max_seq_len=40)]:
+        expected = sorted(
+            range(len(batch.order)), key=lambda row: (-batch.lengths[row], batch.order[row])
+        )
+        assert expected == list(range(len(batch.order)))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +241,7 @@ def test_ranges(changes, message):
 
 def test_evaluation_checks_before_the_first_batch_is_asked_for():
     with pytest.raises(ValueError, match="max_seq_len 5"):
-        evaluation_batches(numbered(6), batch_size=2, max_seq_len=5, normalizing_factor=1.0)
+        evaluation_batches(numbered(6), PLAIN.replace(batch_size=2, max_seq_len=5))
 
 
 def test_an_empty_training_set():
@@ -285,16 +251,8 @@ def test_an_empty_training_set():
 
 def test_real_sheep(shared):
     data = load_data_set("aaron_sheep.npz", shared / "data", report=lambda line: None)
-    batch = training_batch(
-        data.train,
-        10**7,
-        seed=0,
-        batch_size=100,
-        max_seq_len=data.max_seq_len,
-        normalizing_factor=data.normalizing_factor,
-        random_scale_factor=0.15,
-        augment_stroke_prob=0.1,
-    )
+    config = RunConfig.of(max_seq_len=data.max_seq_len, normalizing_factor=data.normalizing_factor)
+    batch = training_batch(data.train, 10**7, config)
     assert batch.strokes.shape == (100, 251, 5)
     assert np.isfinite(batch.strokes).all()
     np.testing.assert_array_equal(batch.strokes[..., 2:].sum(axis=-1), 1)

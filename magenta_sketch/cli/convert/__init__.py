@@ -15,7 +15,8 @@ import difflib
 import importlib
 import sys
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import program
+from magenta_sketch.errors import UsageError
 
 # Verb -> what it does; each is a module here with FLAGS, TAKES_FILES and main.
 VERBS = {
@@ -36,7 +37,7 @@ def _run(arguments: list[str]) -> int:
     verb, *rest = arguments or ["--help"]
     if verb in VERBS:
         module = importlib.import_module(f"{__name__}.{verb}")
-        return common.run_program(
+        return program.run_program(
             f"sketch_rnn_convert {verb}",
             module.__doc__ or "",
             module.FLAGS,
@@ -47,10 +48,10 @@ def _run(arguments: list[str]) -> int:
     # A verb's flags are not known here: one that is misspelt, or stands behind them, goes alone.
     late = [word for word in rest if word in VERBS][:1]
     words = (late or [verb, *rest]) if verb.startswith("-") else [verb]
-    return common.run_program(
+    return program.run_program(
         "sketch_rnn_convert",
         _doc(),
-        common.new_flags(),
+        program.new_flags(),
         _no_verb,
         arguments=words,
         takes_files=True,
@@ -61,12 +62,12 @@ def _no_verb(rest: list[str]) -> int:
     """Says that there is no verb, or not the one that was typed."""
     known = ", ".join(VERBS)
     if not rest:
-        raise common.UsageError(f"say what to convert: {known}.")
+        raise UsageError(f"say what to convert: {known}.")
     if rest[0] in VERBS:
-        raise common.UsageError(f"{rest[0]} goes first: sketch_rnn_convert {rest[0]} ...")
+        raise UsageError(f"{rest[0]} goes first: sketch_rnn_convert {rest[0]} ...")
     near = difflib.get_close_matches(rest[0], VERBS, n=1)
     advice = f"did you mean {near[0]}?" if near else f"the first word is one of {known}."
-    raise common.UsageError(f"what is {rest[0]!r}? {advice}")
+    raise UsageError(f"what is {rest[0]!r}? {advice}")
 
 
 def _doc() -> str:

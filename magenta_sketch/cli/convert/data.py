@@ -31,12 +31,13 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import program
+from magenta_sketch.errors import UsageError
 
 TAKES_FILES = True
 LARGEST_COUNT = 1_000_000_000
 
-FLAGS = common.new_flags()
+FLAGS = program.new_flags()
 flags.DEFINE_string("out", None, "The folder for the .npz files; it is made.", flag_values=FLAGS)
 flags.DEFINE_float(
     "epsilon",
@@ -88,11 +89,9 @@ def main(files: list[str]) -> int:
     """Convert the inputs and say what was written."""
     options = _options()
     if not files:
-        raise common.UsageError(
-            "say what to convert: .ndjson files, folders of SVG files, or kanjivg."
-        )
+        raise UsageError("say what to convert: .ndjson files, folders of SVG files, or kanjivg.")
     if not FLAGS.out:
-        raise common.UsageError("--out is missing: name a folder for the .npz files.")
+        raise UsageError("--out is missing: name a folder for the .npz files.")
     from magenta_sketch.data.sources import building
     from magenta_sketch.data.sources import finding as sources
 
@@ -100,7 +99,7 @@ def main(files: list[str]) -> int:
     for name in files:
         path = os.path.realpath(name)
         if path in seen:
-            raise common.UsageError(f"{name} is named twice; name each input once.")
+            raise UsageError(f"{name} is named twice; name each input once.")
         seen[path] = name
     inputs = [sources.find(name, FLAGS.format) for name in files]
     with _ended_like_interrupted():
@@ -119,9 +118,7 @@ def _options():
 
     # absl lets NaN pass any bounds.
     if FLAGS.epsilon is not None and not 0 <= FLAGS.epsilon <= 255:
-        raise common.UsageError(
-            f"--epsilon={FLAGS.epsilon:g}: must be a number of pixels from 0 to 255."
-        )
+        raise UsageError(f"--epsilon={FLAGS.epsilon:g}: must be a number of pixels from 0 to 255.")
     return Options(
         epsilon=FLAGS.epsilon,
         max_points=FLAGS.max_points,
@@ -139,7 +136,7 @@ def _three_numbers(flag: str) -> tuple[int, int, int] | None:
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 12]
     if len(parts) != 3 or len(numbers) != 3 or not all(1 <= n <= LARGEST_COUNT for n in numbers):
-        raise common.UsageError(
+        raise UsageError(
             f"--{flag}={text[:80]}: must be three whole numbers, for train, valid and test, each "
             f"from 1 to {LARGEST_COUNT:,}, such as --{flag}="
             f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}."

@@ -21,13 +21,14 @@ import pathlib
 
 from absl import flags
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import program, values
+from magenta_sketch.errors import UsageError
 
 SHEET_LIMIT = 100
 ENDINGS = {"ndjson": (".ndjson", ".ndjson.gz"), "sheet": (".svg",)}
 ONLY_FOR = {"columns": "sheet", "units": "svg", "word": "ndjson"}  # flag -> the --to that it is for
 
-FLAGS = common.new_flags()
+FLAGS = program.new_flags()
 flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
 flags.DEFINE_enum(
     "to",
@@ -83,14 +84,14 @@ TAKES_FILES = True
 def main(files: list[str]) -> int:
     """Write what the flags ask for and say what was written."""
     if len(files) != 1:
-        raise common.UsageError(
+        raise UsageError(
             f"{len(files)} data sets are named: export takes one, such as "
             "sketch_rnn_convert export bird.npz --out=bird.ndjson."
         )
     kind = _kind()
     for flag, only in ONLY_FOR.items():
         if FLAGS[flag].present and kind != only:
-            raise common.UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}.")
+            raise UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}.")
     numbers = _numbers()
     _check_place(kind)
     from magenta_sketch.data import read_npz
@@ -104,7 +105,7 @@ def main(files: list[str]) -> int:
     else:
         count = len(splits[FLAGS.split])
         if max(numbers) >= count:
-            raise common.UsageError(
+            raise UsageError(
                 f"--numbers={FLAGS.numbers}: the {FLAGS.split} set has {count} sketches, "
                 f"0 to {count - 1}."
             )
@@ -119,7 +120,7 @@ def main(files: list[str]) -> int:
 def _kind() -> str:
     """What to make, of --to and --out, which must agree."""
     if not FLAGS.out:
-        raise common.UsageError(
+        raise UsageError(
             "--out is missing: name a folder for SVG files, or a file ending in .svg (a contact "
             "sheet), .ndjson or .ndjson.gz."
         )
@@ -127,19 +128,19 @@ def _kind() -> str:
     looks = next((kind for kind, ends in ENDINGS.items() if name.endswith(ends)), None)
     if FLAGS.to is None:
         if looks is None and pathlib.Path(name).suffix and not pathlib.Path(FLAGS.out).is_dir():
-            raise common.UsageError(
+            raise UsageError(
                 f"--out={FLAGS.out}: what should it be? Say --to=svg for a folder of this name, or "
                 "choose a name ending in .svg, .ndjson or .ndjson.gz."
             )
         return looks or "svg"
     if FLAGS.to == "svg" and looks is not None:
-        raise common.UsageError(
+        raise UsageError(
             f"--to=svg --out={FLAGS.out}: SVG files, one a sketch, go to a folder; for one file "
             "with all of them say --to=sheet."
         )
     if FLAGS.to != "svg" and looks != FLAGS.to:
         endings = " or ".join(ENDINGS[FLAGS.to])
-        raise common.UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: must end in {endings}.")
+        raise UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: must end in {endings}.")
     return FLAGS.to
 
 
@@ -148,17 +149,17 @@ def _check_place(kind: str) -> None:
     out = pathlib.Path(FLAGS.out)
     if kind == "svg":
         if out.exists() and not out.is_dir():
-            raise common.UsageError(f"--out={out} is a file; name a folder.")
+            raise UsageError(f"--out={out} is a file; name a folder.")
         there = len(list(out.glob("*.svg")))
         if there and not FLAGS.overwrite:
-            raise common.UsageError(
+            raise UsageError(
                 f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
                 "name another folder, or give --overwrite."
             )
     elif out.is_dir():
-        raise common.UsageError(f"--out={out} is a folder; name a file.")
+        raise UsageError(f"--out={out} is a folder; name a file.")
     elif out.exists() and not FLAGS.overwrite:
-        raise common.UsageError(
+        raise UsageError(
             f"--out={out} is there already: give --overwrite to replace it, or another name."
         )
 
@@ -167,10 +168,8 @@ def _numbers() -> list[int] | None:
     if FLAGS.numbers is None:
         return None
     if FLAGS.split == "all":
-        raise common.UsageError(
-            "--numbers are of one split: say which, --split=train, valid or test."
-        )
-    numbers = common.parse_numbers(FLAGS.numbers, "numbers")
+        raise UsageError("--numbers are of one split: say which, --split=train, valid or test.")
+    numbers = values.parse_numbers(FLAGS.numbers, "numbers")
     return list(dict.fromkeys(numbers))  # a sketch that is named twice is written once
 
 

@@ -17,11 +17,12 @@ import pathlib
 
 from absl import flags
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import program, values
+from magenta_sketch.errors import UsageError
 
 WIDTH = 79  # of a line, so that it fits a terminal of 80 columns
 
-FLAGS = common.new_flags()
+FLAGS = program.new_flags()
 flags.DEFINE_string(
     "out",
     None,
@@ -66,15 +67,15 @@ def main(files: list[str]) -> int:
 def _sheets(files: list[str]) -> list[pathlib.Path | None]:
     """Where the sheet of each file goes, None for no sheet."""
     if not files:
-        raise common.UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz.")
+        raise UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz.")
     if FLAGS.json == "":
-        raise common.UsageError("--json is empty: name a file, or leave it out.")
+        raise UsageError("--json is empty: name a file, or leave it out.")
     if not FLAGS.sheet:
         return [None] * len(files)
     out = FLAGS.out
-    if out is not None and common.is_one_svg(out):
+    if out is not None and values.is_one_svg(out):
         if len(files) > 1:
-            raise common.UsageError(
+            raise UsageError(
                 f"--out={out}: {len(files)} data sets have a sheet each: name a folder."
             )
         return [pathlib.Path(out)]
@@ -85,7 +86,7 @@ def _sheets(files: list[str]) -> list[pathlib.Path | None]:
     ]
     twice = [sheet for i, sheet in enumerate(sheets) if sheet in sheets[:i]]
     if twice:
-        raise common.UsageError(
+        raise UsageError(
             f"two data sets would have the sheet {twice[0]}: inspect them one by one, with --out."
         )
     return sheets

@@ -16,14 +16,15 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import model_flags, program, values
+from magenta_sketch.errors import UsageError
 
 TAKES_FILES = False
 MOST_SKETCHES = 500  # that the loss is measured on
 _FORMATS = ("js", "magenta", "weights")
 
-FLAGS = common.new_flags()
-common.define_model(FLAGS)
+FLAGS = program.new_flags()
+model_flags.define_model(FLAGS)
 flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
 flags.DEFINE_enum(
     "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
@@ -39,7 +40,7 @@ flags.DEFINE_float(
     "it. Default: computed from the data.",
     flag_values=FLAGS,
 )
-common.define_data(
+model_flags.define_data(
     FLAGS,
     "to measure the loss on",
     "the run's own, and where they can't be had, drawings of the model itself",
@@ -59,7 +60,7 @@ def format_of(out: str) -> str:
         return "weights"
     for ending in (".h5", ".keras", ".ckpt", ".js", ".npz", ".svg"):
         if name.endswith(ending):
-            raise common.UsageError(
+            raise UsageError(
                 f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.weights.h5 "
                 "(Keras) or a folder (Magenta); say which with --to if the name is meant."
             )
@@ -68,16 +69,16 @@ def format_of(out: str) -> str:
 
 def main() -> int:
     """Write the model and say what was written, and what it cost."""
-    common.require(FLAGS, "out")
-    common.require_model(FLAGS)
+    values.require(FLAGS, "out")
+    model_flags.require_model(FLAGS)
     kind = FLAGS.to or format_of(FLAGS.out)
     _check_flags(kind)
     _check_place(kind)
     factor = FLAGS.normalizing_factor
     if factor is not None and not 0 < factor < 1e9:  # false for NaN
-        raise common.UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
+        raise UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
     print(f"sketch_rnn_convert model: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
-    from magenta_sketch.inference.trained_model import load
+    from magenta_sketch.interop.loading import load
 
     trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint, with_optimizer=kind == "magenta")
     {"js": _write_js, "magenta": _write_magenta, "weights": _write_weights}[kind](trained)
@@ -87,7 +88,7 @@ def main() -> int:
 def _check_flags(kind: str) -> None:
     for flag in ("name", "normalizing_factor", "data_dir", "data_set"):
         if kind != "js" and FLAGS[flag].present:
-            raise common.UsageError(f"--{flag} is for a .json, but this makes --to={kind}.")
+            raise UsageError(f"--{flag} is for a .json, but this makes --to={kind}.")
 
 
 def _check_place(kind: str) -> None:
@@ -96,14 +97,14 @@ def _check_place(kind: str) -> None:
     outs = [out]
     if kind == "weights":
         outs.append(out.with_name(out.name.removesuffix(".weights.h5") + ".model_config.json"))
-    common.require_apart(FLAGS, *outs)
+    model_flags.require_apart(FLAGS, *outs)
     if kind == "magenta":  # an empty folder will do, and another is refused when it is written
         return
     for path in outs:
         if path.is_dir():
-            raise common.UsageError(f"{path} is a folder: name a file.")
+            raise UsageError(f"{path} is a folder: name a file.")
         if path.exists() and not FLAGS.overwrite:
-            raise common.UsageError(
+            raise UsageError(
                 f"{path} is there already: give --overwrite to replace it, or another --out."
             )
 
@@ -115,22 +116,22 @@ def _note(text: str) -> None:
 def _write_weights(trained) -> None:
     from magenta_sketch.interop import keras_weights
 
-    config = keras_weights.write(FLAGS.out, trained.model, trained.info.hparams)
+    config = keras_weights.write(FLAGS.out, trained.model, trained.config.hparams)
     print(f"wrote {FLAGS.out} and {config}; from Python:")
     print(f"  hparams = magenta_sketch.HParams.from_json(open({str(config)!r}).read())")
-    tanh_z = ", tanh_z=True" if trained.info.tanh_z else ""
+    tanh_z = ", tanh_z=True" if trained.config.tanh_z else ""
     print(f"  magenta_sketch.SketchRNN(hparams{tanh_z}).load_weights({FLAGS.out!r})")
     if trained.units_known:
         _note(
             "the files do not hold the normalizing factor, pixels in a model unit: it is "
-            f"{trained.info.normalizing_factor:.4f}"
+            f"{trained.config.normalizing_factor:.4f}"
         )
 
 
 def _write_magenta(trained) -> None:
     from magenta_sketch.interop import magenta_checkpoint
 
-    info = trained.info
+    info = trained.config
     prefix = magenta_checkpoint.write(
         FLAGS.out, trained.model, info.hparams, step=trained.step, adam=trained.adam
     )
@@ -147,27 +148,27 @@ def _write_magenta(trained) -> None:
 
 
 def _write_js(trained) -> None:
-    from magenta_sketch.inference.trained_model import load
     from magenta_sketch.interop import sketch_rnn_js
+    from magenta_sketch.interop.loading import load
 
-    info, data = trained.info, None
+    info, data = trained.config, None
     sketch_rnn_js.require_lstm(info.hparams)  # before the data are loaded
     if FLAGS.normalizing_factor is not None:
         if trained.units_known:
-            raise common.UsageError(
+            raise UsageError(
                 f"leave out --normalizing_factor: {FLAGS.model_dir} has its own, "
                 f"{info.normalizing_factor:.4f}."
             )
         trained = trained.with_normalizing_factor(FLAGS.normalizing_factor)
-        info = trained.info
+        info = trained.config
     if not trained.units_known:
         if not FLAGS.data_dir:
-            raise common.UsageError(
+            raise UsageError(
                 f"{FLAGS.model_dir} does not hold its normalizing factor, which the file needs: "
                 "give --normalizing_factor, or --data_dir to have it computed from the data."
             )
-        trained, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
-        info = trained.info
+        trained, data = _with_data(trained)
+        info = trained.config
     what, sketches = _sketches(trained, data)
     done = sketch_rnn_js.write(
         FLAGS.out,
@@ -197,6 +198,10 @@ def _write_js(trained) -> None:
     _warn_of_the_clients(trained, done.clipped)
 
 
+def _with_data(trained):
+    return model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+
+
 def _warn_of_the_clients(trained, clipped: int) -> None:
     from magenta_sketch.interop.sketch_rnn_js import BROWSER_MIXTURE
 
@@ -206,7 +211,7 @@ def _warn_of_the_clients(trained, clipped: int) -> None:
             "the clipped weights have another value in the file: look at the loss above, and lower "
             "grad_clip or the learning rate in training if it is too high"
         )
-    components = trained.info.hparams.num_mixture
+    components = trained.config.hparams.num_mixture
     if components < BROWSER_MIXTURE:
         notes.append(
             f"the {components} mixture components are written as {BROWSER_MIXTURE}, some of them "
@@ -232,9 +237,9 @@ def _sketches(trained, data):
     from magenta_sketch.data import SketchSet
     from magenta_sketch.errors import DataError
 
-    if data is None and (FLAGS.data_dir or FLAGS.data_set or trained.info.data_dir):
+    if data is None and (FLAGS.data_dir or FLAGS.data_set or trained.config.data_dir):
         try:
-            _, data = common.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+            _, data = _with_data(trained)
         except DataError as error:
             if FLAGS.data_dir or FLAGS.data_set:
                 raise

@@ -17,13 +17,13 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import common
+from magenta_sketch.cli import model_flags, program, values
 
 TAKES_FILES = False
 MOST_LATENTS = 24
 
-FLAGS = common.new_flags()
-common.define_model(FLAGS)
+FLAGS = program.new_flags()
+model_flags.define_model(FLAGS)
 flags.DEFINE_string(
     "out", None, "The folder to write; one that holds such a page is replaced.", flag_values=FLAGS
 )
@@ -58,9 +58,9 @@ flags.DEFINE_boolean(
 
 def main() -> int:
     """Write the folder and say what is in it."""
-    common.require(FLAGS, "out")
-    common.require_model(FLAGS)
-    common.require_apart(FLAGS, FLAGS.out)
+    values.require(FLAGS, "out")
+    model_flags.require_model(FLAGS)
+    model_flags.require_apart(FLAGS, FLAGS.out)
     print(f"sketch_rnn_convert web: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch import web
     from magenta_sketch.inference import trained_model as trained
@@ -68,7 +68,7 @@ def main() -> int:
     web.check_place(FLAGS.out, overwrite=FLAGS.overwrite)
     model = trained.load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
     page = web.make_page(
-        model, name=FLAGS.name or _name(model.info), latents=FLAGS.latents, seed=FLAGS.seed
+        model, name=FLAGS.name or _name(model.config), latents=FLAGS.latents, seed=FLAGS.seed
     )
     bundle = web.from_path(FLAGS.sketch_js) if FLAGS.sketch_js else web.from_npm(report=print)
     quantised = web.write_site(FLAGS.out, page, bundle, overwrite=FLAGS.overwrite)
@@ -85,7 +85,7 @@ def main() -> int:
     return 0
 
 
-def _name(info) -> str:
-    if not info.data_dir:  # another program's: its file is all that is known
+def _name(config) -> str:
+    if not config.data_dir:  # another program's: its file is all that is known
         return pathlib.Path(FLAGS.model_dir).resolve().name.split(".")[0]
-    return ", ".join(pathlib.PurePath(name).stem for name in info.hparams.data_set)
+    return ", ".join(pathlib.PurePath(name).stem for name in config.hparams.data_set)

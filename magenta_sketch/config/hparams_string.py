@@ -1,0 +1,171 @@
+"""Magenta's ``--hparams`` string, read from left to right.
+
+    data_set=[cat.npz, bus.npz], scale=0.5, use_recurrent_dropout=0
+
+is a comma-separated list of ``name=value``, each name once, spaces allowed around names, values,
+``=`` and ``,``, and a comma allowed at the end. A list stands in square brackets, its items
+separated by commas and/or spaces. An item or value may be quoted with ' or ", which keeps spaces,
+commas and brackets as they are (there are no escapes). Booleans are true, True, false, False or
+an integer (0 is false).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from magenta_sketch.config.kinds import show
+from magenta_sketch.config.options import Option, attempt, checked, options_of, require_known
+from magenta_sketch.errors import HParamsError
+
+
+def parse_assignments(table: type, text: str | Sequence[str]) -> dict[str, Any]:
+    """Return the settings that stand in the string(s) ``text``, checked one by one, in their order.
+
+    ``table`` is the dataclass whose options may be set, `HParams`.
+
+    Several strings, as a repeated flag gives them, are read in order and later ones win; a name
+    may stand only once in one string. Rules between settings are checked when a table is made.
+
+    Raises:
+      HParamsError: a string is malformed, or a name or value cannot be used.
+
+    >>> from magenta_sketch.config.hparams import HParams
+    >>> parse_assignments(HParams, "scale=2, data_set=[cat.npz]")
+    {'scale': 2.0, 'data_set': ('cat.npz',)}
+    """
+    assignments: dict[str, Any] = {}
+    for part in text if isinstance(text, (list, tuple)) else [text]:
+        assignments.update(_Scanner(table, part).assignments())
+    return assignments
+
+
+class _Scanner:
+    """Read one string; ``at`` is the place of the next character."""
+
+    def __init__(self, table: type, text: str):
+        if not isinstance(text, str):
+            raise HParamsError(
+                f"hyperparameters must be given as a string, got {show(text)}; "
+                "write them as 'name=value,name=value'"
+            )
+        self.table, self.options = table, options_of(table)
+        self.text = text
+        self.at = 0
+
+    def assignments(self) -> dict[str, Any]:
+        """Read the whole string: ``name=value`` separated by commas."""
+        found: dict[str, Any] = {}
+        self._skip_spaces()
+        while not self._at_end():
+            name, value = self._assignment(found)
+            found[name] = value
+            if not self._at_end():
+                self.at += 1  # the comma
+                self._skip_spaces()
+        return found
+
+    def _assignment(self, found: dict[str, Any]) -> tuple[str, Any]:
+        start = self.at
+        name = self._take_until("=,[]").rstrip()
+        if not name or self._next() != "=":
+            after_list = bool(found) and self.options[next(reversed(found))].kind.is_list
+            hint = " (several items go in square brackets, name=[a, b])" if after_list else ""
+            raise self._malformed(f"expected name=value{hint}", start)
+        require_known(name, self.options, f" at {self._place(start)}")
+        if name in found:
+            raise self._malformed(f"{name} is set a second time, keep one of the two", start)
+        self.at += 1
+        self._skip_spaces()
+        return name, self._value(name, self.options[name])
+
+    def _value(self, name: str, declared: Option) -> Any:
+        """Read a value up to the comma or the end that follows it, and check it."""
+        start = self.at
+        if self._next() == "[":
+            if not declared.kind.is_list:
+                raise self._malformed(f"{name} takes one value, leave out the brackets")
+            items = self._list(name)
+            value = checked(self.table, name, items, show(self.text[start : self.at]))
+        elif self._next() in ("'", '"'):
+            value = self._convert(name, declared, self._quoted(name))
+        else:
+            text = self._take_until(",[]").rstrip()
+            if declared.kind.is_list and len(text.split()) > 1:
+                raise self._malformed(f"{name} has several items, put them in [ ]", start)
+            if self._next() in ("[", "]"):
+                raise self._malformed(f"{name} has a stray '{self._next()}', a list is [a, b]")
+            value = self._convert(name, declared, text)
+        self._skip_spaces()
+        if not self._at_end() and self._next() != ",":
+            raise self._malformed(f"expected a comma after the value of {name}")
+        return value
+
+    def _convert(self, name: str, declared: Option, text: str) -> Any:
+        got = show(text) if text else f"nothing at {self._place(self.at)}"
+        if " " in text and "=" in text:  # two settings would look so
+            got += " (is a comma missing?)"
+        value = attempt(self.table, name, declared.kind.read, text, got)
+        return checked(self.table, name, value, got)
+
+    def _list(self, name: str) -> list[str]:
+        start = self.at
+        self.at += 1
+        items = []
+        while True:
+            while not self._at_end() and (self._next() == "," or self._next().isspace()):
+                self.at += 1
+            if self._at_end():
+                raise self._malformed(f"{name} has a list without its end, add ']'", start)
+            if self._next() == "]":
+                self.at += 1
+                return items
+            if self._next() == "[":
+                raise self._malformed(f"{name} has a list in a list, is a ']' missing before it?")
+            items.append(self._item(name))
+
+    def _item(self, name: str) -> str:
+        if self._next() not in ("'", '"'):
+            start = self.at
+            while not self._at_end() and self._next() not in ",[]" and not self._next().isspace():
+                self.at += 1
+            return self.text[start : self.at]
+        item = self._quoted(name)
+        if not self._at_end() and self._next() not in ",]" and not self._next().isspace():
+            raise self._malformed(f"{name} needs a comma or space after the closing quote")
+        return item
+
+    def _quoted(self, name: str) -> str:
+        start, quote = self.at, self._next()
+        end = self.text.find(quote, start + 1)
+        if end < 0:
+            raise self._malformed(f"{name} has a quote without its end, add {quote}", start)
+        self.at = end + 1
+        return self.text[start + 1 : end]
+
+    def _at_end(self) -> bool:
+        return self.at >= len(self.text)
+
+    def _next(self) -> str:
+        """Return the next character, empty at the end."""
+        return self.text[self.at : self.at + 1]
+
+    def _skip_spaces(self) -> None:
+        while self._next().isspace():
+            self.at += 1
+
+    def _take_until(self, stops: str) -> str:
+        start = self.at
+        while not self._at_end() and self._next() not in stops:
+            self.at += 1
+        return self.text[start : self.at]
+
+    def _malformed(self, what: str, at: int | None = None) -> HParamsError:
+        place = self._place(self.at if at is None else at)
+        return HParamsError(f"malformed hyperparameters: {what}; at {place}")
+
+    def _place(self, at: int) -> str:
+        """Say where ``at`` is in the text, counted from 1, with the text on both sides."""
+        before, after = self.text[max(0, at - 30) : at], self.text[at : at + 30]
+        sides = [f"after {before!r}"] * bool(before) + [f"before {after!r}"] * bool(after)
+        return f"character {at + 1}" + (f" ({', '.join(sides)})" if sides else "")

@@ -1,0 +1,235 @@
+"""Types and ranges of options: how a value is read from text, and what is accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+
+class Unfit(Exception):
+    """A value breaks its option's rule; the argument is a hint, possibly empty."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """The numbers from ``low`` to ``high``, with or without the ends."""
+
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"{'>' if self.open_low else '>='} {self.low}"
+        left, right = "(" if self.open_low else "[", ")" if self.open_high else "]"
+        return f"in {left}{self.low}, {self.high}{right}"
+
+
+POSITIVE = Interval(0, open_low=True)
+NOT_NEGATIVE = Interval(0)
+PROBABILITY = Interval(0, 1)
+KEEP_PROBABILITY = Interval(0, 1, open_low=True)
+DECAY = Interval(0, 1, open_low=True)
+FRACTION_BELOW_1 = Interval(0, 1, open_high=True)
+
+LARGEST_COUNT = 2**63 - 1  # the step counter is a 64-bit integer
+LARGEST_SIZE = 10**6  # beyond what any machine has the memory for
+LARGEST_REAL = 3.4e38  # single precision, in which the model computes
+_TOO_LARGE = f"that is too large, the largest is {LARGEST_REAL}"
+
+
+# ------------------------------------------------------------------------------------- types
+
+
+class Kind:
+    """A type of option. Subclasses say how a value is read from text and how it is checked."""
+
+    rule: str  # completes "NAME must be ..."
+    is_list = False
+
+    def read(self, text: str) -> Any:
+        """Return the value written as ``text``; only its type is looked at. Raises `Unfit`."""
+        raise NotImplementedError
+
+    def check(self, value: Any) -> Any:
+        """Return ``value`` as the field keeps it, type and range checked. Raises `Unfit`."""
+        raise NotImplementedError
+
+
+def _is_whole_number(text: str) -> bool:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isascii() and digits.isdigit()
+
+
+def _in_digits(text: str) -> str:
+    """Return a hint how to write 1e4 or 3.0 as a whole number."""
+    try:
+        value = float(text)
+    except ValueError:
+        return ""
+    return f", as {value:.0f}" if value.is_integer() and abs(value) < 2**53 else ""
+
+
+class Switch(Kind):
+    """True or false."""
+
+    rule = "true or false, or in a string an integer (0 is false)"
+
+    def read(self, text: str) -> bool:
+        if text in ("true", "True"):
+            return True
+        if text in ("false", "False"):
+            return False
+        if _is_whole_number(text):
+            return text.lstrip("+-").strip("0") != ""
+        raise Unfit("")
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Unfit("")
+        return value
+
+
+class Whole(Kind):
+    """A whole number from ``smallest`` to ``largest``."""
+
+    def __init__(self, largest: int = LARGEST_COUNT, smallest: int = 1):
+        self.largest, self.smallest = largest, smallest
+        self.rule = f"a whole number >= {smallest}"
+
+    def read(self, text: str) -> int:
+        if not _is_whole_number(text):
+            raise Unfit("write it in digits only" + _in_digits(text))
+        digits = text.lstrip("+-").lstrip("0") or "0"
+        if len(digits) > 19:  # more than 64 bits, and int() refuses thousands of digits
+            raise Unfit("" if text.startswith("-") else self._too_large())
+        return -int(digits) if text.startswith("-") else int(digits)
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise Unfit("")
+        value = int(value)
+        if value > self.largest:
+            raise Unfit(self._too_large())
+        if value < self.smallest:
+            raise Unfit("")
+        return value
+
+    def _too_large(self) -> str:
+        return f"that is too large, the largest is {self.largest}"
+
+
+class Real(Kind):
+    """A finite number in an interval."""
+
+    def __init__(self, interval: Interval):
+        self.interval = interval
+        self.rule = f"a finite number {interval}"
+
+    def read(self, text: str) -> float:
+        # float() alone also takes 1_000 and digits of other scripts.
+        if not text.isascii() or "_" in text:
+            raise Unfit("")
+        try:
+            value = float(text)
+        except ValueError:
+            raise Unfit("") from None
+        if math.isinf(value) and text[-1].isdigit():
+            raise Unfit("" if text.startswith("-") else _TOO_LARGE)
+        return value
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise Unfit("")
+        try:
+            value = float(value) + 0.0  # -0.0 becomes 0.0
+        except OverflowError:
+            value = math.inf if value > 0 else -math.inf
+        if value not in self.interval or math.isinf(value):
+            raise Unfit("")
+        if value > LARGEST_REAL:
+            raise Unfit(_TOO_LARGE)
+        return value
+
+
+class Choice(Kind):
+    """One of a few words."""
+
+    def __init__(self, *choices: str):
+        self.choices = choices
+        self.rule = f"one of {', '.join(choices)}"
+
+    def read(self, text: str) -> str:
+        return text
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            near = nearest(value, self.choices)
+            raise Unfit(f"did you mean {near!r}?" if near else "")
+        return value
+
+
+class Names(Kind):
+    """A list of one or more names, kept as a tuple."""
+
+    is_list = True
+    rule = "a list of one or more names"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        if not text:
+            raise Unfit("")
+        return (text,)
+
+    def check(self, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str):  # tuple("a.npz") would be its letters
+            value = (value,)
+        if not isinstance(value, (list, tuple)) or not value:
+            raise Unfit("")
+        for item in value:
+            if not isinstance(item, str) or not item.strip() or not item.isprintable():
+                raise Unfit(f"replace {show(item)}, which is no name")
+        return tuple(value)
+
+
+class Text(Kind):
+    """Any text, such as a path."""
+
+    rule = "a text"
+
+    def read(self, text: str) -> str:
+        return text
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise Unfit("")
+        return value
+
+
+# -------------------------------------------------------------------------------------- messages
+
+
+def nearest(name: Any, known: Iterable[str]) -> str | None:
+    """Return the known word that ``name`` may have been meant for."""
+    if not isinstance(name, str) or len(name) > 100:
+        return None
+    word = name.strip().lower().replace("-", "_")
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def show(value: Any) -> str:
+    """Return ``value`` for a message: one line, of a bounded length."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python does not print integers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:40]}... ({len(text)} characters)"

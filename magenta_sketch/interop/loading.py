@@ -1,0 +1,89 @@
+"""`load`: the trained model at a place, whatever wrote it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from magenta_sketch import interop
+from magenta_sketch._backend import tf
+from magenta_sketch.errors import RunError
+from magenta_sketch.inference import saving
+from magenta_sketch.inference.trained_model import TrainedModel
+from magenta_sketch.interop import adam
+from magenta_sketch.nn.sketch_rnn import SketchRNN
+from magenta_sketch.nn.update import new_optimizer
+from magenta_sketch.training.checkpoints import restore_first_whole
+from magenta_sketch.training.run_folder import RunFolder
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def load(
+    model_dir: str | os.PathLike,
+    *,
+    checkpoint: str = "best",
+    with_optimizer: bool = False,
+    warn: Callable[[str], None] = _warn,
+) -> TrainedModel:
+    """Return the trained model of a run's folder, a .keras file, a Magenta checkpoint or a
+    Sketch-RNN-JS file.
+
+    A Magenta checkpoint does not hold the normalizing factor: its sketches are in model units until
+    `TrainedModel.with_normalizing_factor` gives it (`load_data_set` computes it). A model with a
+    cell of one's own needs the module that registers it to be imported first.
+
+    Args:
+      model_dir: a run's --log_root or a folder that `TrainedModel.save` wrote; a .keras file; a
+        Magenta checkpoint directory (or the prefix of one checkpoint in it, `.../vector-N`), with
+        or without a usable model_config.json; or a Sketch-RNN-JS file, decoder-only or conditional.
+      checkpoint: of a run: best (lowest validation cost; the newest if there is none yet, or it is
+        damaged) or newest.
+      with_optimizer: whether to load a run's optimizer too, as `TrainedModel.adam`. That of a
+        Magenta checkpoint is always there.
+      warn: called with a line for each damaged checkpoint that is passed over, and for what the
+        files of another program do not say.
+
+    Raises:
+      RunError: no model there, no checkpoint in it, or none that can be read.
+      ModelFileError: a .keras file or another program's model that cannot be read.
+    """
+    if checkpoint not in ("best", "newest"):
+        raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
+    folder = RunFolder(model_dir)
+    if saving.is_keras_file(model_dir) and not folder.root.is_dir():
+        model = saving.read_keras(model_dir)
+        return TrainedModel(model, data_known=bool(model.config.fingerprint))
+    foreign = None if folder.run.exists() else interop.read(model_dir)
+    if foreign is None:
+        return _load_run(folder, checkpoint, with_optimizer, warn)
+    for note in foreign.notes:
+        warn(note)
+    return TrainedModel(foreign.build(), foreign.adam, foreign.step, data_known=foreign.data_known)
+
+
+def _load_run(
+    folder: RunFolder, checkpoint: str, with_optimizer: bool, warn: Callable[[str], None]
+) -> TrainedModel:
+    model = SketchRNN(folder.read())
+    step = tf.Variable(0, dtype=tf.int64)
+    optimizer = new_optimizer(model) if with_optimizer else None
+    also = {} if optimizer is None else {"optimizer": optimizer}
+    restorer = tf.train.Checkpoint(model=model, step=step, **also)
+    places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
+    damaged = None
+    for place in places:
+        try:
+            if restore_first_whole(restorer, place, warn) is not None:
+                if damaged is not None:
+                    warn("warning: took the newest checkpoint in place of the best")
+                state = None if optimizer is None else adam.state_of(model, optimizer)
+                return TrainedModel(model, state, int(step))
+        except RunError as error:
+            damaged = error
+    if damaged is not None:
+        raise damaged
+    raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")

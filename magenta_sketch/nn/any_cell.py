@@ -1,0 +1,102 @@
+"""What encoder and decoder need of a cell: one of ours by name, or any Keras RNN cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.errors import ModelFileError
+from magenta_sketch.nn.cells import CELLS
+
+# What makes a cell: one of ours by name; a Keras RNN cell's class or another function of the
+# number of units; or a serialized cell, see `serialize_cell`. A cell's first state is its output.
+CellMaker = str | Callable[[int], keras.layers.Layer]
+
+
+def make_cell(
+    cell: CellMaker, units: int, keep_prob: float, seed: int, dtype: Any, name: str
+) -> keras.layers.Layer:
+    """Return a new cell of ``units``; the other arguments are for our own cells."""
+    if callable(cell):
+        return cell(units)
+    if cell in CELLS:
+        return CELLS[cell](units, keep_prob, seed, dtype=dtype, name=name)
+    return deserialize_cell(cell)
+
+
+def serialize_cell(cell: keras.layers.Layer) -> str:
+    """Return a cell as JSON, from which `deserialize_cell` makes one like it, with new weights.
+
+    Raises:
+      ModelFileError: its class is not registered with Keras, so that nobody could find it again.
+    """
+    kind = type(cell)
+    if keras.saving.get_registered_name(kind) == kind.__name__ and not _is_keras_own(kind):
+        raise ModelFileError(
+            f"the cell {kind.__name__} is not registered: put @keras.saving."
+            "register_keras_serializable() above its class, so that a saved model finds it again"
+        )
+    return json.dumps(keras.saving.serialize_keras_object(cell), sort_keys=True)
+
+
+def deserialize_cell(text: str) -> keras.layers.Layer:
+    """Return a new cell from what `serialize_cell` gave.
+
+    Only Keras's own layers and registered classes are made, and no code that the text may hold is
+    run (Keras's safe mode).
+
+    Raises:
+      ModelFileError: the class is not registered here, or the text describes no cell.
+    """
+    try:
+        config = json.loads(text)
+        module, name = config["module"], config["class_name"]
+        registered = config.get("registered_name") or name
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(
+            f"the model's cell is not described as Keras does: {error!r}"
+        ) from None
+    known = keras.saving.get_registered_object(registered)
+    if known is None and module == "keras.layers":
+        known = getattr(keras.layers, str(name), None)
+    if not (isinstance(known, type) and issubclass(known, keras.layers.Layer)):
+        raise ModelFileError(
+            f"the model's cell {registered} is not registered with Keras: import the module that "
+            "defines it, with @keras.saving.register_keras_serializable() above the class, first"
+        )
+    try:
+        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+    except Exception as error:  # whatever the author's constructor raises
+        raise ModelFileError(f"the model's cell {registered} cannot be made: {error}") from error
+
+
+def _is_keras_own(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "keras"
+
+
+def keep_masks(cell: Any, shape: Sequence[Any], seed: tf.Tensor) -> tf.Tensor | None:
+    """Return recurrent-dropout masks of a cell of ours, [*shape, units].
+
+    None for a cell of another kind, which drops by its own means or not at all.
+    """
+    return cell.keep_mask(shape, seed) if hasattr(cell, "keep_mask") else None
+
+
+def state_sizes(cell: Any) -> list[int]:
+    """Return the widths of the state's tensors."""
+    size = cell.state_size
+    return list(size) if isinstance(size, (list, tuple)) else [size]
+
+
+def zero_state(cell: Any, batch: Any) -> list[tf.Tensor]:
+    """Return the cell's initial state, a list of [batch, size] tensors."""
+    state = cell.get_initial_state(batch)
+    return list(state) if isinstance(state, (list, tuple)) else [state]
+
+
+def small_dense(width: int, seed: int, dtype: Any, name: str) -> keras.layers.Dense:
+    """Return a dense layer whose initial weights are normal with standard deviation 0.001."""
+    normal = keras.initializers.RandomNormal(stddev=0.001, seed=seed)
+    return keras.layers.Dense(width, kernel_initializer=normal, dtype=dtype, name=name)

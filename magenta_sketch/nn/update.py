@@ -1,0 +1,96 @@
+"""One update of a model: cost, gradients, clipping, and Adam's step when all is finite."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from magenta_sketch._backend import keras, tf
+
+ADAM_EPSILON = 1e-8
+
+# On a CPU, products of half a batch on each of two threads (or of two teams of threads) are faster
+# than those of a whole batch on both, which wait for each other at every small operation.
+PARTS = 2
+_SMALLEST_PART = 4  # sketches; below that a batch stays whole
+
+
+class UpdateResult(NamedTuple):
+    """Scalars of one update: cost, reconstruction, KL cost (after the tolerance), all finite."""
+
+    cost: tf.Tensor
+    reconstruction: tf.Tensor
+    kl: tf.Tensor
+    finite: tf.Tensor
+
+
+def new_optimizer(model: keras.Model) -> keras.optimizers.Adam:
+    """Return the optimizer of a run, built for ``model``; its learning rate is set at each step."""
+    optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def parts_of(batch: int) -> int:
+    """Return into how many parts a batch of so many sketches is cut: 1 or `PARTS`."""
+    gpu = tf.config.list_physical_devices("GPU")  # it has the threads for a whole batch
+    return 1 if gpu or batch < PARTS * _SMALLEST_PART else PARTS
+
+
+def loss_sums(
+    model: keras.Model,
+    strokes: tf.Tensor,
+    lengths: tf.Tensor,
+    seeds: tf.Tensor,
+    parts: int,
+    **how: Any,
+) -> list[tf.Tensor]:
+    """Return the sums over a batch of each of `losses.SketchLosses`.
+
+    The batch, longest sketch first, is cut into ``parts`` of like lengths, each with draws of its
+    own: independent computations that can run side by side.
+    """
+    found = [
+        model(strokes[part::parts], lengths[part::parts], seeds=seeds + part, **how)
+        for part in range(parts)
+    ]
+    return [tf.add_n([tf.reduce_sum(one) for one in each]) for each in zip(*found, strict=True)]
+
+
+def update(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    strokes: tf.Tensor,
+    lengths: tf.Tensor,
+    seeds: tf.Tensor,
+    kl_weight: tf.Tensor,
+    rows: tf.Tensor,
+    parts: int,
+) -> UpdateResult:
+    """Make one update, with the optimizer's present learning rate.
+
+    Gradients are clipped to ±grad_clip; unless cost and gradients are all finite, nothing changes.
+
+    Args:
+      strokes, lengths, seeds, rows: see `SketchRNN.call`.
+      kl_weight: of this update, a scalar.
+      parts: see `loss_sums`.
+    """
+    variables = model.trainable_variables
+    count = tf.cast(tf.shape(lengths)[0], tf.float32)
+    with tf.GradientTape() as tape:
+        sums = loss_sums(model, strokes, lengths, seeds, parts, training=True, rows=rows)
+        reconstruction, kl = sums[0] / count, sums[2] / count
+        cost, kl_cost = model.cost(reconstruction, kl, kl_weight)
+    gradients = tape.gradient(cost, [v.value for v in variables])
+    finite = tf.math.is_finite(cost)
+    for gradient in gradients:
+        finite &= tf.reduce_all(tf.math.is_finite(gradient))
+    limit = model.hparams.grad_clip
+    clipped = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+
+    def apply() -> tf.Tensor:
+        optimizer.apply(clipped, variables)
+        return tf.constant(True)
+
+    tf.cond(finite, apply, lambda: tf.constant(False))
+    return UpdateResult(cost, reconstruction, kl_cost, finite)
