@@ -24,13 +24,12 @@ def tiny_folder() -> pathlib.Path:
 
 def _train(root, folder, **changes):
     from magenta_sketch import runs
-    from magenta_sketch.training.run_folder import RunFolder
+    from magenta_sketch.config import RunConfig
 
     sizes = {"enc_rnn_size": 8, "dec_rnn_size": 12, "z_size": 4, "num_mixture": 2}
     given = {"data_set": ("tiny.npz",), "num_steps": 6, "save_every": 3, "batch_size": 8}
-    run = RunFolder(root)
-    begun = runs.begin(run, given | sizes | changes, data_dir=str(folder), seed=1)
-    assert runs.train(run, *begun, resumed=False) == 0
+    config = RunConfig.of(**given | sizes | changes, data_dir=str(folder), seed=1)
+    assert runs.train_run(runs.begin(config, root)) == 0
     return root
 
 

@@ -1,6 +1,7 @@
 """Beginning a run and taking it up again: what may differ, what is refused, what is kept."""
 
 import contextlib
+import dataclasses
 import errno
 import json
 import os
@@ -10,7 +11,7 @@ import shutil
 import pytest
 
 from magenta_sketch import runs
-from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config import HParams, RunConfig
 from magenta_sketch.data import read_npz, write_npz
 from magenta_sketch.errors import DataError, HParamsError, RunError
 from magenta_sketch.training.run_folder import RunFolder
@@ -26,14 +27,16 @@ def quiet(line):
     pass
 
 
-def begin(folder, given=None, **kwargs):
-    arguments = {"data_dir": str(DATA), "seed": 5, "report": quiet} | kwargs
-    return runs.begin(folder, GIVEN if given is None else given, **arguments)
+def begin(folder, given=None, overwrite=False, **options):
+    given = GIVEN if given is None else given
+    config = RunConfig.of(**{"data_dir": str(DATA), "seed": 5, **given, **options})
+    return runs.begin(config, folder.root, overwrite=overwrite, report=quiet)
 
 
-def resume(folder, given=None, **kwargs):
-    arguments = {"data_dir": None, "seed": None, "report": quiet} | kwargs
-    return runs.resume(folder, {} if given is None else given, **arguments)
+def resume(folder, given=None, **options):
+    saved = folder.read() if folder.run.exists() else RunConfig()
+    config = saved.asked(**(given or {}), **options)
+    return runs.resume(config, folder.root, report=quiet)
 
 
 def contents(root):
@@ -49,27 +52,28 @@ def folder(tmp_path):
 
 
 def test_a_new_run_knows_all_it_needs(folder):
-    info, data = begin(folder, num_epochs=2.5)
-    assert folder.read() == info
-    assert info.hparams == HParams(**GIVEN, max_seq_len=20)
-    assert info.max_seq_len == data.max_seq_len == 20
-    assert info.normalizing_factor == data.normalizing_factor
-    assert (info.seed, info.fingerprint) == (5, data.fingerprint)
-    assert (info.data_dir, info.num_epochs) == (str(DATA), 2.5)
+    run = begin(folder, num_epochs=2.5)
+    config, data = run.config, run.data
+    assert folder.read() == config
+    assert config.hparams == HParams(**GIVEN, max_seq_len=20)
+    assert config.max_seq_len == data.max_seq_len == 20
+    assert config.normalizing_factor == data.normalizing_factor
+    assert (config.seed, config.fingerprint) == (5, data.fingerprint)
+    assert (config.data_dir, config.num_epochs) == (str(DATA), 2.5)
 
 
 def test_a_relative_data_dir_is_kept_as_an_absolute_one(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(DATA.parent)
     begin(folder, data_dir="data")
     monkeypatch.chdir(tmp_path)
-    assert resume(folder)[0].data_dir == str(DATA)
+    assert resume(folder).config.data_dir == str(DATA)
 
 
 def test_a_home_in_data_dir_is_kept_as_what_it_stands_for(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(DATA.parent))
     begin(folder, data_dir="~/data")
     monkeypatch.setenv("HOME", "/nowhere")
-    assert resume(folder)[0].data_dir == str(DATA)
+    assert resume(folder).config.data_dir == str(DATA)
 
 
 def test_a_run_is_not_overwritten_unasked(folder):
@@ -95,8 +99,8 @@ def test_overwriting_takes_the_run_and_leaves_other_files(folder):
     for name in ("newest/step-10/checkpoint.index", "notes.txt", "newest/mine.txt"):
         (folder.root / name).parent.mkdir(parents=True, exist_ok=True)
         (folder.root / name).write_text("x")
-    info, _ = begin(folder, {**GIVEN, "z_size": 4}, overwrite=True)
-    assert folder.read() == info and info.hparams.z_size == 4
+    config = begin(folder, {**GIVEN, "z_size": 4}, overwrite=True).config
+    assert folder.read() == config and config.hparams.z_size == 4
     assert set(contents(folder.root)) == {
         "model_config.json",
         "run.json",
@@ -158,18 +162,17 @@ def test_a_full_disk_leaves_no_half_a_run(folder, monkeypatch):
 
 
 def test_what_is_not_given_is_the_runs_own(folder):
-    info, data = begin(folder, num_epochs=3.0)
-    again, data_again = resume(folder)
-    assert again == info
-    assert data_again.fingerprint == data.fingerprint
+    begun, again = begin(folder, num_epochs=3.0), resume(folder)
+    assert again.config == begun.config
+    assert again.data.fingerprint == begun.data.fingerprint
 
 
 def test_what_is_given_may_repeat_the_run(folder):
-    info, _ = begin(folder)
+    config = begin(folder).config
     given = {**GIVEN, "max_seq_len": 250, "is_training": False}
-    assert resume(folder, given, seed=5, data_dir=str(DATA))[0] == info
+    assert resume(folder, given, seed=5, data_dir=str(DATA)).config == config
     # Checked against the run's, not against the defaults' min_learning_rate.
-    assert resume(folder, {"learning_rate": 1e-6})[0] == info
+    assert resume(folder, {"learning_rate": 1e-6}).config == config
 
 
 def test_all_that_differs_is_listed(folder):
@@ -195,11 +198,13 @@ MODES = ("mixed_precision", "bucket_by_length")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("on", [False, True])
 def test_a_mode_is_the_runs_own(folder, mode, on):
-    info, _ = begin(folder, **{mode: on})
-    assert {name: getattr(info, name) for name in MODES} == dict.fromkeys(MODES, False) | {mode: on}
-    assert folder.read() == info
-    assert resume(folder)[0] == info
-    assert resume(folder, **{mode: on})[0] == info
+    config = begin(folder, **{mode: on}).config
+    assert {name: getattr(config, name) for name in MODES} == dict.fromkeys(MODES, False) | {
+        mode: on
+    }
+    assert folder.read() == config
+    assert resume(folder).config == config
+    assert resume(folder, **{mode: on}).config == config
     before = contents(folder.root)
     with pytest.raises(RunError, match=f"settings .{mode}: the run has {on}, now {not on}.:"):
         resume(folder, **{mode: not on})
@@ -224,7 +229,7 @@ def test_a_run_says_which_modes_are_on(folder):
         lines = []
         begun = begin(folder, small, overwrite=True, **modes)
         with pytest.raises(Enough):
-            runs.train(folder, *begun, resumed=True, report=report)
+            runs.train_run(dataclasses.replace(begun, resumed=True), report=report)
         assert [line for line in lines if line.startswith("modes")] == expected
 
 
@@ -236,17 +241,17 @@ def test_the_name_of_the_data_set_may_not_change(folder):
 
 def test_the_length_of_the_run_may_change_and_is_kept(folder):
     begin(folder, num_epochs=1.0)
-    changed, _ = resume(folder, {"num_steps": 90, "save_every": 7}, num_epochs=4.0)
+    changed = resume(folder, {"num_steps": 90, "save_every": 7}, num_epochs=4.0).config
     assert (changed.hparams.num_steps, changed.hparams.save_every) == (90, 7)
     assert changed.num_epochs == 4.0
-    assert resume(folder)[0] == changed
+    assert resume(folder).config == changed
     assert json.loads(folder.config.read_text())["num_steps"] == 90
 
 
 def test_the_run_may_be_moved(folder, tmp_path):
-    info, _ = begin(folder)
+    config = begin(folder).config
     shutil.move(folder.root, tmp_path / "moved")
-    assert resume(RunFolder(tmp_path / "moved"))[0] == info
+    assert resume(RunFolder(tmp_path / "moved")).config == config
     with pytest.raises(RunError, match="holds no run"):
         resume(folder)
 
@@ -260,7 +265,7 @@ def test_the_data_may_be_moved(folder, tmp_path):
     with pytest.raises(DataError, match="no such file"):
         resume(folder)
     resume(folder, data_dir=str(tmp_path / "there"))
-    assert resume(folder)[0].data_dir == str(tmp_path / "there")
+    assert resume(folder).config.data_dir == str(tmp_path / "there")
 
 
 def test_other_data_of_the_same_name_are_refused(folder, tmp_path):
