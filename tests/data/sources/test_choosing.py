@@ -1,0 +1,145 @@
+"""Which drawings make train, valid and test."""
+
+import numpy as np
+import pytest
+from ndjson_files import SPLITS, build, contents, record, write
+
+from magenta_sketch.data.sources import splitting
+from magenta_sketch.errors import DataError
+
+
+def test_the_key_alone_decides(tmp_path, owls):
+    (path,) = build(owls, tmp_path / "out")
+    assert path == tmp_path / "out" / "owl.npz"
+    found = contents(path)
+    for split in SPLITS:
+        keys = [key for key in range(300) if splitting.split_of(str(key)) == split]
+        assert found[split] == keys and keys
+
+
+def test_the_order_of_the_lines_moves_none(tmp_path, owls):
+    (path,) = build(owls, tmp_path / "out")
+    order = np.random.default_rng(0).permutation(300).tolist()
+    shuffled = write(tmp_path / "shuffled.ndjson", [record(key) for key in order])
+    (other,) = build(shuffled, tmp_path / "other")
+    before, after = contents(path), contents(other)
+    assert {split: sorted(keys) for split, keys in after.items()} == before
+    assert after["train"] == [key for key in order if key in set(before["train"])]
+
+
+def test_more_drawings_move_none(tmp_path, owls):
+    (path,) = build(owls, tmp_path / "out")
+    more = write(tmp_path / "more.ndjson", [record(key) for key in range(300, 400)])
+    (other,) = build([more, owls], tmp_path / "other")
+    before, after = contents(path), contents(other)
+    for split in SPLITS:
+        assert [key for key in after[split] if key < 300] == before[split]
+    assert sum(map(len, after.values())) == 400
+
+
+def test_the_source_s_own_split_wins(tmp_path):
+    owls = [record(key, split=SPLITS[key % 3]) for key in range(30)]
+    (path,) = build(write(tmp_path / "a.ndjson", owls), tmp_path / "out", shares=(1, 1, 1))
+    assert contents(path) == {split: list(range(i, 30, 3)) for i, split in enumerate(SPLITS)}
+
+
+def test_drawings_without_a_key_go_by_their_content(tmp_path):
+    owls = [record(key) | {"key_id": None} for key in range(300)]
+    (path,) = build(write(tmp_path / "a.ndjson", owls), tmp_path / "out")
+    (other,) = build(write(tmp_path / "b.ndjson", owls[::-1]), tmp_path / "other")
+    before, after = contents(path), contents(other)
+    assert {split: keys[::-1] for split, keys in after.items()} == before
+    # Equal ones are in one split, and all of them there: nothing says that they are the same.
+    (twice,) = build(write(tmp_path / "c.ndjson", owls + owls), tmp_path / "twice")
+    assert contents(twice) == {split: keys * 2 for split, keys in before.items()}
+
+
+@pytest.mark.parametrize("shares", [None, (60, 20, 20)])
+def test_counts_keep_the_lowest_places(tmp_path, owls, shares):
+    lines = []
+    (path,) = build(owls, tmp_path / "out", lines, counts=(50, 4, 3), shares=shares)
+    found = contents(path)
+    parts = shares or (50, 4, 3)
+    for split, count in zip(SPLITS, (50, 4, 3), strict=True):
+        keys = [k for k in range(300) if splitting.split_of(str(k), parts) == split]
+        lowest = sorted(keys, key=lambda key: splitting.place(str(key).encode()))[:count]
+        assert found[split] == sorted(lowest)
+    left = 300 - sum(map(len, found.values()))
+    assert f"left out {left}: more than --counts" in lines
+    assert lines[-1].startswith("wrote ") and lines[-1].endswith(
+        f"; {left:,} of this class left out"
+    )
+
+
+def test_counts_do_not_mind_the_order_of_the_lines(tmp_path, owls):
+    (path,) = build(owls, tmp_path / "out", counts=(50, 4, 3))
+    backwards = write(tmp_path / "b.ndjson", [record(key) for key in range(299, -1, -1)])
+    (other,) = build(backwards, tmp_path / "other", counts=(50, 4, 3))
+    assert contents(path) == {split: keys[::-1] for split, keys in contents(other).items()}
+
+
+def test_a_key_that_comes_again_is_left_out(tmp_path, owls):
+    lines = []
+    again = [record(key) | {"drawing": [[[5, 6], [7, 8]]]} for key in range(100, 115)]
+    more = write(tmp_path / "more.ndjson", again)
+    (path,) = build([owls, more], tmp_path / "out", lines)
+    (alone,) = build(owls, tmp_path / "alone")
+    assert path.read_bytes() == alone.read_bytes()
+    named = [line for line in lines if line.startswith("skipped")]
+    expected = "the same drawing again"
+    assert named == [f"skipped {more}, line {i + 1}: {expected}" for i in range(10)]
+    assert f"left out 15: {expected}" in lines
+
+
+def test_splits_that_the_lines_name(tmp_path):
+    records = [record(key, "owl") | {"split": "test"} for key in range(9)]
+    with pytest.raises(DataError, match="name their splits themselves, so that no shares can help"):
+        build(write(tmp_path / "a.ndjson", records), tmp_path / "out")
+
+
+def test_an_empty_split_is_told_before_anything_is_written(tmp_path, owls):
+    few = write(tmp_path / "b.ndjson", [record(key, "bat") for key in range(12)])
+    with pytest.raises(DataError) as caught:
+        build([few, owls], tmp_path / "out")
+    message = str(caught.value)
+    assert message.startswith("bat: train 12, valid 0, test 0; no split may be empty: give larger")
+    assert message.endswith("Nothing was written")
+    assert not (tmp_path / "out").exists()
+    shares = tuple(map(int, message.split("--shares=")[1].split(".")[0].split(",")))
+    assert len(build([few, owls], tmp_path / "out", shares=shares)) == 2
+
+
+def test_one_advice_for_all_classes(tmp_path):
+    words = [f"word {i}" for i in range(9)]
+    file = write(tmp_path / "a.ndjson", [record(key, words[key % 9]) for key in range(180)])
+    with pytest.raises(
+        DataError, match=r"word_1: train 20, .*; word_2: .*; and 2 more cl"
+    ) as caught:
+        build(file, tmp_path / "out")
+    advice = str(caught.value).split("--shares=")[1].split(".")[0]
+    assert len(build(file, tmp_path / "out", shares=tuple(map(int, advice.split(","))))) == 9
+
+
+def test_shares_cannot_help_two_drawings(tmp_path):
+    few = write(tmp_path / "b.ndjson", [record(key, "bat") for key in range(2)])
+    with pytest.raises(DataError, match="no split may be empty: a class needs at least 3") as c:
+        build(few, tmp_path / "out")
+    assert "--shares" not in str(c.value)
+
+
+def test_classes_with_an_empty_split_are_named(tmp_path, owls):
+    words = [f"word {i}" for i in range(7)]
+    records = [record(key, word) for word in words for key in range(2)]
+    records += [record(key, "bat") for key in range(12)]
+    few = write(tmp_path / "b.ndjson", records)
+    with pytest.raises(DataError) as caught:
+        build([few, owls], tmp_path / "out")
+    message = str(caught.value)
+    assert message.startswith("bat: train 12, valid 0, test 0; word_0: train 2, valid 0, test 0; ")
+    assert "word_3: train 2, valid 0, test 0; and 3 more classes; no split may be" in message
+    assert "word_4" not in message and "owl" not in message and "\n" not in message
+    assert "a class needs at least 3 drawings; else give larger shares, such as --sha" in message
+    # What helps those that can be helped.
+    shares = tuple(map(int, message.split("--shares=")[1].split(".")[0].split(",")))
+    bats = write(tmp_path / "bats.ndjson", records[-12:])
+    assert len(build([bats, owls], tmp_path / "out", shares=shares)) == 2
