@@ -78,6 +78,11 @@ def inspect_npz(path: str | os.PathLike[str]) -> Inspection:
 
     Raises:
       DataError: the file cannot be read at all (see `read_raw_npz`).
+
+    Example:
+      >>> found = inspect_npz("lines.npz")
+      >>> found.counts["train"], [(oddity.kind, oddity.count) for oddity in found.oddities]
+      (2, [('duplicates_across', 2)])
     """
     finds = Finds()
     raw = read_raw_npz(path)

@@ -40,6 +40,11 @@ def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[
       DataError: there is no such file, it is not a zip archive or is damaged; a split is missing,
         empty or unreasonably large; its pickle holds anything else than arrays; an item is not
         [n, 3] with n >= 1, finite, its lifts 0 or 1. One line that names file, split and index.
+
+    Example:
+      >>> sketches = read_npz("lines.npz")["train"]
+      >>> len(sketches), sketches[0].tolist()
+      (2, [[3.0, 0.0, 1.0]])
     """
     path = Path(path)
     label = str(path) if label is None else label

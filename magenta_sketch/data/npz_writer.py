@@ -42,6 +42,10 @@ def write_npz(
 
     Raises:
       DataError: a split is empty, a sketch is not a valid one, or the file cannot be written.
+
+    Example:
+      >>> right, down = [[3, 0, 1]], [[0, 4, 1]]  # two sketches of one line each
+      >>> write_npz("lines.npz", train=[right, down], valid=[right], test=[down])
     """
     path = Path(path)
     sets = {}

@@ -20,6 +20,14 @@ class SketchSet:
       starts: int64 [n + 1], read-only; sketch i is points[starts[i]:starts[i + 1]], never empty.
 
     `len(set)` is n and `set[i]` sketch i, a read-only view [k, 3].
+
+    Raises:
+      DataError: the shapes are others, or starts do not rise from 0 to N.
+
+    Example:
+      >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
+      >>> len(sketches), sketches.lengths.tolist(), sketches[1].tolist()
+      (2, [2, 1], [[5.0, 5.0, 1.0]])
     """
 
     points: NDArray[np.float32]

@@ -59,6 +59,10 @@ def to_polylines(stroke3: ArrayLike) -> list[NDArray[np.float64]]:
 
     Raises:
       ValueError: the shape is not [n, 3].
+
+    Example:
+      >>> [line.tolist() for line in to_polylines([[1, 0, 0], [0, 2, 1], [3, 0, 1]])]
+      [[[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]], [[4.0, 2.0]]]
     """
     array = _stroke3(stroke3)
     positions = _positions(array)
@@ -75,6 +79,10 @@ def from_polylines(polylines: Iterable[ArrayLike]) -> NDArray[np.float32]:
 
     Raises:
       ValueError: a line is not [k, 2].
+
+    Example:
+      >>> from_polylines([[[5, 5], [6, 5], [6, 7]], [[9, 7], [9, 8]]]).tolist()
+      [[1.0, 0.0, 0.0], [0.0, 2.0, 1.0], [3.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
     """
     lines = []
     for index, polyline in enumerate(polylines):
@@ -101,6 +109,10 @@ def to_stroke5(stroke3: ArrayLike, max_seq_len: int) -> NDArray[np.float32]:
 
     Raises:
       ValueError: the shape is not [n, 3], or n exceeds max_seq_len.
+
+    Example:
+      >>> to_stroke5([[3, 4, 1]], 2).astype(int).tolist()
+      [[0, 0, 1, 0, 0], [3, 4, 0, 1, 0], [0, 0, 0, 0, 1]]
     """
     array = _stroke3(stroke3)
     if len(array) > max_seq_len:
@@ -122,6 +134,10 @@ def to_stroke3(stroke5: ArrayLike) -> NDArray[np.float32]:
 
     Raises:
       ValueError: the shape is not [m, 5].
+
+    Example:
+      >>> to_stroke3([[0, 0, 1, 0, 0], [3, 4, 0, 1, 0], [0, 0, 0, 0, 1]]).tolist()
+      [[3.0, 4.0, 1.0]]
     """
     array = np.asarray(stroke5, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != 5:
@@ -138,6 +154,10 @@ def bounds(stroke3: ArrayLike) -> Bounds:
 
     Raises:
       ValueError: the shape is not [n, 3].
+
+    Example:
+      >>> bounds([[3, 2, 0], [1, -4, 1]])
+      Bounds(min_x=0.0, min_y=-2.0, max_x=4.0, max_y=2.0)
     """
     array = _stroke3(stroke3)
     positions = _positions(array)
