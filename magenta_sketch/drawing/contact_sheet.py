@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data.inspection import Inspection
-from magenta_sketch.drawing.svg import save_grid
+from magenta_sketch.drawing.grid import save_grid
 
 __all__ = ["Entry", "evenly_spread", "save_inspection_sheet", "save_sheet"]
 

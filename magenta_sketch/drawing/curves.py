@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -10,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from magenta_sketch.drawing.plots import BLUE, GREEN, ORANGE, PINK, encoded, make_plain, settings
 from magenta_sketch.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SPLITS = {  # colour and marker; Okabe and Ito's palette, told apart by colour-blind readers too
-    "train": ("#0072b2", None),
-    "valid": ("#d55e00", "o"),
-    "test": ("#009e73", "s"),
-}
+# Colour and marker.
+_SPLITS = {"train": (BLUE, None), "valid": (ORANGE, "o"), "test": (GREEN, "s")}
 
 
 def save_training_curve(
@@ -52,16 +49,10 @@ def save_training_curve(
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("png", "svg"):
         raise ValueError(f"{path}: a training curve is written as .png or .svg; choose such a name")
-    import matplotlib  # here: it takes a while to import
-
-    # A fixed salt and no date: the same history gives the same SVG.
-    with matplotlib.rc_context({"svg.hashsalt": "magenta_sketch", "font.size": 10}):
+    with settings("magenta_sketch", **{"font.size": 10}):
         figure = _curve_figure(history, title, kl_tolerance)
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None
-        )
-    write_bytes(path, buffer.getvalue())
+        content = encoded(figure, kind, dpi=120)
+    write_bytes(path, content)
 
 
 def _curve_figure(
@@ -72,7 +63,7 @@ def _curve_figure(
     any_kl = any(np.any(_series(history, split, "kl")[1] != 0) for split in _SPLITS)
     schedules = [("lr", "learning rate", "#555555")]
     if any_kl:
-        schedules.append(("klw", "KL weight", "#cc79a7"))
+        schedules.append(("klw", "KL weight", PINK))
     schedules = [s for s in schedules if len(_series(history, None, s[0])[0])]
 
     heights = [3.0] + ([1.6] if any_kl else []) + ([1.1] if schedules else [])
@@ -109,7 +100,7 @@ def _curve_figure(
 def _series(
     history: Sequence[Mapping[str, Any]], split: str | None, key: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and finite values of one key, in the order of the steps; split None takes every row."""
+    """Return steps and finite values of one key, by step; of every row when split is None."""
     pairs = sorted(
         (float(row["step"]), float(row[key]))
         for row in history
@@ -129,27 +120,12 @@ def _draw_losses(panel: Axes, history: Sequence[Mapping[str, Any]], key: str, la
         drawn += 1
         if split == "train":
             # A line through one point is invisible, so that one gets a marker.
-            panel.plot(
-                steps,
-                values,
-                color=color,
-                linewidth=1.3,
-                marker="." if len(steps) == 1 else None,
-                label=split,
-            )
+            style = {"linewidth": 1.3, "marker": "." if len(steps) == 1 else None}
         else:
-            panel.plot(
-                steps,
-                values,
-                color=color,
-                marker=marker,
-                markersize=5,
-                linestyle="none",
-                label=split,
-                zorder=3,
-            )
+            style = {"marker": marker, "markersize": 5, "linestyle": "none", "zorder": 3}
+        panel.plot(steps, values, color=color, label=split, **style)
     panel.set_ylabel(label)
-    _plain(panel)
+    make_plain(panel)
     if drawn == 0:
         panel.text(
             0.5, 0.5, "no measurements yet", transform=panel.transAxes, ha="center", color="#888888"
@@ -161,7 +137,7 @@ def _draw_losses(panel: Axes, history: Sequence[Mapping[str, Any]], key: str, la
 def _draw_schedules(
     panel: Axes, history: Sequence[Mapping[str, Any]], schedules: Sequence[tuple[str, str, str]]
 ) -> None:
-    _plain(panel)
+    make_plain(panel)
     for n, (key, label, color) in enumerate(schedules):
         axes = panel if n == 0 else panel.twinx()
         steps, values = _series(history, None, key)
@@ -173,10 +149,3 @@ def _draw_schedules(
         axes.set_ylim(0, 1.12 * max(float(values.max()), 1e-12))
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
         axes.spines["top"].set_visible(False)
-
-
-def _plain(panel: Axes) -> None:
-    panel.grid(True, color="#ececec", linewidth=0.8)
-    panel.set_axisbelow(True)
-    for side in ("top", "right"):
-        panel.spines[side].set_visible(False)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from magenta_sketch.data import SketchSet
-from magenta_sketch.drawing.svg import save_grid
+from magenta_sketch.drawing.grid import save_grid
 from magenta_sketch.inference.trained_model import TrainedModel
 
 COLUMNS = 8

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from magenta_sketch.drawing.svg import curves
+from magenta_sketch.drawing import curves
 
 
 def run(steps=200, kl=1.0, **schedules):

@@ -1,0 +1,283 @@
+"""Grids of sketches as SVG drawings, with titles and captions.
+
+Files are replaced whole or not at all, and folders that do not exist are made; an OSError (disk
+full, no permission) passes to the caller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import svgwrite
+
+from magenta_sketch.drawing.svg import (
+    INK,
+    Sketch,
+    Square,
+    checked,
+    document,
+    new_drawing,
+    pen,
+    short_number,
+    sketch_group,
+)
+from magenta_sketch.drawing.svg_text import FONT, add_text, text_width
+from magenta_sketch.files import write_bytes
+
+_PALE = "#767676"  # captions: legible, and lighter than the drawings
+_RULE = "#e3e3e3"  # between cells: visible on paper and screen, never taken for a stroke
+_ONE = 256.0  # default sides of a cell: of one sketch, and of each in a grid
+_CELL = 160.0
+
+
+def save_svg(
+    path: str | os.PathLike[str],
+    sketches: np.ndarray | Sequence[np.ndarray],
+    *,
+    cell: float | None = None,
+    columns: int | None = None,
+    stroke_width: float | None = None,
+    shared_scale: bool = False,
+) -> None:
+    """Write one sketch, or several as a grid, to an SVG file.
+
+    Args:
+      path: a name ending in .svg.
+      sketches: one stroke-3 array [n, 3], or a sequence (or SketchSet) of them.
+      cell: width and height given to each sketch; 256 for one sketch, 160 in a grid when None.
+      columns: sketches in a row; when None the grid is as near a square as it gets.
+      stroke_width: width of the pen; 1/64 of the cell when None.
+      shared_scale: one scale for all sketches, so that sizes compare, instead of each filling its
+        cell.
+
+    Raises:
+      ValueError: as in sketch_to_svg, no sketches at all, columns below 1, or another file type.
+      OSError: the file cannot be written.
+    """
+    if _is_one_sketch(sketches):
+        sketches = [sketches]
+        cell = _ONE if cell is None else cell
+    count = len(sketches)
+    if count == 0:
+        raise ValueError("sketches is empty: there is nothing to draw")
+    if columns is None:
+        columns = math.ceil(math.sqrt(count))
+    elif columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+    columns = min(columns, count)
+    drawn = [checked(sketches[i], f"sketch {i}") for i in range(count)]
+    rows = [drawn[i : i + columns] for i in range(0, count, columns)]
+    layout = _Layout.of(rows, _CELL if cell is None else cell, _Words())
+    _write_svg(path, _document(rows, layout, _Words(), stroke_width, shared_scale, count > 1))
+
+
+def save_grid(
+    path: str | os.PathLike[str], rows: Sequence[Sequence[np.ndarray | None]], **how: Any
+) -> None:
+    """Write rows of sketches to an SVG file, with titles: originals beside reconstructions, say.
+
+    Args:
+      path: a name ending in .svg.
+      rows, how: as for `grid_to_svg`.
+
+    Raises:
+      ValueError: as `grid_to_svg`, or another file type.
+      OSError: the file cannot be written.
+    """
+    _write_svg(path, grid_to_svg(rows, **how))
+
+
+def grid_to_svg(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    *,
+    column_titles: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    title: str | None = None,
+    captions: Sequence[Sequence[str]] | None = None,
+    cell: float = _CELL,
+    stroke_width: float | None = None,
+    shared_scale: bool = False,
+) -> str:
+    """Return rows of sketches as the text of an SVG document.
+
+    Args:
+      rows: stroke-3 arrays [n, 3]; None leaves a cell empty, and short rows end in empty cells.
+      column_titles: at most one for each column, above it. A title too long for its place is cut
+        with an ellipsis and stays whole as the tooltip.
+      row_titles: at most one for each row, to the left of it.
+      title: above everything.
+      captions: a line of small text below each sketch, row by row as `rows`; "" for none.
+      cell, stroke_width, shared_scale: as in save_svg.
+
+    Raises:
+      ValueError: as in sketch_to_svg, no sketches, or more titles than columns or rows.
+    """
+    drawn = [
+        [
+            None if s is None else checked(s, f"the sketch in row {i}, column {j}")
+            for j, s in enumerate(row)
+        ]
+        for i, row in enumerate(rows)
+    ]
+    words = _Words(title, column_titles or (), row_titles or (), captions or ())
+    columns = max((len(row) for row in drawn), default=0)
+    if columns == 0:
+        raise ValueError("rows is empty: there is nothing to draw")
+    words.require_places(len(drawn), columns)
+    layout = _Layout.of(drawn, cell, words)
+    return _document(drawn, layout, words, stroke_width, shared_scale, rules=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Words:
+    """The text of a grid."""
+
+    title: str | None = None
+    columns: Sequence[str] = ()
+    rows: Sequence[str] = ()
+    captions: Sequence[Sequence[str]] = ()
+
+    def require_places(self, rows: int, columns: int) -> None:
+        """Raise ValueError where there is more text than places."""
+        for name, texts, places in (
+            ("column_titles", self.columns, columns),
+            ("row_titles", self.rows, rows),
+            ("captions", self.captions, rows),
+            *((f"captions[{i}]", row, columns) for i, row in enumerate(self.captions)),
+        ):
+            if len(texts) > places:
+                raise ValueError(f"{name} has {len(texts)} entries for {places} places")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+    """Where the cells of a grid are.
+
+    left, top: of the first cell. cell: width and height of the square that a sketch has.
+    row_height: the cell's and its caption's. small: font size of row and column titles; large: of
+    the title.
+    """
+
+    left: float
+    top: float
+    columns: int
+    rows: int
+    cell: float
+    row_height: float
+    small: float
+    large: float
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]], cell: float, words: _Words) -> _Layout:
+        """Return the layout of rows of cells and the words around them."""
+        small = min(max(cell / 11, 10.0), 16.0)
+        large = small * 1.3
+        left = 0.0
+        if words.rows:
+            left = min(max(map(text_width, words.rows)) * small, 2 * cell) + small
+        top = (2 * large if words.title else 0.0) + (1.8 * small if words.columns else 0.0)
+        row_height = cell + (small if words.captions else 0.0)
+        columns = max(map(len, rows))
+        return cls(left, top, columns, len(rows), cell, row_height, small, large)
+
+    def x(self, column: int) -> float:
+        """Return the middle of a column's cells."""
+        return self.left + (column + 0.5) * self.cell
+
+    def y(self, row: int) -> float:
+        """Return the middle of a row's squares."""
+        return self.top + row * self.row_height + 0.5 * self.cell
+
+    @property
+    def right(self) -> float:
+        """The grid's end, and the drawing's."""
+        return self.left + self.columns * self.cell
+
+    @property
+    def bottom(self) -> float:
+        """The grid's end, and the drawing's."""
+        return self.top + self.rows * self.row_height
+
+
+def _document(
+    rows: Sequence[Sequence[Sketch | None]],
+    layout: _Layout,
+    words: _Words,
+    stroke_width: float | None,
+    shared_scale: bool,
+    rules: bool,
+) -> str:
+    square = Square.of(layout.cell, stroke_width, None)
+    drawing = new_drawing(layout.right, layout.bottom)
+    if rules:
+        _add_rules(drawing, layout)
+    _add_words(drawing, layout, words)
+    ink = pen(drawing, square.stroke_width)
+    common = square.scale(*(one for one in itertools.chain(*rows) if one is not None))
+    for i, row in enumerate(rows):
+        for j, sketch in enumerate(row):
+            if sketch is not None:
+                scale = common if shared_scale else square.scale(sketch)
+                lines = sketch.at(np.array([layout.x(j), layout.y(i)]), scale)
+                ink.add(sketch_group(drawing, lines, short_number))
+    drawing.add(ink)
+    return document(drawing)
+
+
+def _add_rules(drawing: svgwrite.Drawing, layout: _Layout) -> None:
+    left, top, right, bottom = layout.left, layout.top, layout.right, layout.bottom
+    lines = [
+        f"M{short_number(left + j * layout.cell)} {short_number(top)}V{short_number(bottom)}"
+        for j in range(layout.columns + 1)
+    ]
+    lines += [
+        f"M{short_number(left)} {short_number(top + i * layout.row_height)}H{short_number(right)}"
+        for i in range(layout.rows + 1)
+    ]
+    drawing.add(drawing.path("".join(lines), fill="none", stroke=_RULE, class_="rules"))
+
+
+def _add_words(drawing: svgwrite.Drawing, layout: _Layout, words: _Words) -> None:
+    small, large, cell = layout.small, layout.large, layout.cell
+    titles = drawing.g(font_family=FONT, fill=INK)
+    captions = drawing.g(font_family=FONT, fill=_PALE)
+
+    def add(parent: Any, text: str, x: float, y: float, **how: Any) -> None:
+        add_text(drawing, parent, text, x, y, **({"size": small, "anchor": "middle"} | how))
+
+    if words.title:
+        room = layout.right - large
+        add(titles, words.title, layout.right / 2, 1.4 * large, size=large, room=room)
+    for j, text in enumerate(words.columns):
+        add(titles, text, layout.x(j), layout.top - 0.6 * small, room=0.96 * cell)
+    for i, text in enumerate(words.rows):
+        y = layout.y(i) + 0.35 * small  # the letters' middle
+        add(titles, text, layout.left - small / 2, y, room=2 * cell, anchor="end")
+    for i, row in enumerate(words.captions):
+        for j, text in enumerate(row):
+            y = layout.top + (i + 1) * layout.row_height - 0.6 * small
+            add(captions, text, layout.x(j), y, size=0.75 * small, room=0.96 * cell)
+    for group in (titles, captions):
+        if group.elements:
+            drawing.add(group)
+
+
+def _is_one_sketch(sketches: Any) -> bool:
+    """Return whether it is one [n, 3] array or a list of its rows, not a sequence of sketches."""
+    if isinstance(sketches, np.ndarray):
+        return sketches.ndim == 2
+    return len(sketches) > 0 and np.ndim(sketches[0]) == 1 and len(sketches[0]) == 3
+
+
+def _write_svg(path: str | os.PathLike[str], text: str) -> None:
+    path = pathlib.Path(path)
+    if path.suffix.lower() != ".svg":
+        raise ValueError(f"{path}: drawings are written as SVG; choose a name ending in .svg")
+    write_bytes(path, text.encode("utf-8"))
