@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
 
 from magenta_sketch.data.strokes import to_polylines
 
@@ -32,22 +33,22 @@ POINTS = 256
 # `nearest` looks among all with so few points, and then compares so many of the best in full.
 _COARSE = 64
 _CANDIDATES = 32
-_BLOCK = 256  # sketches compared at once in that search: what the processor's cache holds
-_PAIRS = 4  # and pairs at full size
+_AT_ONCE = 2**20  # distances of points held at a time: what the processor's cache holds
 
 Sketches = Sequence[np.ndarray]  # stroke-3 [n, 3] each; or a SketchSet
+Points = NDArray[np.float64]  # of one drawing [p, 2], or of several [n, p, 2]
 
 
-def ink_points(stroke3: ArrayLike, count: int = POINTS) -> NDArray[np.float64]:
-    """Points [count, 2] equally spaced along a sketch's ink, the ink's centroid at the origin.
+def ink_points(stroke3: ArrayLike, count: int = POINTS) -> Points:
+    """Return points [count, 2] equally spaced along a sketch's ink, its centroid at the origin.
 
     They are the middles of ``count`` pieces of equal length. All are NaN where an offset is not
     finite.
     """
     lines = to_polylines(stroke3)
     begin = np.concatenate([line[:-1] for line in lines])
-    step = np.concatenate([line[1:] for line in lines]) - begin
-    ends = np.cumsum(np.hypot(step[:, 0], step[:, 1]))
+    moves = np.concatenate([line[1:] for line in lines]) - begin
+    ends = np.cumsum(np.hypot(moves[:, 0], moves[:, 1]))
     total = ends[-1] if len(ends) else 0.0
     if not np.isfinite(total):
         return np.full((count, 2), np.nan)
@@ -56,32 +57,33 @@ def ink_points(stroke3: ArrayLike, count: int = POINTS) -> NDArray[np.float64]:
         dots = np.stack([line[0] for line in lines])
         return (dots - dots.mean(axis=0))[(wanted * len(dots)).astype(int)]
     lengths = np.diff(ends, prepend=0.0)
-    centroid = lengths @ (begin + 0.5 * step) / total
+    centroid = lengths @ (begin + 0.5 * moves) / total
     wanted *= total
     at = np.searchsorted(ends, wanted)  # the first of equal ends: no piece without length
     at = np.minimum(at, len(ends) - 1)
     along = 1.0 - (ends[at] - wanted) / lengths[at]
-    return begin[at] + along[:, None] * step[at] - centroid
+    return begin[at] + along[:, None] * moves[at] - centroid
 
 
 def paired(first: Sketches, second: Sketches) -> NDArray[np.float64]:
-    """Distances [n] of sketches to those at the same place of another sequence."""
+    """Return distances [n] of sketches to those at the same place of another sequence."""
     if len(first) != len(second):
-        raise ValueError(f"there must be as many of both, got {len(first)} and {len(second)}.")
-    return _distances(_all_points(first), _all_points(second))
+        raise ValueError(f"there must be as many of both, got {len(first)} and {len(second)}")
+    pairs = zip(_all_points(first), _all_points(second), strict=True)
+    return np.array([_distances(p, q[None])[0] for p, q in pairs])
 
 
 def among(sketches: Sketches) -> NDArray[np.float64]:
-    """Distances [n, n] of sketches to each other; 0 on the diagonal."""
+    """Return distances [n, n] of sketches to each other; 0 on the diagonal."""
     points = _all_points(sketches)
-    rows, columns = np.triu_indices(len(points), 1)
     result = np.zeros((len(points), len(points)))
-    result[rows, columns] = result[columns, rows] = _distances(points, points, rows, columns)
+    for i in range(len(points) - 1):
+        result[i, i + 1 :] = result[i + 1 :, i] = _distances(points[i], points[i + 1 :])
     return result
 
 
 def nearest(sketches: Sketches, others: Sketches) -> NDArray[np.float64]:
-    """Distance [n] of each sketch to the nearest of ``others``; NaN where there are none.
+    """Return the distance [n] of each sketch to the nearest of ``others``; NaN if there are none.
 
     All are compared with few points, and those that are nearest so with all points, so that now
     and then a sketch is found that is not quite the nearest; its distance is exact.
@@ -89,59 +91,31 @@ def nearest(sketches: Sketches, others: Sketches) -> NDArray[np.float64]:
     if not len(sketches) or not len(others):
         return np.full(len(sketches), np.nan)
     keep = min(_CANDIDATES, len(others))
-    coarse = _coarse(_all_points(sketches, _COARSE), _all_points(others, _COARSE))
+    few = _all_points(others, _COARSE)
+    coarse = np.stack([_distances(p, few) for p in _all_points(sketches, _COARSE)])
     candidates = np.argpartition(coarse, keep - 1, axis=1)[:, :keep]
     used, place = np.unique(candidates, return_inverse=True)
-    found = _distances(
-        _all_points(sketches),
-        _all_points([others[int(i)] for i in used]),
-        np.repeat(np.arange(len(sketches)), keep),
-        place.ravel(),
+    found = _all_points([others[int(i)] for i in used])[place.reshape(candidates.shape)]
+    return np.array(
+        [_distances(p, q).min() for p, q in zip(_all_points(sketches), found, strict=True)]
     )
-    return found.reshape(-1, keep).min(axis=1)
 
 
-def _all_points(sketches: Sketches, count: int = POINTS) -> NDArray[np.float64]:
-    """`ink_points` of each, [n, count, 2]."""
+def _all_points(sketches: Sketches, count: int = POINTS) -> Points:
+    """Return `ink_points` of each, [n, count, 2]."""
     result = np.zeros((len(sketches), count, 2))
     for i in range(len(sketches)):
         result[i] = ink_points(sketches[i], count)
     return result
 
 
-def _distances(a, b, rows=None, columns=None) -> NDArray[np.float64]:
-    """Distances [k] of a[rows] and b[columns], points [n, p, 2] and [m, q, 2]; all when None."""
-    rows = np.arange(len(a)) if rows is None else rows
-    columns = np.arange(len(b)) if columns is None else columns
-    result = np.zeros(len(rows))
-    for start in range(0, len(rows), _PAIRS):
-        p, q = a[rows[start : start + _PAIRS]], b[columns[start : start + _PAIRS]]
-        squares = np.square(p[:, :, None, 0] - q[:, None, :, 0])
-        squares += np.square(p[:, :, None, 1] - q[:, None, :, 1])
-        ways = [np.sqrt(squares.min(axis=axis)).mean(axis=1) for axis in (1, 2)]
-        result[start : start + _PAIRS] = 0.5 * (ways[0] + ways[1])
+def _distances(drawing: Points, others: Points) -> NDArray[np.float64]:
+    """Return the distances [n] of one drawing's points [p, 2] to those of others [n, q, 2]."""
+    result = np.zeros(len(others))
+    block = max(_AT_ONCE // (len(drawing) * others.shape[1]), 1)
+    for start in range(0, len(others), block):
+        part = others[start : start + block]
+        apart = cdist(part.reshape(-1, 2), drawing).reshape(len(part), -1, len(drawing))
+        ways = [apart.min(axis=axis).mean(axis=1) for axis in (1, 2)]
+        result[start : start + block] = 0.5 * (ways[0] + ways[1])
     return result
-
-
-def _coarse(a, b) -> NDArray[np.float32]:
-    """Distances [n, m] of all a [n, p, 2] and b [m, q, 2], to about a thousandth of their size.
-
-    The squared distance of two points is one product of (-2x, -2y, 1, x² + y²) and
-    (x, y, x² + y², 1), in float32; sketches of b run fastest, so that minima are of whole rows.
-    """
-    size = np.sqrt(np.mean(np.square(b))) or 1.0
-    a, b = (a / size).astype(np.float32), (b / size).astype(np.float32)
-    n, p = a.shape[:2]
-    m, q = b.shape[:2]
-    norm = np.square(a).sum(axis=2, keepdims=True)
-    left = np.concatenate([-2 * a, np.ones_like(norm), norm], axis=2)
-    result = np.zeros((n, m), np.float32)
-    for start in range(0, m, _BLOCK):
-        block = b[start : start + _BLOCK].transpose(2, 1, 0)  # [2, q, sketches]
-        norm = np.square(block).sum(axis=0, keepdims=True)
-        right = np.concatenate([block, norm, np.ones_like(norm)]).reshape(4, -1)
-        for i in range(n):
-            squares = (left[i] @ right).reshape(p, q, -1)
-            ways = [np.sqrt(np.maximum(squares.min(axis=axis), 0)).mean(axis=0) for axis in (0, 1)]
-            result[i, start : start + _BLOCK] = ways[0] + ways[1]
-    return result * (0.5 * size)

@@ -5,6 +5,7 @@ runs/NAME/           one log root for each run, as sketch_rnn_train writes them
 logs/NAME.log        what each run printed
 outcomes/NAME.json   how each run's last attempt ended, and the time all took
 measures/NAME.json   what was measured of each run
+locks/NAME.lock      held by the process that is at work on a run; .lock by the sweep
 report/              index.html, results.csv, results.json, figures as SVG
 """
 
@@ -20,33 +21,39 @@ from magenta_sketch.study.plan import Trial
 
 
 class StudyFolder:
-    """The paths in a study's folder, and its JSON files."""
+    """The paths in a study's folder.
+
+    >>> StudyFolder("studies/scale").report.as_posix()
+    'studies/scale/report'
+    """
 
     def __init__(self, root: str | os.PathLike[str]):
         self.root = pathlib.Path(root)
-
-    @property
-    def plan(self) -> pathlib.Path:
-        return self.root / "study.json"
-
-    @property
-    def report(self) -> pathlib.Path:
-        return self.root / "report"
+        self.plan = self.root / "study.json"
+        self.report = self.root / "report"
 
     def run(self, trial: Trial) -> pathlib.Path:
+        """Return the log root of a run."""
         return self.root / "runs" / trial.name
 
     def log(self, trial: Trial) -> pathlib.Path:
+        """Return the file of what a run printed."""
         return self.root / "logs" / f"{trial.name}.log"
 
     def outcome(self, trial: Trial) -> pathlib.Path:
+        """Return the file of how a run ended."""
         return self.root / "outcomes" / f"{trial.name}.json"
 
     def measures(self, trial: Trial) -> pathlib.Path:
+        """Return the file of a run's measures."""
         return self.root / "measures" / f"{trial.name}.json"
 
+    def lock(self, trial: Trial) -> pathlib.Path:
+        """Return the file that the process of a run locks."""
+        return self.root / "locks" / f"{trial.name}.lock"
+
     def baselines(self, fingerprint: str) -> pathlib.Path:
-        """Of the data set with this fingerprint."""
+        """Return the file of the baselines of the data set with this fingerprint."""
         return self.root / "measures" / f"real-{fingerprint[:12]}.json"
 
 
@@ -56,8 +63,14 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 
 
 def read_json(path: pathlib.Path) -> Any | None:
-    """What a JSON file holds; None where there is none that can be read."""
+    """Return what a JSON file holds; None where there is none that can be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def read_json_object(path: pathlib.Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; an empty one where there is none."""
+    value = read_json(path)
+    return value if isinstance(value, dict) else {}

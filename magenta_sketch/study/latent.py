@@ -15,7 +15,7 @@ ACTIVE = 0.01
 
 
 def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
-    """KL(N(mu, sigma²) || N(0, 1)), -½·(1 + 2·ln sigma - mu² - sigma²), in nats.
+    """Return KL(N(mu, sigma²) || N(0, 1)), -½·(1 + 2·ln sigma - mu² - sigma²), in nats.
 
     The mean over sketches and dimensions, both [batch, Z]; infinite where a sigma is 0.
     """
@@ -25,7 +25,7 @@ def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
 
 
 def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
-    """The scalars of `magenta_sketch.study.measures.SCALARS` that follow from mu, sigma and s."""
+    """Return the scalars of `scalars.SCALARS` that follow from mu, sigma and s."""
     mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
     spread = np.sqrt(np.mean(mu.var(axis=0)))
     noise = scale * np.mean(sigma)
@@ -40,7 +40,7 @@ def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
 
 
 def by_dimension(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, NDArray[np.float64]]:
-    """Moments of each dimension, [Z], by their names in `Measures.latent`.
+    """Return moments of each dimension, [Z], by their names in `Measures.latent`.
 
     The aggregate posterior, the mixture of all sketches' posteriors, has the mean of mu as its mean
     and the variance of mu plus the mean of sigma² as its variance; with the noise that is really

@@ -1,14 +1,15 @@
-"""What a study's numbers don't say."""
+"""What a study's numbers do not say."""
 
 from __future__ import annotations
 
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import StudyResult
-from magenta_sketch.study.summary import FEWEST_SEEDS, Summary, differs
+from magenta_sketch.study.spread import FEWEST_SEEDS, differs
+from magenta_sketch.study.summary import Summary
 
 
 def limits(result: StudyResult, summary: Summary) -> list[str]:
-    """What can't be concluded from this study."""
+    """Return what cannot be concluded from this study, a sentence each."""
     plan = result.plan
     counts = [len(one.runs) for one in summary.settings]
     trained = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) != 1 else ''}"
@@ -61,7 +62,7 @@ def _trained(result: StudyResult) -> str:
 
 
 def _undecided(summary: Summary) -> list[str]:
-    """Main measures in which no two settings differ by the rule, of those with enough seeds."""
+    """Return main measures in which no two settings with enough seeds differ by the rule."""
     silent = []
     for name in ("cost", "masked_recon", "masked_recon_without_noise", "kl", "active_units"):
         found = [one.scalars[name] for one in summary.measured if one.scalars[name].n]

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from magenta_sketch.study.tasks import FAILED, STOPPED, Outcome, Task
+from magenta_sketch.study.task import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds
 _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
@@ -35,8 +35,6 @@ class LocalEngine:
     Args:
       jobs: at least 1, at most as many as there are cores.
       cores: numbers of the cores.
-      keep_open: a file descriptor the tasks' processes inherit; -1 for none. The sweep's lock is
-        held for as long as one of them lives.
       command: what a task's process runs; see `worker` for what it reads and writes.
       patience: seconds that it may take to stop when it is asked to.
     """
@@ -45,14 +43,12 @@ class LocalEngine:
         self,
         jobs: int,
         cores: Sequence[int],
-        keep_open: int = -1,
         command: Sequence[str] = (sys.executable, "-m", "magenta_sketch.study.worker"),
         patience: float = _PATIENCE,
     ):
         self._patience = patience
         self._command = list(command)
         self._shares = [list(cores[slot::jobs]) for slot in range(jobs)]
-        self._keep_open = keep_open
 
     def run(
         self,
@@ -61,7 +57,7 @@ class LocalEngine:
         ended: Callable[[Task, Outcome], None],
         tick: Callable[[], None],
     ) -> None:
-        """See `tasks.Engine`."""
+        """Carry out all tasks, see `task.Engine`."""
         waiting = deque(tasks)
         running: list[_Running] = []
         free = list(range(len(self._shares)))
@@ -104,13 +100,12 @@ class LocalEngine:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                pass_fds=() if self._keep_open < 0 else (self._keep_open,),
                 # Else Ctrl-C would reach it too, beside our own request.
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": _path()},
             )
         order = {
-            "task": dataclasses.asdict(task) | {"settings": task.settings.to_dict()},
+            "task": dataclasses.asdict(task),
             "cores": self._shares[slot],
             "share_gpu": len(self._shares) > 1,
         }
@@ -126,20 +121,20 @@ def _close(pipe: IO[bytes]) -> None:
 
 
 def _unasked(outcome: Outcome) -> Outcome:
-    """The outcome, where no stop was asked for by the sweep."""
+    """Return the outcome, where no stop was asked for by the sweep."""
     if outcome.status != STOPPED:
         return outcome
-    return Outcome(FAILED, "its process was stopped from outside.", outcome.seconds)
+    return Outcome(FAILED, "its process was stopped from outside", outcome.seconds)
 
 
 def _path() -> str:
-    """PYTHONPATH by which a process finds this very package."""
+    """Return the PYTHONPATH by which a process finds this very package."""
     own = str(pathlib.Path(__file__).resolve().parents[2])
     return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _outcome(one: _Running) -> Outcome:
-    """What a task that has ended says of itself, or what its process's end says."""
+    """Return what a task that has ended says of itself, or what its process's end says."""
     seconds = time.monotonic() - one.began
     said = one.process.stdout.read()
     one.process.stdout.close()
@@ -152,5 +147,5 @@ def _outcome(one: _Running) -> Outcome:
     if status < 0:
         name = signal.Signals(-status).name
         why = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
-        return Outcome(FAILED, f"its process was killed by {name}{why}.", seconds)
-    return Outcome(FAILED, f"its process ended with status {status}; see {one.task.log}.", seconds)
+        return Outcome(FAILED, f"its process was killed by {name}{why}", seconds)
+    return Outcome(FAILED, f"its process ended with status {status}; see {one.task.log}", seconds)

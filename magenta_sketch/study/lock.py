@@ -1,59 +1,74 @@
-"""One sweep at a time in a study's folder."""
+"""One process at a time: a sweep in its folder, a process at a run.
+
+A sweep that is killed leaves processes, which write their checkpoints and end. Each of them locks
+its own run meanwhile, and whoever wants that run waits. The system frees a lock when its process
+ends, however that is; the file stays.
+"""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import pathlib
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import filelock
 
 from magenta_sketch.errors import RunError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
+@contextlib.contextmanager
+def locked(
+    path: pathlib.Path, what: str, report: Callable[[str], None], *, patience: float
+) -> Iterator[None]:
+    """Hold the lock of a file for the body of a with statement.
 
-class StudyLock:
-    """A lock on a folder that the system frees when the last process that holds it has ended.
+    Args:
+      path: the file, made if need be.
+      what: what the lock is of and who may hold it, in a message that says so.
+      report: prints a line, which says that it waits.
+      patience: seconds to wait.
 
-    A context manager, whose value is the descriptor that processes of the sweep inherit (-1 where
-    there are no such locks): those of a sweep that was killed hold the lock until they have written
-    their checkpoints.
+    Raises:
+      RunError: another process holds it for longer.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        report(f"{what}: waiting ...")
+        try:
+            lock.acquire(timeout=patience, poll_interval=0.5)
+        except filelock.Timeout:
+            raise RunError(f"{what}: wait for it to end, or name another --out") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
-    def __init__(self, folder: pathlib.Path, report: Callable[[str], None], patience: float = 60.0):
-        self._path, self._report, self._patience = folder / ".lock", report, patience
-        self._descriptor = -1
 
-    def __enter__(self) -> int:
-        """Take the lock.
+@contextlib.contextmanager
+def sweep_lock(
+    folder: pathlib.Path, report: Callable[[str], None], patience: float = 60.0
+) -> Iterator[None]:
+    """Hold a study's folder, as one sweep does at a time. Raises RunError as `locked` does."""
+    what = f"another sweep is at work in {folder}"
+    with locked(folder / ".lock", what, report, patience=patience):
+        yield
 
-        Raises:
-          RunError: another sweep holds it, ``patience`` seconds long.
-        """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        if fcntl is None:
-            return -1
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        began, told = time.monotonic(), False
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return self._descriptor
-            except BlockingIOError:
-                if time.monotonic() - began > self._patience:
-                    os.close(self._descriptor)
-                    raise RunError(
-                        f"another sweep is at work in {self._path.parent}: wait for it to end, or "
-                        "name another --out."
-                    ) from None
-            if not told:
-                told = True
-                self._report(f"{self._path.parent} is in use by another sweep: waiting ...")
-            time.sleep(0.5)
 
-    def __exit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+@contextlib.contextmanager
+def run_lock(
+    path: pathlib.Path, report: Callable[[str], None], patience: float = 60.0
+) -> Iterator[None]:
+    """Hold a run of a study, whose lock file is ``path``. Raises RunError as `locked` does."""
+    what = f"another process is at work on the run {path.stem}, as that of a sweep that was killed"
+    with locked(path, what, report, patience=patience):
+        yield
+
+
+def wait_for_run(path: pathlib.Path, report: Callable[[str], None], patience: float = 60.0) -> None:
+    """Return when no process is at work on a run. Raises RunError as `locked` does."""
+    if path.exists():
+        with run_lock(path, report, patience):
+            pass

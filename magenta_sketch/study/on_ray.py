@@ -1,44 +1,30 @@
-"""The engine for several machines: tasks on a Ray cluster, which begins again what a machine lost.
-
-Ray is imported when an engine runs: it is an extra, and slow to import.
-"""
+"""The engine for several machines: tasks on a Ray cluster, which retries what a machine lost."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import logging
 import os
 import pathlib
 import pickle
-import re
 import secrets
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 from magenta_sketch import __version__
-from magenta_sketch.errors import RunError
-from magenta_sketch.study.tasks import FAILED, STOPPED, Outcome, Task
+from magenta_sketch.study.ray_cluster import connected, one_line, require_cores
+from magenta_sketch.study.task import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds
-_ANSWER = 30.0  # seconds that a cluster may take to answer
 _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
-# There is one display of a sweep's progress, and Ray's workers are not to write into it.
-_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-NO_RAY = "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
 
 
 class RayEngine:
     """Runs tasks on a Ray cluster, as many at a time as it has cores for.
 
     A task whose machine or process dies is begun again by Ray, elsewhere if need be, and
-    `tasks.carry_out` goes on from its last checkpoint. What goes wrong in a run itself is not
+    `execution.carry_out` goes on from its last checkpoint. What goes wrong in a run itself is not
     tried again. The study's folder and the data must be where all machines see them, and all need
     this version of the package.
 
@@ -58,13 +44,13 @@ class RayEngine:
         ended: Callable[[Task, Outcome], None],
         tick: Callable[[], None],
     ) -> None:
-        """See `tasks.Engine`.
+        """Carry out all tasks, see `task.Engine`.
 
         Raises:
           RunError: no Ray, no cluster at the address, or no machine in it with enough cores.
         """
-        with _connected(self._address, self._retries) as ray:
-            _require_cores(ray, self._cpus)
+        with connected(self._address, self._retries) as ray:
+            require_cores(ray, self._cpus)
             carry_out = ray.remote(
                 num_cpus=self._cpus,
                 max_calls=1,  # TensorFlow's threads are set once in a process
@@ -102,7 +88,7 @@ class _Open:
         self._began: float | None = None
 
     def look(self, began: Callable[[Task], None]) -> bool:
-        """Whether the task has begun; tells it once."""
+        """Return whether the task has begun; tell it once."""
         if self._began is None:
             with contextlib.suppress(OSError):
                 if os.stat(self.task.log).st_size > self._size:
@@ -128,7 +114,7 @@ class _Open:
 
 
 def _carrier() -> Callable[..., dict[str, Any]]:
-    """The function that Ray runs on the cluster's machines.
+    """Return the function that Ray runs on the cluster's machines.
 
     Made here, so that it travels as a whole and not as a name in this package: thus a machine on
     which the package is absent, or another, can say so. Hence it imports all it needs, too.
@@ -141,7 +127,7 @@ def _carrier() -> Callable[..., dict[str, Any]]:
         import socket
 
         def failed(message):
-            return {"status": "failed", "message": f"{message}, on {socket.gethostname()}."}
+            return {"status": "failed", "message": f"{message}, on {socket.gethostname()}"}
 
         try:
             with open(log, "rb") as file:
@@ -163,14 +149,15 @@ def _carrier() -> Callable[..., dict[str, Any]]:
                     f"magenta_sketch is {magenta_sketch.__version__}, that of the sweep {version}: "
                     "install the same version on all machines"
                 )
-            from magenta_sketch.study import tasks
+            from magenta_sketch.study.execution import carry_out
+            from magenta_sketch.study.task import STOPPED
         except ImportError as error:
             return failed(
                 f"magenta_sketch {version} is not installed, or not whole "
                 f"({' '.join(str(error).split())}): install the same version on all machines"
             )
-        outcome = tasks.carry_out(pickle.loads(task), cpus)
-        if outcome.status == tasks.STOPPED:
+        outcome = carry_out(pickle.loads(task), cpus)
+        if outcome.status == STOPPED:
             # If that was not asked for by the sweep, which cancels the task and thus its retries,
             # somebody has shut the machine down: a matter for a retry.
             raise InterruptedError(outcome.message)
@@ -180,7 +167,7 @@ def _carrier() -> Callable[..., dict[str, Any]]:
 
 
 def _announce(task: Task, token: str) -> int:
-    """Write in a task's log that it waits, for `_carrier` to find; the log's size in bytes."""
+    """Write in a task's log that it waits, for `_carrier` to find; return the log's size."""
     log = pathlib.Path(task.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a", encoding="utf-8") as file:
@@ -193,7 +180,7 @@ def _ready(ray: ModuleType, open_tasks: dict[Any, _Open], seconds: float = _TICK
 
 
 def _outcome(ray: ModuleType, ref: Any, stopping: bool = False) -> Outcome:
-    """How a task that is ready has ended: as it says itself, or as Ray says of it."""
+    """Return how a task that is ready has ended: as it says itself, or as Ray says of it."""
     try:
         return Outcome(**ray.get(ref))
     except ray.exceptions.TaskCancelledError:
@@ -207,8 +194,8 @@ def _outcome(ray: ModuleType, ref: Any, stopping: bool = False) -> Outcome:
     except (ray.exceptions.NodeDiedError, ray.exceptions.WorkerCrashedError):
         why = "its machine or process died"
     except ray.exceptions.RayError as error:
-        why = f"Ray: {_line(str(error))}"
-    return Outcome(FAILED, f"{why}, and Ray's retries are used up.")
+        why = f"Ray: {one_line(str(error))}"
+    return Outcome(FAILED, f"{why}, and Ray's retries are used up")
 
 
 def _stop(
@@ -229,98 +216,5 @@ def _stop(
     for ref, one in open_tasks.items():
         ray.cancel(ref, force=True)
         if one.look(began):
-            message = f"did not end within {_PATIENCE:g} seconds of the request to stop."
+            message = f"did not end within {_PATIENCE:g} seconds of the request to stop"
             one.end(Outcome(FAILED, message), began, ended)
-
-
-@contextlib.contextmanager
-def _connected(address: str, retries: int) -> Iterator[ModuleType]:
-    """Ray, connected to the cluster."""
-    # Nothing of a study is to be sent to anybody unasked.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's words on a task or machine that died, of dozens of lines, would break the one progress
-    # display; the ends of tasks say it in a line. log_to_driver leaves them in.
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")
-    # Else Ray begins a task for ever again that does not fit in a machine's memory.
-    os.environ.setdefault("RAY_task_oom_retries", str(retries))
-    if importlib.util.find_spec("ray") is None:
-        raise RunError(NO_RAY)
-    _probe(address)
-    import ray  # reads the environment
-
-    with _signals_kept():
-        try:
-            ray.init(address=address, **_QUIET)
-        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-            raise RunError(f"{_no_cluster(address)} ({_line(str(error))}).") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _probe(address: str) -> None:
-    """Raises RunError unless there is a cluster at the address.
-
-    In a process of its own: where none answers, Ray tries again for minutes, and can't be told not
-    to, and there are replies at which it ends the process.
-    """
-    if address != "auto" and not re.fullmatch(r"[^:/\s]+:\d{1,5}", address):
-        raise RunError(
-            f"--ray_address={address}: give auto, on a machine of the cluster, or the host:port of "
-            "its head."
-        )
-    code = f"import ray, sys; ray.init(address=sys.argv[1], **{_QUIET})"
-    try:
-        probe = subprocess.run(
-            [sys.executable, "-c", code, address],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_ANSWER,
-            start_new_session=True,  # Ctrl-C is for us
-        )
-    except subprocess.TimeoutExpired:
-        why = f"no answer in {_ANSWER:g} seconds"
-    else:
-        if probe.returncode == 0:
-            return
-        why = _line((probe.stderr.strip() or "Ray ended").splitlines()[-1])
-    raise RunError(
-        f"{_no_cluster(address)} ({why}): start one with `ray start --head`, and give its address."
-    )
-
-
-def _no_cluster(address: str) -> str:
-    return f"--ray_address={address}: no Ray cluster there that this machine is a part of"
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Put back the handlers of signals, which Ray sets in place of a sweep's own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-
-def _require_cores(ray: ModuleType, cpus: int) -> None:
-    most = max(
-        (node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0
-    )
-    if most < cpus:
-        raise RunError(
-            f"no machine of the Ray cluster has {cpus} cores, the largest has {most:g}: ask for "
-            "fewer for each run, with --ray_cpus."
-        )
-
-
-def _line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else f"{text[:200]} ..."

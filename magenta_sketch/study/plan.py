@@ -10,16 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.options import Role, options_of
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
 
 MOST_AXES = 2
 _LONGEST_KEY = 120  # file systems end at 255 bytes
-# These follow from the data, or do nothing.
-_NOT_SWEPT = ("max_seq_len", "is_training")
 
 
 def value_text(value: Any) -> str:
-    """A hyperparameter's value as people write it: 0.5, true, a.npz+b.npz."""
+    """Return a hyperparameter's value as people write it.
+
+    >>> value_text(True), value_text(0.5), value_text(("a.npz", "b.npz"))
+    ('true', '0.5', 'a.npz+b.npz')
+    """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -38,25 +42,28 @@ class Axis:
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        """From ``"scale=0.5,1,2,4"``; a list in brackets is one value.
+        """Return an axis from ``"scale=0.5,1,2,4"``; a list in brackets is one value.
 
         Raises:
           HParamsError: not of that form, an unknown name, a value out of range or given twice, or
-            a name that can't be swept.
+            a name that cannot be swept.
+
+        >>> Axis.parse("z_size=8,32")
+        Axis(name='z_size', values=(8, 32))
         """
         name, equals, rest = (part.strip() for part in text.partition("="))
         if not equals or not rest:
-            raise HParamsError(f"{text!r} is no sweep: write a name and values, scale=0.5,1,2,4.")
+            raise HParamsError(f"{text!r} is no sweep: write a name and values, scale=0.5,1,2,4")
         values = []
         for one in re.split(r",(?![^\[]*\])", rest):
             assigned = HParams.parse_assignments(f"{name}={one.strip()}")
             if name not in assigned:
-                raise HParamsError(f"{text!r} is no sweep: write a name and values.")
+                raise HParamsError(f"{text!r} is no sweep: write a name and values")
             if assigned[name] in values:
-                raise HParamsError(f"{name} is to take the value {one.strip()} twice.")
+                raise HParamsError(f"{name} is to take the value {one.strip()} twice")
             values.append(assigned[name])
-        if name in _NOT_SWEPT:
-            raise HParamsError(f"{name} can't be swept: it follows from the data or does nothing.")
+        if options_of(HParams)[name].role is Role.DERIVED:
+            raise HParamsError(f"{name} cannot be swept: it follows from the data or does nothing")
         return cls(name, tuple(values))
 
 
@@ -98,89 +105,90 @@ class Trial:
 class Plan:
     """A study's runs: each combination of the axes' values, for each seed.
 
-    assignments: the hyperparameters given for all runs, no swept one among them. data_dir: folder
-    or URL. num_epochs, mixed_precision, bucket_by_length: as of `checkpoints.RunInfo`.
+    base: what all runs have in common, no swept option given among it; its seed is not used.
 
     Raises:
       HParamsError: no axis or more than `MOST_AXES`, no seed, one given twice, an axis that the
-        assignments set too, or hyperparameters that don't go together.
+        base has given too, or hyperparameters that do not go together.
+
+    >>> plan = Plan((Axis.parse("scale=1,2"),), (0, 1), RunConfig.of(z_size=8))
+    >>> [trial.name for trial in plan.trials()]
+    ['scale-1_seed-0', 'scale-2_seed-0', 'scale-1_seed-1', 'scale-2_seed-1']
     """
 
     axes: tuple[Axis, ...]
     seeds: tuple[int, ...]
-    assignments: Mapping[str, Any]
-    data_dir: str
-    num_epochs: float | None = None
-    mixed_precision: bool = False
-    bucket_by_length: bool = False
+    base: RunConfig
 
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
         if not 1 <= len(names) <= MOST_AXES:
-            raise HParamsError(f"a sweep has one or two hyperparameters, got {len(names)}.")
+            raise HParamsError(f"a sweep has one or two hyperparameters, got {len(names)}")
         if len(set(names)) < len(names):
-            raise HParamsError(f"{names[0]} is swept twice: give all its values at once.")
+            raise HParamsError(f"{names[0]} is swept twice: give all its values at once")
         for name in names:
-            if name in self.assignments:
+            if name in self.base.given:
                 raise HParamsError(
-                    f"{name} is swept, and set among the hyperparameters too: leave out one."
+                    f"{name} is swept, and set among the hyperparameters too: leave out one"
                 )
         if not self.seeds:
-            raise HParamsError("a sweep needs at least one seed.")
+            raise HParamsError("a sweep needs at least one seed")
         if len(set(self.seeds)) < len(self.seeds):
-            raise HParamsError("a seed is given twice.")
-        conditional = [self.hparams(setting).conditional for setting in self.settings()]
+            raise HParamsError("a seed is given twice")
+        conditional = [self.config(setting).hparams.conditional for setting in self.settings()]
         if "scale" in names and not any(conditional):
-            raise HParamsError("scale has no effect with conditional=false: leave out one.")
+            raise HParamsError("scale has no effect with conditional=false: leave out one")
         keys = [setting.key.lower() for setting in self.settings()]
         if len(set(keys)) < len(keys):
-            raise HParamsError("two of the swept values would have the same folder.")
+            raise HParamsError("two of the swept values would have the same folder")
 
     def settings(self) -> list[Setting]:
-        """All combinations of values, the last axis running fastest."""
+        """Return all combinations of values, the last axis running fastest."""
         pairs: Sequence = [[(axis.name, value) for value in axis.values] for axis in self.axes]
         return [Setting(tuple(values)) for values in itertools.product(*pairs)]
 
     def trials(self) -> list[Trial]:
-        """All runs, seed by seed, so that a study broken off has whole comparisons."""
+        """Return all runs, seed by seed, so that a study broken off has whole comparisons."""
         return [Trial(setting, seed) for seed in self.seeds for setting in self.settings()]
 
-    def hparams(self, setting: Setting) -> HParams:
-        """The hyperparameters of a setting's runs, as far as they don't follow from the data."""
-        return HParams(**self.assignments, **dict(setting.values))
+    def config(self, of: Setting | Trial) -> RunConfig:
+        """Return the configuration of a run or a setting, as far as it is not from the data.
+
+        All of it counts as given: a run of a study agrees with its plan in everything. But not
+        where runs begin with the weights of a model, which decides what was not given.
+        """
+        setting = of.setting if isinstance(of, Trial) else of
+        seed = {"seed": of.seed} if isinstance(of, Trial) else {}
+        config = self.base.replace(**dict(setting.values), **seed)
+        return config if config.init_from else RunConfig.from_dict(config.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the plan in the types of JSON: hyperparameters that were given, other options."""
+        hparams = self.base.hparams.to_dict()
+        options = {
+            name: value
+            for name, value in self.base.options_to_dict().items()
+            if options_of(RunConfig)[name].role is not Role.DERIVED and name != "seed"
+        }
         return {
             "sweep": {axis.name: list(axis.values) for axis in self.axes},
             "seeds": list(self.seeds),
-            "hparams": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in self.assignments.items()
-            },
-            "data_dir": self.data_dir,
-            "num_epochs": self.num_epochs,
-            "mixed_precision": self.mixed_precision,
-            "bucket_by_length": self.bucket_by_length,
+            "hparams": {name: hparams[name] for name in hparams if name in self.base.given},
+            **options,
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
-        """From what `to_dict` gives. Raises HParamsError, KeyError, TypeError or AttributeError for
-        anything else."""
-        checked = {
-            name: [getattr(HParams(**{name: value}), name) for value in axis]
-            for name, axis in values["sweep"].items()
-        }
+        """Return what `to_dict` was made of; options that are not there take their defaults.
+
+        Raises HParamsError, KeyError, TypeError or AttributeError for anything else.
+        """
+        options = {name: values[name] for name in options_of(RunConfig) if name in values}
         return cls(
-            axes=tuple(Axis(name, tuple(axis)) for name, axis in checked.items()),
+            axes=tuple(
+                Axis(name, tuple(RunConfig.of(**{name: value})[name] for value in axis))
+                for name, axis in values["sweep"].items()
+            ),
             seeds=tuple(values["seeds"]),
-            assignments={
-                name: getattr(HParams(**{name: value}), name)
-                for name, value in values["hparams"].items()
-            },
-            data_dir=values["data_dir"],
-            num_epochs=values["num_epochs"],
-            mixed_precision=values["mixed_precision"],
-            bucket_by_length=values["bucket_by_length"],
+            base=RunConfig.of(**values["hparams"], **options),
         )

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from tqdm import tqdm
 
-from magenta_sketch.study.tasks import DONE, FAILED, Outcome, Task
-from magenta_sketch.training.journal import format_duration
+from magenta_sketch.study.task import DONE, FAILED, Outcome, Task
+from magenta_sketch.training.history import format_duration
 
 _LINE_EVERY = 60.0  # seconds, where there is no terminal
 _LOOK_EVERY = 2.0
@@ -73,7 +73,7 @@ class SweepProgress:
             sys.stdout.flush()
 
     def began(self, task: Task) -> None:
-        """A task begins."""
+        """Note and say that a task begins."""
         self._running[task.name] = task
         at = self._steps[task.name]
         if at >= self._totals[task.name]:
@@ -82,7 +82,7 @@ class SweepProgress:
             self.say(f"{task.name}: begins" + (f" again at step {at}" if at else ""))
 
     def ended(self, task: Task, outcome: Outcome) -> None:
-        """A task has ended."""
+        """Note and say that a task has ended."""
         self._running.pop(task.name, None)
         if outcome.status == DONE:
             self._done += 1
@@ -115,7 +115,7 @@ class SweepProgress:
         return counts + (f", {self._failed} failed" if self._failed else "")
 
     def line(self) -> str:
-        """Where the sweep is, in a line."""
+        """Return where the sweep is, in a line."""
         steps, total = sum(self._steps.values()), sum(self._totals.values())
         rate = (steps - self._at_start) / max(time.monotonic() - self._began, 1e-9)
         left = format_duration((total - steps) / rate) if rate > 0 else "?"
@@ -130,7 +130,7 @@ class SweepProgress:
 
 
 def _last_step(task: Task) -> int:
-    """The last step that a run's history has, 0 without one."""
+    """Return the last step that a run's history has, 0 without one."""
     try:
         with open(pathlib.Path(task.log_root) / "history.jsonl", "rb") as file:
             file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))

@@ -10,38 +10,24 @@ from typing import Any
 from magenta_sketch.drawing.svg import sketch_to_svg
 from magenta_sketch.files import write_bytes
 from magenta_sketch.study import wording
-from magenta_sketch.study.figures import pictures
-from magenta_sketch.study.findings import findings
+from magenta_sketch.study.export import results_csv, results_json
+from magenta_sketch.study.figures import SECTIONS, Picture, pictures
+from magenta_sketch.study.findings import Finding, findings
 from magenta_sketch.study.limits import limits
-from magenta_sketch.study.panels import SECTIONS, Picture
 from magenta_sketch.study.plan import value_text
-from magenta_sketch.study.results import RunResult, StudyResult, results_csv, results_json
+from magenta_sketch.study.results import StudyResult
+from magenta_sketch.study.scalars import MEANINGS
 from magenta_sketch.study.sheets import Sheet, sheets
-from magenta_sketch.study.summary import MEANINGS, RULE, Spread, Summary, summarise
-from magenta_sketch.study.tasks import DONE
-
-__all__ = ["RunResult", "StudyResult", "write_report"]
+from magenta_sketch.study.spread import RULE
+from magenta_sketch.study.summary import Summary, summarise
+from magenta_sketch.study.tables import tables
+from magenta_sketch.study.task import DONE
 
 # Ends every SVG of a report, so that the next one knows which files are its own.
 _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
 _MOST_POINTS = 200_000  # drawn on the page, about 3 MB; the SVG files have all
 
 _WITHOUT_EFFECT = {"max_seq_len", "is_training"}  # hyperparameters, by their descriptions
-
-_TABLES = {
-    "Loss and KL": (
-        *("cost", "recon", "masked_recon", "masked_recon_without_noise"),
-        *("kl", "kl_with_tolerance", "kl_implied"),
-    ),
-    "Latent vector": (
-        *("active_units", "mean_sigma", "active_sigma", "effective_noise"),
-        *("active_effective_noise", "mu_spread", "signal_to_noise"),
-    ),
-    "Drawings": (
-        *("chamfer_without_noise", "chamfer_with_noise", "chamfer_repeats", "diversity"),
-        *("novelty", "ended", "ended_reconstructions"),
-    ),
-}
 
 
 def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path]:
@@ -61,7 +47,7 @@ def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path
     """
     folder = pathlib.Path(folder)
     summary = summarise(result)
-    found = findings(result, summary)
+    found = findings(summary)
     figures, grids = pictures(result, summary), sheets(summary)
     files = {f"{one.name}.svg": one.svg for one in figures}
     files |= {f"{one.name}.svg": one.svg() for one in grids}
@@ -81,7 +67,7 @@ def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path
 def _page(
     result: StudyResult,
     summary: Summary,
-    found: Sequence[Any],
+    found: Sequence[Finding],
     figures: Sequence[Picture],
     grids: Sequence[Sheet],
 ) -> bytes:
@@ -104,7 +90,7 @@ def _page(
         rule=RULE,
         findings=found,
         limits=limits(result, summary),
-        tables=_tables(summary),
+        tables=tables(summary),
         meanings=MEANINGS,
         sections=_sections(figures),
         sheets=_drawings(grids),
@@ -121,70 +107,6 @@ def _page(
     return text.encode()
 
 
-# ----------------------------------------------------------------------------------------- tables
-
-
-def _tables(summary: Summary) -> list[dict[str, Any]]:
-    tables = []
-    for title, names in _TABLES.items():
-        names = [name for name in names if summary.has(name)]
-        if not names:
-            continue
-        decimals = {
-            name: wording.decimals_for(one.scalars[name] for one in summary.settings)
-            for name in names
-        }
-        rows = [
-            {
-                "label": one.setting.label,
-                "n": len(one.runs),
-                "planned": one.planned,
-                "cells": [
-                    _cell(one.scalars[name], decimals[name], len(one.runs)) for name in names
-                ],
-            }
-            for one in summary.settings
-        ]
-        if title == "Drawings":
-            rows += _real_drawings(summary, names, decimals)
-        tables.append({"title": title, "names": names, "rows": rows})
-    return tables
-
-
-def _real_drawings(
-    summary: Summary, names: Sequence[str], decimals: dict[str, int | None]
-) -> list[dict[str, Any]]:
-    """A row of what the distances would be for real drawings, or one for each data set."""
-    found = {}
-    for one in summary.settings:
-        values = tuple(one.baseline(name) for name in names)
-        if any(value is not None for value in values):
-            found.setdefault(values, []).append(one.setting.label)
-    rows = []
-    for values, labels in found.items():
-        cells = [
-            {
-                "mean": "" if value is None else wording.number(value, decimals[name]),
-                "spread": "",
-                "n": "",
-            }
-            for name, value in zip(names, values, strict=True)
-        ]
-        label = "real drawings" + (f", {' / '.join(labels)}" if len(found) > 1 else "")
-        rows.append({"label": label, "n": "", "planned": "", "cells": cells})
-    return rows
-
-
-def _cell(value: Spread, decimals: int | None, runs: int) -> dict[str, str]:
-    text = wording.plus_minus(value, decimals)
-    mean, _, spread = text.partition(wording.PLUS_MINUS)
-    # Beside the number where it is of fewer runs than the row.
-    return {"mean": mean, "spread": spread, "n": str(value.n) if value.n not in (0, runs) else ""}
-
-
-# ---------------------------------------------------------------------------------- pictures
-
-
 def _sections(figures: Iterable[Picture]) -> dict[str, list[dict[str, str]]]:
     sections: dict[str, list[dict[str, str]]] = {name: [] for name in SECTIONS}
     for one in figures:
@@ -195,7 +117,7 @@ def _sections(figures: Iterable[Picture]) -> dict[str, list[dict[str, str]]]:
 
 
 def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
-    """Grids as the page has them: as many rows as keep it to a size that opens fast."""
+    """Return grids as the page has them: as many rows as keep it to a size that opens fast."""
     share = _MOST_POINTS / max(len(grids), 1)
     made = []
     for sheet in grids:
@@ -217,7 +139,7 @@ def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
 
 
 def _inline(sketch: Any, meaning: str) -> Any:
-    """A drawing as HTML has it within a page: without the XML declaration, named for readers."""
+    """Return a drawing as HTML has it: without the XML declaration, named for screen readers."""
     import markupsafe
 
     svg = sketch_to_svg(sketch, size=96.0, stroke_width=1.6).split("?>\n", 1)[1].strip()
@@ -226,17 +148,14 @@ def _inline(sketch: Any, meaning: str) -> Any:
     return named + markupsafe.Markup(svg.removeprefix("<svg "))
 
 
-# ------------------------------------------------------------------------------- how it was made
-
-
 def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
-    """(name, value, given by the user) of the hyperparameters that all runs share."""
+    """Return (name, value, given by the user) of the hyperparameters that all runs share."""
     if not result.runs:
         return []
     swept = {axis.name for axis in result.plan.axes}
     first = result.runs[0].hparams
     return [
-        (name, value_text(value), name in result.plan.assignments)
+        (name, value_text(value), name in result.plan.base.given)
         for name, value in sorted(first.items())
         if name not in swept | _WITHOUT_EFFECT
         and all(run.hparams.get(name) == value for run in result.runs)
@@ -244,7 +163,7 @@ def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Names and values of a dict of dicts."""
+    """Return names and values of a dict of dicts."""
     rows = []
     for name, value in data.items():
         if isinstance(value, dict):

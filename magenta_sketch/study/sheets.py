@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from magenta_sketch.drawing.svg import save_grid
+from magenta_sketch.drawing.grid import grid_to_svg
 from magenta_sketch.study.measures import interpolation_ends
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import RunResult
@@ -36,23 +34,23 @@ class Sheet:
     rows: list[tuple[str, list[Cell]]]
 
     def svg(self) -> bytes:
-        """As an SVG document."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "sheet.svg"
-            save_grid(
-                path,
-                [[cell.sketch for cell in cells] for _, cells in self.rows],
-                column_titles=self.columns or None,
-                row_titles=[title for title, _ in self.rows],
-                title=self.title,
-                cell=100.0,
-            )
-            return path.read_bytes()
+        """Return the grid as an SVG document."""
+        text = grid_to_svg(
+            [[cell.sketch for cell in cells] for _, cells in self.rows],
+            column_titles=self.columns or None,
+            row_titles=[title for title, _ in self.rows],
+            title=self.title,
+            cell=100.0,
+        )
+        return text.encode("utf-8")
 
 
 def sheets(summary: Summary) -> list[Sheet]:
-    """All that there are drawings for. Those of each setting are of one of its runs: of a seed
-    that has results at every setting if there is one, else of its first with results."""
+    """Return all that there are drawings for.
+
+    Those of each setting are of one of its runs: of a seed that has results at every setting if
+    there is one, else of its first with results.
+    """
     shown = _shown(summary)
     made = []
     groups = _by_data(shown)
@@ -71,7 +69,7 @@ _Shown = list[tuple[SettingSummary, RunResult]]
 
 
 def _shown(summary: Summary) -> _Shown:
-    """A run for each setting with results, of the same seed if possible."""
+    """Return a run for each setting with results, of the same seed if possible."""
     measured = summary.measured
     seeds = [{run.trial.seed for run in one.runs} for one in measured]
     common = set.intersection(*seeds) if seeds else set()
@@ -82,7 +80,7 @@ def _shown(summary: Summary) -> _Shown:
 
 
 def _by_data(shown: _Shown) -> list[_Shown]:
-    """Settings whose test sketches are the same."""
+    """Return groups of settings whose test sketches are the same."""
     groups: dict[Any, _Shown] = {}
     for one, run in shown:
         key = (_data_set(run), tuple(run.measures.test_indices))

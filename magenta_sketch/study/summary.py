@@ -1,26 +1,22 @@
-"""Means and spreads over seeds, and when two of them differ."""
+"""A study setting by setting: means and spreads over its seeds."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from magenta_sketch.study.latent import ACTIVE
-from magenta_sketch.study.measures import SCALARS, Measures
+from magenta_sketch.study.measures import LATENT, MATRIX, Measures
 from magenta_sketch.study.plan import Axis, Setting, value_text
-from magenta_sketch.study.results import MATRIX, RunResult, StudyResult, at_noise, finite
-from magenta_sketch.study.tasks import DONE
+from magenta_sketch.study.results import RunResult, StudyResult, at_noise
+from magenta_sketch.study.scalars import SCALARS
+from magenta_sketch.study.spread import Spread, finite
+from magenta_sketch.study.task import DONE
 
-FEWEST_SEEDS = 3
-RULE = (
-    "A difference is called one only where it is more than twice the combined spread of the two, "
-    "√(s₁² + s₂²), with at least three seeds each."
-)
 # Of the measures of drawings the report has baselines for, by name of the measure.
 _BASELINE = {
     "chamfer_without_noise": "chamfer_others",
@@ -31,39 +27,15 @@ _BASELINE = {
 }
 
 
-class Spread(NamedTuple):
-    """A mean over n seeds, and their sample standard deviation; None where n is too small."""
-
-    mean: float | None
-    spread: float | None
-    n: int
-
-    @classmethod
-    def of(cls, values: Iterable[float | None]) -> Spread:
-        """Over the values that are finite numbers."""
-        found = [number for value in values if (number := finite(value)) is not None]
-        if not found:
-            return cls(None, None, 0)
-        spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
-        return cls(float(np.mean(found)), spread, len(found))
-
-
-def differs(a: Spread, b: Spread) -> bool:
-    """Whether the data show that two settings differ (`RULE`)."""
-    if min(a.n, b.n) < FEWEST_SEEDS:
-        return False
-    return abs(a.mean - b.mean) > 2 * math.hypot(a.spread, b.spread)
-
-
 @dataclasses.dataclass(frozen=True)
 class SettingSummary:
     """One setting over its seeds.
 
     runs: those with results, in the order of the plan's seeds. planned: how many there should be.
-    scalars: by name, those of `measures.SCALARS` and `DERIVED`. matrix: by name, a spread for each
+    scalars: by name, those of `SCALARS` and `scalars.DERIVED`. matrix: by name, a spread for each
     noise. latent: by name, a spread for each dimension; within each run dimensions are sorted in
     falling order first, since their order means nothing and differs between seeds.
-    baselines: see `measures.baselines`, of the setting's data. label: for people, without what the
+    baselines: see `measuring.baselines`, of the setting's data. label: for people, without what the
     settings beside it share.
     """
 
@@ -77,7 +49,7 @@ class SettingSummary:
     label: str
 
     def baseline(self, measure: str) -> float | None:
-        """What a distance would be for real drawings of the setting's data."""
+        """Return what a distance would be for real drawings of the setting's data."""
         return self.baselines.get(_BASELINE.get(measure, ""))
 
     @property
@@ -86,15 +58,8 @@ class SettingSummary:
         return bool(self.latent)
 
     def value(self, axis: Axis) -> Any:
+        """Return its value of an axis."""
         return dict(self.setting.values)[axis.name]
-
-
-# Scalars that follow from others: name -> (what it is, unit).
-DERIVED: dict[str, tuple[str, str]] = {
-    "active_sigma": ("mean of sigma over sketches and active dimensions", ""),
-    "active_effective_noise": ("scale · active_sigma", ""),
-}
-MEANINGS = SCALARS | DERIVED
 
 
 class Slice(NamedTuple):
@@ -123,7 +88,7 @@ class Summary:
         return [one for one in self.settings if one.runs]
 
     def slices(self) -> list[Slice]:
-        """Settings with results by the second axis; one slice where there is none."""
+        """Return settings with results by the second axis; one slice where there is none."""
         if len(self.axes) == 1:
             return [Slice("", self.measured)] if self.measured else []
         other = self.axes[1]
@@ -143,16 +108,16 @@ class Summary:
         return [one for one in slices if one.settings]
 
     def baseline(self, measure: str) -> float | None:
-        """What a distance would be for real drawings; None where data sets differ."""
+        """Return what a distance would be for real drawings; None where data sets differ."""
         found = {one.baseline(measure) for one in self.settings}
         return found.pop() if len(found) == 1 else None
 
     def has(self, measure: str) -> bool:
-        """Whether any setting has a number for a scalar."""
+        """Return whether any setting has a number for a scalar."""
         return any(one.scalars[measure].n for one in self.settings)
 
     def to_list(self) -> list[dict[str, Any]]:
-        """As JSON has it, a dict for each setting."""
+        """Return JSON types, a dict for each setting."""
         return [
             {
                 "swept": dict(one.setting.values),
@@ -168,12 +133,12 @@ class Summary:
 
 
 def is_numeric(axis: Axis) -> bool:
-    """Whether an axis has numbers, which have an order and distances."""
+    """Return whether an axis has numbers, which have an order and distances."""
     return all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in axis.values)
 
 
 def summarise(result: StudyResult) -> Summary:
-    """Means and spreads of a study's runs, setting by setting."""
+    """Return means and spreads of a study's runs, setting by setting."""
     axes = [
         dataclasses.replace(axis, values=tuple(sorted(axis.values))) if is_numeric(axis) else axis
         for axis in result.plan.axes
@@ -210,7 +175,7 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
         for name in MATRIX
     }
     latent = {}
-    for name in ("mean", "mu_variance", "sigma", "variance", "actual_variance"):
+    for name in LATENT:
         rows = [sorted(m.latent[name], reverse=True) for m in measures if _all_finite(m, name)]
         if rows:
             latent[name] = [Spread.of(column) for column in zip(*rows, strict=False)]
@@ -220,7 +185,7 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
 
 
 def _baselines(result: StudyResult, setting: Setting) -> dict[str, float]:
-    names = value_text(result.plan.hparams(setting).data_set)
+    names = value_text(result.plan.config(setting).hparams.data_set)
     values = result.baselines.get(names, result.baselines)
     return {
         name: number
@@ -235,7 +200,7 @@ def _all_finite(measures: Measures, name: str) -> bool:
 
 
 def active_sigma(run: RunResult) -> float | None:
-    """Mean sigma of the dimensions that the model uses; None where there is none."""
+    """Return the mean sigma of the dimensions that the model uses; None where there is none."""
     latent = run.measures.latent
     if not _all_finite(run.measures, "sigma") or not _all_finite(run.measures, "mu_variance"):
         return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from magenta_sketch.study.summary import Spread
+from magenta_sketch.study.spread import Spread
 
 NONE = "–"
 PLUS_MINUS = "\u00a0±\u00a0"
 
 
 def number(value: float | None, decimals: int | None = None) -> str:
-    """With a real minus sign; three significant digits when decimals is None; – for None."""
+    """Return a number with a real minus sign, – for None; with three digits by default."""
     if value is None:
         return NONE
     if decimals is None:
@@ -23,7 +23,7 @@ def number(value: float | None, decimals: int | None = None) -> str:
 
 
 def decimals_for(spreads: Iterable[Spread]) -> int | None:
-    """Decimals for numbers in one column: those of the middle one; None where there is no spread.
+    """Return decimals for a column: those of its middle number; None where there is no spread.
 
     Two digits of the spread, or fewer where the mean has three before that; at least one.
     """
@@ -36,7 +36,7 @@ def decimals_for(spreads: Iterable[Spread]) -> int | None:
 
 
 def plus_minus(value: Spread, decimals: int | None = None) -> str:
-    """ "0.123 ± 0.004", with spaces that don't break; the mean alone where there is no spread."""
+    """Return "0.123 ± 0.004", with spaces that do not break; the mean alone without a spread."""
     if value.mean is None:
         return NONE
     if value.spread is None:
@@ -49,17 +49,17 @@ def plus_minus(value: Spread, decimals: int | None = None) -> str:
 
 
 def with_n(value: Spread) -> str:
-    """ "0.123 ± 0.004 (n = 3)"."""
+    """Return "0.123 ± 0.004 (n = 3)"."""
     return f"{plus_minus(value)} ({seeds(value.n)})"
 
 
 def seeds(n: int) -> str:
-    """ "n = 3", with spaces that don't break."""
+    """Return "n = 3", with spaces that do not break."""
     return f"n\u00a0=\u00a0{n}"
 
 
 def duration(seconds: float) -> str:
-    """ "2 h 5 min", "3 min 20 s", "4.2 s"."""
+    """Return "2 h 5 min", "3 min 20 s" or "4.2 s"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
 
 
 def _decimals(value: float, digits: int) -> int:
-    """Decimals at which a value has so many significant digits; none below the point if large."""
+    """Return the decimals at which a value has so many significant digits, 0 if it is large."""
     if not value:
         return 1
     exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 0.0999 is 0.10
@@ -78,5 +78,5 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def capital(text: str) -> str:
-    """A sentence's beginning; names of hyperparameters and measures stay as they are written."""
+    """Return a sentence's beginning; names of hyperparameters and measures stay as they are."""
     return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]

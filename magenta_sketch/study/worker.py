@@ -22,10 +22,10 @@ def _stop_when_orphaned() -> None:
     # Not by sys.stdin: its lock, held by this thread, would be in the way of the interpreter's end.
     while os.read(0, 4096):
         pass
-    training = sys.modules.get("magenta_sketch.training.loop")
+    signals = sys.modules.get("magenta_sketch.training.signals")
     # Not by a signal while a run listens: with one from elsewhere, as when a whole group of
     # processes is told to end, it would be the second, which means at once.
-    if training is None or not training.StopRequest.ask():
+    if signals is None or not signals.StopRequest.ask():
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -39,15 +39,13 @@ def main() -> None:
             os.sched_setaffinity(0, cores)  # before TensorFlow makes its threads
     # Here, for the same reason.
     from magenta_sketch._backend import tf
-    from magenta_sketch.study.measures import MeasureSettings
-    from magenta_sketch.study.tasks import Task, carry_out
+    from magenta_sketch.study.execution import carry_out
+    from magenta_sketch.study.task import Task
 
     if order["share_gpu"]:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-    values = order["task"]
-    settings = MeasureSettings.from_dict(values.pop("settings"))
-    outcome = carry_out(Task(**values, settings=settings), len(cores))
+    outcome = carry_out(Task(**order["task"]), len(cores))
     print(json.dumps(dataclasses.asdict(outcome)), flush=True)
 
 

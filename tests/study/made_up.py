@@ -6,11 +6,12 @@ import pathlib
 
 import numpy as np
 
-from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import read_npz
-from magenta_sketch.study.measures import SCALARS, Measures, MeasureSettings
+from magenta_sketch.study.measures import Measures, MeasureSettings
 from magenta_sketch.study.plan import Axis, Plan
-from magenta_sketch.study.report import RunResult, StudyResult
+from magenta_sketch.study.results import RunResult, StudyResult
+from magenta_sketch.study.scalars import SCALARS
 
 TINY = pathlib.Path(__file__).parents[1] / "data" / "tiny.npz"
 SIZES = {"enc_rnn_size": 64, "dec_rnn_size": 128, "z_size": 16, "num_steps": 2000}
@@ -129,10 +130,10 @@ def study(
     axes = tuple(Axis.parse(text) for text in sweep)
     for axis in axes:
         given.pop(axis.name, None)
-    plan = Plan(axes, tuple(seeds), given, "datasets")
+    plan = Plan(axes, tuple(seeds), RunConfig.of(**given, data_dir="datasets"))
     runs = []
     for trial in plan.trials():
-        hparams = {**HParams(**plan.assignments, **dict(trial.setting.values)).to_dict()}
+        hparams = plan.config(trial).hparams.to_dict()
         hparams["max_seq_len"] = 14
         has_z = hparams["conditional"] and conditional
         scale, z_size = hparams["scale"], hparams["z_size"]

@@ -52,7 +52,7 @@ def test_parallel_strokes_at_a_known_distance():
 @given(drawings, drawings)
 def test_it_is_what_the_definition_says(a, b):
     p, q = chamfer.ink_points(a, 12), chamfer.ink_points(b, 12)
-    found = chamfer._distances(p[None], q[None])[0]
+    found = chamfer._distances(p, q[None])[0]
     assert found == pytest.approx(by_definition(p, q), abs=1e-9)
 
 
@@ -136,7 +136,7 @@ def test_among_has_every_pair(tiny_folder):
 
 def test_nearest_is_the_exact_distance_to_the_nearest(tiny_folder, monkeypatch):
     monkeypatch.setattr(chamfer, "_CANDIDATES", 4)
-    monkeypatch.setattr(chamfer, "_BLOCK", 7)  # blocks of unequal size
+    monkeypatch.setattr(chamfer, "_AT_ONCE", 64 * 64 * 7)  # blocks of unequal size
     train, test = kanji(tiny_folder), kanji(tiny_folder, "test")[:5]
     assert len(train) > 2 * 7
     found = chamfer.nearest(test, train)
@@ -147,14 +147,11 @@ def test_nearest_is_the_exact_distance_to_the_nearest(tiny_folder, monkeypatch):
     assert np.isnan(chamfer.nearest(test, [])).all() and len(chamfer.nearest([], train)) == 0
 
 
-def test_the_search_agrees_with_the_distance(tiny_folder):
-    """The search's own distances, in float32, are those of the definition at its points."""
-    sketches = kanji(tiny_folder)[:9]
-    p = np.stack([chamfer.ink_points(sketch, 20) for sketch in sketches])
-    found = chamfer._coarse(p[:4], p)
-    for i in range(4):
-        expected = chamfer._distances(np.repeat(p[i : i + 1], len(p), axis=0), p)
-        np.testing.assert_allclose(found[i], expected, rtol=1e-4, atol=0.1)
+def test_one_against_several_is_what_the_definition_says(tiny_folder, monkeypatch):
+    monkeypatch.setattr(chamfer, "_AT_ONCE", 20 * 20 * 3)  # blocks of unequal size
+    p = np.stack([chamfer.ink_points(sketch, 20) for sketch in kanji(tiny_folder)[:8]])
+    expected = [by_definition(p[0], q) for q in p]
+    np.testing.assert_allclose(chamfer._distances(p[0], p), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_paired_wants_pairs():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from magenta_sketch.study.figures import pictures
+from magenta_sketch.study.figures.learning import mean_line
 from magenta_sketch.study.summary import summarise
 
 
@@ -58,12 +59,10 @@ def test_a_run_that_stopped_early_does_not_bend_the_mean(monkeypatch):
         "fill_between",
         lambda self, *a, **k: (bands.append(a), fill(self, *a, **k))[1],
     )
-    from magenta_sketch.study.figures import _draw_curve
-
     figure = __import__("matplotlib.figure").figure.Figure()
-    style = {"color": "black", "marker": "o"}
-    _draw_curve(figure.subplots(), [{0: 1.0, 10: 2.0, 20: 3.0}, {0: 3.0, 20: 5.0}], style, "x")
-    _draw_curve(figure.subplots(), [{0: 1.0, 10: 2.0, 20: 3.0}, {0: 3.0, 10: 4.0}], style, "x")
+    style = {"color": "black", "marker": "o", "label": "x"}
+    mean_line([{0: 1.0, 10: 2.0, 20: 3.0}, {0: 3.0, 20: 5.0}], **style).draw(figure.subplots())
+    mean_line([{0: 1.0, 10: 2.0, 20: 3.0}, {0: 3.0, 10: 4.0}], **style).draw(figure.subplots())
     (steps, mean), _ = lines[0]
     np.testing.assert_allclose([steps, mean], [[0, 10, 20], [2, 3, 4]])  # 4 at step 10, between
     (steps, mean), _ = lines[1]

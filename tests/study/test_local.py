@@ -2,26 +2,31 @@
 
 import dataclasses
 import json
-import os
+import pathlib
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from magenta_sketch.study.local import LocalEngine
+from magenta_sketch.study.lock import wait_for_run
 from magenta_sketch.study.measures import MeasureSettings
-from magenta_sketch.study.tasks import DONE, FAILED, STOPPED, Outcome, Task
+from magenta_sketch.study.task import DONE, FAILED, STOPPED, Outcome, Task
 
 # What the stub's process does, by the name of the task; it has the order in `order`.
 STUB = """
-import json, os, signal, sys, time
+import json, os, pathlib, signal, sys, time
+from magenta_sketch.study.lock import run_lock
 order = json.loads(sys.stdin.buffer.readline())
 name = order["task"]["name"]
 here = os.path.dirname(order["task"]["log"])
 if name.startswith("waits"):
-    open(os.path.join(here, "waiting"), "w").close()
-    sys.stdin.buffer.read()
-    open(os.path.join(here, "orphaned"), "w").close()
+    with run_lock(pathlib.Path(order["task"]["lock"]), print):
+        open(os.path.join(here, "waiting"), "w").close()
+        sys.stdin.buffer.read()
+        time.sleep(0.5)
+        open(os.path.join(here, "orphaned"), "w").close()
     print(json.dumps({"status": "stopped", "message": "as asked", "seconds": 1.0}), flush=True)
 elif name.startswith("deaf"):
     open(os.path.join(here, "waiting"), "w").close()
@@ -48,13 +53,9 @@ def task(folder, name):
         log_root=str(folder / name),
         log=str(folder / f"{name}.log"),
         measures=str(folder / f"{name}.json"),
-        assignments={"z_size": 8},
-        seed=0,
-        data_dir="datasets",
-        num_epochs=None,
-        mixed_precision=False,
-        bucket_by_length=False,
-        settings=MeasureSettings(),
+        lock=str(folder / f"{name}.lock"),
+        config={"z_size": 8},
+        settings=MeasureSettings().to_dict(),
     )
 
 
@@ -96,7 +97,7 @@ def test_a_run_that_fails_or_dies_does_not_end_the_others(tmp_path, seen):
     assert statuses == dict.fromkeys(names, FAILED) | {"good": DONE, "good too": DONE}
     assert seen.ended["fails"] == Outcome(FAILED, "not finite", 2.0)
     assert "killed by SIGKILL (the system does that when memory" in seen.ended["killed"].message
-    assert seen.ended["crashes"].message.endswith(f"status 1; see {tmp_path / 'crashes.log'}.")
+    assert seen.ended["crashes"].message.endswith(f"status 1; see {tmp_path / 'crashes.log'}")
     assert "SystemError: deep down" in (tmp_path / "crashes.log").read_text()
 
 
@@ -138,31 +139,29 @@ def test_one_that_does_not_stop_is_killed(tmp_path, seen):
 @pytest.mark.parametrize("name", ["terminated", "quits"])
 def test_a_stop_that_the_sweep_did_not_ask_for_is_a_failure(tmp_path, seen, name):
     seen.run(engine(), [task(tmp_path, name), task(tmp_path, "good")])
-    message = "its process was stopped from outside."
+    message = "its process was stopped from outside"
     assert (seen.ended[name].status, seen.ended[name].message) == (FAILED, message)
     assert seen.ended["good"].status == DONE
 
 
 def test_its_processes_notice_that_the_sweep_is_gone(tmp_path):
-    """What a killed sweep leaves running sees the end of its standard input."""
+    """What a killed sweep leaves running sees the end of its standard input.
+
+    Whoever wants its run waits until it has ended.
+    """
+    one = task(tmp_path, "waits")
     sweep = f"""
-import pathlib, sys
+import os, pathlib, signal, sys
 sys.path[:0] = {sys.path!r}
 from test_local import engine, task, Seen
-import os, signal
 def tick():
     if pathlib.Path({str(tmp_path)!r}, "waiting").exists():
         os.kill(os.getpid(), signal.SIGKILL)
-held = int(sys.argv[1])
-Seen([], {{}}).run(engine(keep_open=held), [task(pathlib.Path({str(tmp_path)!r}), "waits")], tick)
+Seen([], {{}}).run(engine(), [task(pathlib.Path({str(tmp_path)!r}), "waits")], tick)
 """
-    reading, writing = os.pipe()
-    os.set_inheritable(writing, True)
-    arguments = [sys.executable, "-W", "ignore", "-c", sweep, str(writing)]
-    process = os.posix_spawn(sys.executable, arguments, os.environ)
-    os.close(writing)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
-    # The pipe ends when the last process that inherited it has: a lock is held as long.
-    assert os.read(reading, 1) == b""
-    os.close(reading)
+    killed = subprocess.run([sys.executable, "-W", "ignore", "-c", sweep])
+    assert killed.returncode == -signal.SIGKILL
+    lines = []
+    wait_for_run(pathlib.Path(one.lock), lines.append)
     assert (tmp_path / "orphaned").exists()
+    assert len(lines) == 1 and "at work on the run waits" in lines[0] and "waiting" in lines[0]

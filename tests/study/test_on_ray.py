@@ -16,14 +16,16 @@ import tempfile
 import pytest
 
 from magenta_sketch._backend import tf
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import RunError
 from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.local import LocalEngine
 from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.on_ray import RayEngine, _announce, _carrier
-from magenta_sketch.study.tasks import DONE, FAILED, STOPPED, Task, newest_step
+from magenta_sketch.study.state import newest_step
+from magenta_sketch.study.task import DONE, FAILED, STOPPED, Task
 from magenta_sketch.training.run_folder import RunFolder
-from magenta_sketch.training.step import own_cores
+from magenta_sketch.training.threads import own_cores
 
 SIZES = {"enc_rnn_size": 8, "dec_rnn_size": 12, "z_size": 4, "num_mixture": 2, "batch_size": 8}
 
@@ -127,18 +129,16 @@ class Sweep:
         measures = self.folder / "measures" / f"{name}.json"
         measures.parent.mkdir(parents=True, exist_ok=True)
         write_json(measures, {"step": steps, "settings": settings.to_dict()})
+        given = {"data_set": ("tiny.npz",), "save_every": 20} | SIZES | changes
+        config = RunConfig.of(**given, seed=seed, data_dir=self.data_dir)
         return Task(
             name=name,
             log_root=str(self.folder / "runs" / name),
             log=str(self.folder / "logs" / f"{name}.log"),
             measures=str(measures),
-            assignments={"data_set": ("tiny.npz",), "save_every": 20} | SIZES | changes,
-            seed=seed,
-            data_dir=self.data_dir,
-            num_epochs=None,
-            mixed_precision=False,
-            bucket_by_length=False,
-            settings=settings,
+            lock=str(self.folder / "locks" / f"{name}.lock"),
+            config=config.to_dict(),
+            settings=settings.to_dict(),
         )
 
     def run(self, engine, tasks, tick=lambda: None):
@@ -250,7 +250,7 @@ def test_an_address_of_another_kind_is_refused(address):
 
 def test_an_address_where_nothing_answers_is_named(monkeypatch):
     need_ray()
-    monkeypatch.setattr("magenta_sketch.study.on_ray._ANSWER", 3.0)
+    monkeypatch.setattr("magenta_sketch.study.ray_cluster._ANSWER", 3.0)
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(RunError, match=f"^--ray_address={address}: no Ray cluster .*ray start"):
         RayEngine(address).run([], print, print, print)
@@ -262,7 +262,7 @@ def test_a_machine_that_is_not_like_the_others_says_so(tmp_path, tiny_folder, mo
 
     def message(token, version):
         answer = there(pickled, task.log, token, version, 1)
-        assert answer["status"] == FAILED and answer["message"].endswith(f"{socket.gethostname()}.")
+        assert answer["status"] == FAILED and answer["message"].endswith(f"{socket.gethostname()}")
         return answer["message"]
 
     assert "--out must be in a folder that all machines see" in message("sweep 1", "0")

@@ -5,12 +5,14 @@ import json
 import pytest
 
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
 from magenta_sketch.study.plan import Axis, Plan, Setting, Trial
 
 
 def plan(*sweeps, seeds=(0, 1), **assignments):
-    return Plan(tuple(map(Axis.parse, sweeps)), seeds, assignments, "datasets")
+    base = RunConfig.of(**assignments, data_dir="datasets")
+    return Plan(tuple(map(Axis.parse, sweeps)), seeds, base)
 
 
 def test_values_are_parsed_as_hyperparameters_are():
@@ -33,8 +35,8 @@ def test_values_are_parsed_as_hyperparameters_are():
         ("scale=1,,2", "scale"),
         ("scale=1,1.0", "twice"),
         ("z_size=1,2.5", "z_size"),
-        ("max_seq_len=100,200", "can't be swept"),
-        ("is_training=0,1", "can't be swept"),
+        ("max_seq_len=100,200", "cannot be swept"),
+        ("is_training=0,1", "cannot be swept"),
     ],
 )
 def test_a_sweep_that_is_none_is_refused(text, message):
@@ -62,7 +64,7 @@ def test_a_grid_of_two_is_every_pair():
 
 def test_each_setting_has_its_own_hyperparameters_and_what_all_share():
     given = plan("scale=0.5,4", z_size=8, num_steps=5)
-    found = [given.hparams(setting) for setting in given.settings()]
+    found = [given.config(setting).hparams for setting in given.settings()]
     assert found == [HParams(scale=scale, z_size=8, num_steps=5) for scale in (0.5, 4.0)]
 
 

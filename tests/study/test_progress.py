@@ -8,7 +8,7 @@ import pytest
 
 from magenta_sketch.study import progress
 from magenta_sketch.study.progress import SweepProgress
-from magenta_sketch.study.tasks import DONE, FAILED, Outcome
+from magenta_sketch.study.task import DONE, FAILED, Outcome
 
 
 class Task:

@@ -11,7 +11,7 @@ import made_up
 import pytest
 
 from magenta_sketch.study import report
-from magenta_sketch.study.measures import SCALARS
+from magenta_sketch.study.scalars import SCALARS
 
 
 class Page(html.parser.HTMLParser):

@@ -9,11 +9,12 @@ import pytest
 from magenta_sketch.study import wording
 from magenta_sketch.study.findings import findings
 from magenta_sketch.study.limits import limits
-from magenta_sketch.study.summary import Spread, differs, summarise
+from magenta_sketch.study.spread import Spread, differs
+from magenta_sketch.study.summary import summarise
 
 
 def answers(result):
-    return {one.question: " ".join(one.answers) for one in findings(result, summarise(result))}
+    return {one.question: " ".join(one.answers) for one in findings(summarise(result))}
 
 
 def answer(result, start):
@@ -122,7 +123,7 @@ def test_the_noise_undone_is_the_slope_of_sigma_on_scale(power, wobble, said):
     if power == 0.6:
         (details,) = (
             one.details
-            for one in findings(result, summarise(result))
+            for one in findings(summarise(result))
             if one.question.startswith("Does training undo")
         )
         # Effective noise grows by 8**0.4 where scale grows by 8; the mean over seeds is near that.
@@ -154,9 +155,7 @@ def test_a_grid_has_an_answer_for_each_value_of_the_other_axis():
 
     result = made_up.study(("scale=0.5,1,2", "z_size=8,16"), measured=measured)
     (found,) = (
-        one
-        for one in findings(result, summarise(result))
-        if one.question.startswith("Does training undo")
+        one for one in findings(summarise(result)) if one.question.startswith("Does training undo")
     )
     assert len(found.answers) == 2
     assert found.answers[0].startswith("z_size 8: Yes")
@@ -216,7 +215,7 @@ def test_kl_at_or_below_the_tolerance_is_free():
         return made_up.measures(seed, scale=scale, **given, kl={1: 0.22, 2: 0.1, 4: 0.205}[scale])
 
     result = made_up.study(measured=measured, sweep=("scale=1,2,4",))  # the tolerance is 0.2
-    details = findings(result, summarise(result))[0].details
+    details = findings(summarise(result))[0].details
     (said,) = (sentence for sentence in details if "kl_tolerance" in sentence)
     assert said.startswith("At scale 2 and 4 the mean KL")
 
@@ -292,7 +291,7 @@ def test_a_change_between_the_ends_is_told():
 def test_the_infinite_kl_of_no_noise_is_called_so():
     implied = {0.0: None, 1.0: 0.3, 2.0: 0.9}
     result = made_up.study(("scale=0,1,2",), measured=scalar_by_scale("kl_implied", implied))
-    (found,) = (one for one in findings(result, summarise(result)) if "How far" in one.question)
+    (found,) = (one for one in findings(summarise(result)) if "How far" in one.question)
     text = " ".join([*found.answers, *found.details])
     assert "rises from 0.300" in text and "not measured" not in text
     assert "Scale 0: " in text and "without noise an infinite one implied" in text

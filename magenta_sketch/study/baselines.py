@@ -1,0 +1,62 @@
+"""What the distances of drawings would be for real ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from magenta_sketch.data import DataSet, SketchSet
+from magenta_sketch.study import chamfer
+from magenta_sketch.study.measures import MeasureSettings
+from magenta_sketch.study.spread import finite
+
+_TRAINING_CHOICE = 0  # seed of the choice of training sketches
+
+
+def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | None]:
+    """Return what the distances would be for real drawings, in model units.
+
+    Of as many test sketches as `settings.new`, or all where there are fewer, spread evenly over the
+    test set. "chamfer_others": mean distance of two different ones. "diversity": mean distance of
+    one to the nearest other. "novelty": mean distance of one to the nearest training sketch;
+    "novelty_error" is the standard error of that mean.
+    """
+    chosen = [data.test[index] for index in evenly_spread(len(data.test), settings.new)]
+    apart = chamfer.among(chosen) / data.normalizing_factor
+    others = apart[~np.eye(len(chosen), dtype=bool)]
+    training = training_sketches(data.train, settings)
+    novelty = chamfer.nearest(chosen, training) / data.normalizing_factor
+    return {
+        "chamfer_others": finite(mean(others)),
+        "diversity": finite(mean(to_nearest(apart))),
+        "novelty": finite(mean(novelty)),
+        "novelty_error": finite(float(np.std(novelty)) / math.sqrt(max(len(novelty), 1))),
+    }
+
+
+def training_sketches(train: SketchSet, settings: MeasureSettings) -> SketchSet:
+    """Return the training sketches to compare with: all, or a fixed random choice."""
+    if len(train) <= settings.training:
+        return train
+    generator = np.random.default_rng(_TRAINING_CHOICE)
+    return train.take(np.sort(generator.choice(len(train), settings.training, replace=False)))
+
+
+def to_nearest(distances: np.ndarray) -> np.ndarray:
+    """Return the distance [n] of each to the nearest other, of all [n, n]; NaN without others."""
+    if len(distances) < 2:
+        return np.full(len(distances), np.nan)
+    return np.where(np.eye(len(distances), dtype=bool), np.inf, distances).min(axis=1)
+
+
+def evenly_spread(count: int, most: int) -> list[int]:
+    """Return at most ``most`` of the indices below ``count``, evenly apart, first and last too."""
+    return np.linspace(0, count - 1, min(most, count)).astype(int).tolist()
+
+
+def mean(values: ArrayLike) -> float:
+    """Return the mean; NaN of nothing."""
+    values = np.asarray(values, np.float64)
+    return float(values.mean()) if values.size else math.nan

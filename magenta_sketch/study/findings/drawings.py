@@ -1,0 +1,122 @@
+"""What is seen in drawings: how much of the noise survives, and whether new ones are copies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from magenta_sketch.study.findings.finding import Draft, Finding
+from magenta_sketch.study.findings.phrases import (
+    best,
+    change,
+    few,
+    is_above,
+    listed,
+    names,
+    scalar,
+    with_scalar,
+)
+from magenta_sketch.study.spread import FEWEST_SEEDS
+from magenta_sketch.study.summary import SettingSummary, Slice, Summary, is_numeric
+from magenta_sketch.study.wording import capital, number
+
+_DISTANCES = {
+    "chamfer_without_noise": "a sketch and its reconstruction from mu",
+    "chamfer_with_noise": "a sketch and its reconstruction with noise",
+    "chamfer_repeats": "reconstructions of one sketch among each other",
+}
+
+
+def surviving_noise(summary: Summary) -> Finding | None:
+    """Say how much of the noise is seen in reconstructions."""
+    draft = Draft(
+        "How much of the noise survives into the drawing (Chamfer distance, model units)?"
+    )
+    for one in summary.slices():
+        used = with_scalar(one.settings, "chamfer_repeats")
+        if not used:
+            continue
+        if is_numeric(summary.main) and len(used) > 1:
+            what = "the distance among reconstructions of one sketch, each with its own noise,"
+            draft.answer(one, change(used, "chamfer_repeats", what))
+        else:
+            draft.answer(one, "Least of it: " + best(used, scalar("chamfer_repeats")))
+        nearest = best(used, scalar("chamfer_with_noise"))
+        draft.answer(one, f"Distance of a sketch and its reconstruction with noise: {nearest}")
+        for name, what in _DISTANCES.items():
+            draft.detail(one, f"Distance between {what}: {listed(used, scalar(name))}.")
+        paid = [
+            s
+            for s in used
+            if is_above(s.scalars["chamfer_with_noise"], s.scalars["chamfer_without_noise"])
+        ]
+        draft.detail(
+            one,
+            f"Noise moves reconstructions away from the sketch at {names(paid)}."
+            if paid
+            else "At no setting do the data show that noise moves reconstructions away from "
+            "the sketch.",
+        )
+    others = summary.baseline("chamfer_repeats")
+    if others is not None:
+        draft.explain(f"Two different test sketches are {number(others)} apart on average.")
+    return draft.finding()
+
+
+def new_drawings(summary: Summary) -> Finding | None:
+    """Say whether new sketches are copies of the training set, or of each other."""
+    draft = Draft("Are new sketches copies of the training set, or of each other?")
+    for one in summary.slices():
+        _compare(draft, summary, one, "novelty", "to the nearest training sketch")
+        _compare(draft, summary, one, "diversity", "to the nearest other new one")
+        used = with_scalar(one.settings, "ended")
+        if used:
+            shares = listed(used, scalar("ended"))
+            draft.detail(one, f"Share that ends before max_seq_len: {shares}.")
+    draft.explain(
+        "A model that copies would be far nearer to the training set than test sketches are; one "
+        "that draws the same over and over would have a diversity near 0."
+    )
+    return draft.finding()
+
+
+def _compare(draft: Draft, summary: Summary, one: Slice, name: str, what: str) -> None:
+    used = with_scalar(one.settings, name)
+    if not used:
+        return
+    real = summary.baseline(name)
+    beside = f"; of a test sketch: {number(real)}." if real is not None else "."
+    draft.detail(one, f"Distance of a new sketch {what}: {listed(used, scalar(name))}{beside}")
+    if name == "novelty" and all(s.baseline(name) for s in used):
+        draft.answer(one, _copying(used))
+    else:
+        draft.answer(one, f"{capital(name)}: {best(used, scalar(name), 'highest')}")
+
+
+def _copying(used: Sequence[SettingSummary]) -> str:
+    """Return whether new sketches are nearer to the training set than real ones are."""
+    certain = [s for s in used if s.scalars["novelty"].n >= FEWEST_SEEDS]
+    if not certain:
+        return f"{few(max(s.scalars['novelty'].n for s in used))} says nothing for certain."
+    near, far, same = [], [], []
+    for s in certain:
+        value, real = s.scalars["novelty"], s.baseline("novelty")
+        # That of real ones is a mean over a sample, whose error is no spread of seeds.
+        error = math.hypot(value.spread, s.baselines.get("novelty_error") or 0.0)
+        apart = abs(value.mean - real) > 2 * error
+        (same if not apart else near if value.mean < real else far).append(s)
+    parts = [
+        f"{how} at {names(group)}"
+        for how, group in (
+            ("nearer than test sketches", near),
+            ("farther than test sketches", far),
+            ("not told apart from test sketches", same),
+        )
+        if group
+    ]
+    ratios = sorted({number(s.scalars["novelty"].mean / s.baseline("novelty"), 2) for s in certain})
+    span = ratios[0] if len(ratios) == 1 else f"{ratios[0]} to {ratios[-1]}"
+    return (
+        f"By their distance to the nearest training sketch, new ones are {', '.join(parts)} "
+        f"({span} times as far)."
+    )

@@ -1,0 +1,161 @@
+"""Whether training undoes the noise on z, by shrinking sigma."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from magenta_sketch.study.findings.finding import Draft, Finding
+from magenta_sketch.study.findings.phrases import change, few, names, verdict
+from magenta_sketch.study.results import RunResult
+from magenta_sketch.study.spread import FEWEST_SEEDS, Spread
+from magenta_sketch.study.summary import SettingSummary, Slice, Summary, active_sigma
+from magenta_sketch.study.wording import number, plus_minus, with_n
+
+_WHOLLY = 0.8  # a slope that cannot be below it is near enough to 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Undone:
+    """How far training undid the noise, over seeds that have results at every scale.
+
+    slope: of log(mean sigma) on log(scale), times -1: 1 is wholly, 0 not at all. active_slope: the
+    same for sigma of active dimensions alone. factor: scale, from the lowest to the highest.
+    """
+
+    slope: Spread
+    active_slope: Spread
+    low: SettingSummary
+    high: SettingSummary
+    factor: float
+
+    @classmethod
+    def of(cls, one: Slice) -> Undone | None:
+        """Return what a slice has; None with fewer than two scales above 0."""
+        scales = {_scale(s): s for s in one.settings if _scale(s) > 0 and s.scalars["mean_sigma"].n}
+        if len(scales) < 2:
+            return None
+        low, high = scales[min(scales)], scales[max(scales)]
+        return cls(
+            _slopes(list(scales.values()), lambda run: run.measures.scalars.get("mean_sigma")),
+            _slopes(list(scales.values()), active_sigma),
+            low,
+            high,
+            _scale(high) / _scale(low),
+        )
+
+
+def _slopes(
+    settings: Sequence[SettingSummary], sigma: Callable[[RunResult], float | None]
+) -> Spread:
+    """Return the slope of log(sigma) on log(scale), times -1, over the seeds of all settings."""
+    runs = [run for one in settings for run in one.runs]
+    found = []
+    for seed in {run.trial.seed for run in runs}:
+        points = [(_run_scale(run), sigma(run)) for run in runs if run.trial.seed == seed]
+        points = [(x, y) for x, y in points if y]
+        if len(points) == len(settings):
+            found.append(-float(np.polyfit(*np.log(np.transpose(points)), 1)[0]))
+    return Spread.of(sorted(found))
+
+
+def _scale(one: SettingSummary) -> float:
+    return float(dict(one.setting.values)["scale"])
+
+
+def _run_scale(run: RunResult) -> float:
+    return float(dict(run.trial.setting.values)["scale"])
+
+
+def undoing(summary: Summary) -> Finding | None:
+    """Say how sigma goes with the scale of the noise."""
+    draft = Draft("Does training undo the noise?")
+    draft.explain(
+        "z is drawn from N(mu, (scale · sigma)²), while the KL term pays for sigma alone: a model "
+        "can shrink sigma by the factor scale and have its old noise back, for log(scale) nats per "
+        "dimension. The slope of log(mean sigma) on log(scale), times −1, says how far it does: "
+        "1 is wholly (scale · sigma stays as it was), 0 not at all."
+    )
+    for one in summary.slices():
+        found = Undone.of(one)
+        if found is not None and found.slope.n > 0:
+            _say(draft, one, found)
+    return draft.finding()
+
+
+def _say(draft: Draft, one: Slice, found: Undone) -> None:
+    draft.answer(one, _how_far(found.slope))
+    if found.active_slope.n >= FEWEST_SEEDS:
+        active = _how_far(found.active_slope)
+        active = active[:1].lower() + active[1:]
+        draft.answer(one, f"For active dimensions alone: {active}")
+    draft.detail(one, f"The slope is {with_n(found.slope)}.")
+    if found.active_slope.n:
+        draft.detail(
+            one,
+            "Dimensions that the model does not use keep sigma near 1 whatever the scale; "
+            f"for the active ones alone the slope is {with_n(found.active_slope)}.",
+        )
+    for sentence in _effects(found):
+        draft.detail(one, sentence)
+    free = [s for s in one.settings if _is_at_tolerance(s)]
+    if free:
+        draft.detail(
+            one,
+            f"At {names(free)} the mean KL is at or below kl_tolerance (to within 5 %), "
+            "which the KL term does not reduce further: as long as it stays there, a "
+            "smaller sigma costs nothing.",
+        )
+
+
+def _how_far(slope: Spread) -> str:
+    if slope.n < FEWEST_SEEDS:
+        return f"{few(slope.n)} says nothing for certain; the slope found is {plus_minus(slope)}."
+    low, high = slope.mean - 2 * slope.spread, slope.mean + 2 * slope.spread
+    if low <= 0 and high >= 1:
+        return "The data do not tell: the spread covers both wholly and not at all."
+    if low > 1:
+        return (
+            "More than undone: sigma shrinks faster than the scale grows, so the effective noise "
+            f"falls (slope {plus_minus(slope)})."
+        )
+    if high >= 1 and low >= _WHOLLY:
+        return f"Yes: as far as the spread tells, wholly (slope {plus_minus(slope)})."
+    if high >= 1:
+        return (
+            f"At least in part (slope {plus_minus(slope)}); whether wholly, the data do not tell."
+        )
+    if high < 0:
+        return f"No: sigma grows with the scale (slope {plus_minus(slope)})."
+    if low <= 0:
+        return f"The data do not show that it does (slope {plus_minus(slope)})."
+    return (
+        f"In part: sigma shrinks as the scale to the power of {plus_minus(slope)}, where 1 would "
+        "undo the noise wholly."
+    )
+
+
+def _effects(found: Undone) -> list[str]:
+    low, high = found.low, found.high
+    noise = [one.scalars["effective_noise"] for one in (low, high)]
+    sentences = []
+    if all(value.mean for value in noise):
+        sentences.append(
+            f"From {low.label} to {high.label} the noise scale grows by a factor "
+            f"of {number(found.factor, 1)}, the effective noise scale · sigma by "
+            f"{number(noise[1].mean / noise[0].mean, 2)}: from {with_n(noise[0])} to "
+            f"{with_n(noise[1])}" + verdict(*noise)
+        )
+    sentences.append(
+        change([low, high], "signal_to_noise", "the signal-to-noise ratio")
+        + " A model may also spread mu, which pays for noise as a smaller sigma does."
+    )
+    return sentences
+
+
+def _is_at_tolerance(one: SettingSummary) -> bool:
+    kl = one.scalars["kl"].mean
+    tolerance = one.runs[0].hparams.get("kl_tolerance")
+    return kl is not None and isinstance(tolerance, (int, float)) and kl <= 1.05 * tolerance

@@ -1,0 +1,54 @@
+"""A mean over seeds with its spread, and the rule by which two of them differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FEWEST_SEEDS = 3
+RULE = (
+    "A difference is called one only where it is more than twice the combined spread of the two, "
+    "√(s₁² + s₂²), with at least three seeds each."
+)
+
+
+class Spread(NamedTuple):
+    """A mean over n seeds, and their sample standard deviation; None where n is too small."""
+
+    mean: float | None
+    spread: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread:
+        """Return the mean and spread of the values that are finite numbers.
+
+        >>> Spread.of([1.0, None, 3.0]).mean
+        2.0
+        """
+        found = [number for value in values if (number := finite(value)) is not None]
+        if not found:
+            return cls(None, None, 0)
+        spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
+        return cls(float(np.mean(found)), spread, len(found))
+
+
+def differs(a: Spread, b: Spread) -> bool:
+    """Return whether the data show that two settings differ (`RULE`)."""
+    if min(a.n, b.n) < FEWEST_SEEDS:
+        return False
+    return abs(a.mean - b.mean) > 2 * math.hypot(a.spread, b.spread)
+
+
+def finite(value: Any) -> float | None:
+    """Return the number as a float; None for what is no finite number."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,27 @@
+"""How far a run of a study is, by its files."""
+
+from __future__ import annotations
+
+import pathlib
+
+from magenta_sketch.study.folder import read_json
+from magenta_sketch.study.measures import Measures
+from magenta_sketch.study.task import Task
+from magenta_sketch.training.places import saved_steps
+from magenta_sketch.training.run_folder import RunFolder
+
+
+def newest_step(folder: RunFolder) -> int:
+    """Return the step of a run's newest checkpoint, 0 without one."""
+    return max(saved_steps(folder.newest), default=0)
+
+
+def measured(task: Task) -> Measures | None:
+    """Return the run's measures; None unless they are of its checkpoint, and as is asked now."""
+    folder, settings = RunFolder(task.log_root), task.measure_settings
+    steps = saved_steps(folder.best if settings.checkpoint == "best" else folder.newest)
+    try:
+        found = Measures.from_dict(read_json(pathlib.Path(task.measures)))
+    except (AttributeError, KeyError, TypeError, ValueError):  # none, damaged, of another version
+        return None
+    return found if steps and found.step == steps[-1] and found.settings == settings else None
