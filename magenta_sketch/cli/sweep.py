@@ -12,27 +12,25 @@ OUT/report/index.html is the report.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import math
 import shlex
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.cli import program, run_flags, values
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.run_config import MAGENTA_DATA_URL
 from magenta_sketch.errors import HParamsError, UsageError
 
 if TYPE_CHECKING:  # it imports TensorFlow
-    from magenta_sketch.study.tasks import Engine
+    from magenta_sketch.study.task import Engine
 
 NAME = "sketch_rnn_sweep"
 FLAGS = program.new_flags()
-run_flags.define(FLAGS, data_dir=f"Default: {MAGENTA_DATA_URL}.")
+# --seeds has its place; a sweep begins with random weights.
+run_flags.define(FLAGS, leave_out=("seed", "init_from", "init_optimizer"))
 flags.DEFINE_string(
     "out", None, "Folder of the study: its runs, measures and report.", flag_values=FLAGS
 )
@@ -137,7 +135,6 @@ def main() -> int:
     values.require(FLAGS, "out")
     if FLAGS.report_only:
         return _report_only()
-    values.require_finite(FLAGS, "num_epochs")
     if not 0 < FLAGS.temperature <= 1:
         raise UsageError(f"--temperature must be in (0, 1], got {FLAGS.temperature}.")
     noises = _noises()
@@ -145,15 +142,7 @@ def main() -> int:
     try:
         # Later ones win, as among --hparams, so that a flag file's can be changed.
         axes = {axis.name: axis for axis in map(Axis.parse, FLAGS.sweep)}
-        plan = Plan(
-            axes=tuple(axes.values()),
-            seeds=seeds,
-            assignments=run_flags.given_hparams(FLAGS),
-            data_dir=FLAGS.data_dir or MAGENTA_DATA_URL,
-            num_epochs=FLAGS.num_epochs,
-            mixed_precision=bool(FLAGS.mixed_precision),
-            bucket_by_length=bool(FLAGS.bucket_by_length),
-        )
+        plan = Plan(tuple(axes.values()), seeds, run_flags.read(FLAGS))
     except HParamsError as error:
         raise UsageError(str(error)) from error
     if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
@@ -163,9 +152,10 @@ def main() -> int:
     runs = len(plan.trials())
     print(f"{NAME}: {runs} runs in {FLAGS.out}; starting TensorFlow ...", flush=True)
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
+    from magenta_sketch.study.definition import Study
     from magenta_sketch.study.folder import StudyFolder
     from magenta_sketch.study.measures import MeasureSettings
-    from magenta_sketch.study.sweep import Stopped, Study, run_study
+    from magenta_sketch.study.sweep import Stopped, run_study
 
     study = Study(
         StudyFolder(FLAGS.out),
@@ -194,14 +184,13 @@ def main() -> int:
 
 
 def _report_only() -> int:
+    from magenta_sketch.study.collecting import write_study_report
+    from magenta_sketch.study.definition import Study
     from magenta_sketch.study.folder import StudyFolder
-    from magenta_sketch.study.sweep import Study, write_study_report
 
     study = Study.read(StudyFolder(FLAGS.out))
     if FLAGS.data_dir:
-        study = dataclasses.replace(
-            study, plan=dataclasses.replace(study.plan, data_dir=FLAGS.data_dir)
-        )
+        study = study.with_data_in(FLAGS.data_dir)
     write_study_report(study)
     return 0
 
@@ -218,23 +207,21 @@ def _noises() -> tuple[float, ...]:
     return tuple(sorted(set(noises)))
 
 
-def _engine() -> Callable[[int], Engine]:
-    """What makes the engine that was asked for, of the descriptor of the sweep's lock."""
+def _engine() -> Engine:
+    """Return the engine that was asked for."""
     if FLAGS.ray_address:
         from magenta_sketch.study.on_ray import RayEngine
 
-        return lambda _: RayEngine(
-            FLAGS.ray_address, cpus=FLAGS.ray_cpus, retries=FLAGS.ray_retries
-        )
+        return RayEngine(FLAGS.ray_address, cpus=FLAGS.ray_cpus, retries=FLAGS.ray_retries)
     from magenta_sketch.study.local import LocalEngine
-    from magenta_sketch.training.step import own_cores
+    from magenta_sketch.training.threads import own_cores
 
     cores = own_cores()
     if FLAGS.jobs > len(cores):
         raise UsageError(
             f"--jobs={FLAGS.jobs}: there are {len(cores)} cores; each run needs one of its own."
         )
-    return lambda lock: LocalEngine(FLAGS.jobs, cores, keep_open=lock)
+    return LocalEngine(FLAGS.jobs, cores)
 
 
 def run() -> None:

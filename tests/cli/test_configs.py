@@ -8,6 +8,7 @@ import pytest
 from magenta_sketch.cli import sweep
 from magenta_sketch.cli import train as sketch_rnn_train
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.study.plan import Axis, Plan
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
@@ -68,7 +69,7 @@ def test_a_study_is_of_the_fork_s_scales_with_three_seeds(path):
     assert values.out == f"studies/{path.stem}" and values.seeds == "0-2"
     axes = tuple(map(Axis.parse, values.sweep))
     given = {name: value for one in values.hparams for name, value in one.items()}
-    plan = Plan(axes, (0, 1, 2), given, values.data_dir)
+    plan = Plan(axes, (0, 1, 2), RunConfig.of(**given, data_dir=values.data_dir))
     assert axes == (Axis("scale", (0.5, 1.0, 2.0, 4.0)),) and len(plan.trials()) == 12
 
 

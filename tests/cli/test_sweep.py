@@ -60,7 +60,7 @@ def refused(monkeypatch, capsys, tmp_path):
         (["--noises=0,x"], "--noises=0,x: give numbers of 0 or more"),
         (["--temperature=0"], "--temperature must be in (0, 1]"),
         (["--repeats=1"], "flag --repeats=1"),
-        (["--num_epochs=inf"], "--num_epochs must be a finite number"),
+        (["--num_epochs=inf"], "--num_epochs=inf: num_epochs must be a finite number"),
         (["--hparams=min_learning_rate=1"], "min_learning_rate must be <= learning_rate"),
         (["study"], "what is 'study'?"),
     ],
