@@ -1,19 +1,13 @@
 """Parity with the reference implementation: numbers it recorded on random weights and strokes."""
 
-import json
-import pathlib
-
 import numpy as np
 import pytest
+from goldens import DATA, Golden
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.config.hparams import HParams
 from magenta_sketch.interop import magenta_tf1
 from magenta_sketch.nn import mixture
 from magenta_sketch.nn.cells import CELLS
-from magenta_sketch.nn.randomness import seed_table
-from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.training.step import TrainStep
 
 NAMES = [
     "cond_lstm",
@@ -24,47 +18,6 @@ NAMES = [
     "uncond_layer_norm",
     "uncond_hyper",
 ]
-DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
-KL_WEIGHT = 0.5
-LEARNING_RATE = 1e-3
-
-
-class Golden:
-    """One recorded file and our model with its weights."""
-
-    def __init__(self, path):
-        with np.load(path) as archive:
-            self.arrays = {key: archive[key] for key in archive.files}
-        recorded = json.loads(str(self.arrays["hparams"]))
-        self.hparams = HParams.from_dict(recorded)
-        self.model = SketchRNN(self.hparams)
-        self.reset()
-        self.strokes = tf.constant(self.arrays["in/input_data"])
-        self.lengths = tf.constant(self.arrays["in/sequence_lengths"])
-
-    def group(self, prefix):
-        return {
-            key[len(prefix) :]: value
-            for key, value in self.arrays.items()
-            if key.startswith(prefix)
-        }
-
-    def out(self, name):
-        return self.arrays[f"out/{name}"]
-
-    def reset(self):
-        magenta_tf1.load_variables(self.model, self.group("var/"))
-
-    def encode(self):
-        if self.model.encoder is None:
-            return None, None
-        return self.model.encoder(self.strokes[:, 1:], self.lengths)
-
-    def costs(self):
-        found = self.model(self.strokes, self.lengths)
-        means = [tf.reduce_mean(x) for x in found]
-        cost, kl_cost = self.model.cost(means[0], means[2], KL_WEIGHT)
-        return cost, kl_cost, means[0], means[1]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -95,17 +48,19 @@ def test_latent_and_initial_state(golden):
     golden.reset()
     mu, presig = golden.encode()
     if mu is not None:
-        np.testing.assert_allclose(mu, golden.out("mean"), atol=1e-5, rtol=0)
-        np.testing.assert_allclose(presig, golden.out("presig"), atol=1e-5, rtol=0)
+        for name, found in (("mean", mu), ("presig", presig)):
+            found = golden.as_recorded(found)
+            np.testing.assert_allclose(found, golden.out(name), atol=1e-5, rtol=0)
     state = tf.concat(golden.model.decoder.initial_state(mu, len(golden.lengths)), axis=-1)
     order = magenta_tf1.state_order(golden.hparams.dec_model, golden.hparams.dec_rnn_size)
-    np.testing.assert_allclose(state, golden.out("initial_state")[:, order], atol=1e-5, rtol=0)
+    expected = golden.out("initial_state")[:, order]
+    np.testing.assert_allclose(golden.as_recorded(state), expected, atol=1e-5, rtol=0)
 
 
 def test_mixture_parameters(golden):
     golden.reset()
     mu, _ = golden.encode()
-    output = golden.model.decoder(golden.strokes[:, :-1], mu)
+    output = golden.as_recorded(golden.model.decoder(golden.strokes[:, :-1], mu))
     params = mixture.split_output(tf.reshape(output, [-1, output.shape[-1]]))
     found = {
         "pen_logits": params.pen_logits,
@@ -144,22 +99,11 @@ def test_gradients(golden):
         np.testing.assert_allclose(ours[name], expected, atol=tolerance, rtol=0, err_msg=name)
 
 
-def make_train_step(golden):
-    """The training program's own step with constant rates, as the reference recorded it."""
-    golden.reset()
-    return TrainStep(golden.model)
-
-
-def run_step(train_step, golden):
-    seeds = seed_table(0, 0)
-    return train_step(golden.strokes, golden.lengths, seeds, LEARNING_RATE, KL_WEIGHT)
-
-
 def test_one_adam_step(golden):
     expected = golden.group("after_one_step/")
     if not expected:
         pytest.skip("the reference recorded no Adam step for this configuration")
-    run_step(make_train_step(golden), golden)
+    golden.run(golden.train_step())
     ours = magenta_tf1.to_original(golden.model)
     gradients = golden.group("grad/")
     for name, value in expected.items():
@@ -170,8 +114,8 @@ def test_one_adam_step(golden):
 
 def test_cost_trajectory(golden):
     expected = golden.out("cost_trajectory")
-    train_step = make_train_step(golden)
-    found = [float(run_step(train_step, golden).cost) for _ in expected]
+    train_step = golden.train_step()
+    found = [float(golden.run(train_step).cost) for _ in expected]
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 

@@ -1,4 +1,4 @@
-"""The loss in both its forms against the textbook formula in NumPy; KL; schedules."""
+"""The loss in both its forms against the textbook formula in NumPy; KL."""
 
 import itertools
 
@@ -179,20 +179,3 @@ def test_kl_below_the_tolerance_has_no_gradient():
             tape.watch(kl)
             cost, _ = losses.total_cost(tf.constant(1.0), kl, 0.25, 0.2)
         assert float(tape.gradient(cost, kl)) == slope
-
-
-# Schedules.
-
-
-@pytest.mark.parametrize(
-    ("step", "expected"), [(0, 1e-3), (2, 1e-5 + 0.81 * 9.9e-4), (10_000, 1e-5)]
-)
-def test_learning_rate(step, expected):
-    found = losses.learning_rate(step, learning_rate=1e-3, min_learning_rate=1e-5, decay_rate=0.9)
-    assert found == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize(("step", "expected"), [(0, 0.01), (2, 0.5 - 0.49 * 0.81), (10_000, 0.5)])
-def test_kl_weight(step, expected):
-    found = losses.kl_weight(step, kl_weight=0.5, kl_weight_start=0.01, kl_decay_rate=0.9)
-    assert found == pytest.approx(expected, rel=1e-12)

@@ -1,0 +1,36 @@
+"""Cells in place of ours: a user's own and Keras's."""
+
+import numpy as np
+import pytest
+from model_cases import SMALL, assert_close, batch_of, conditional_or_not, latent
+from own_cells import Leaky
+
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.data.batches import Batch
+from magenta_sketch.nn.randomness import seed_table
+from magenta_sketch.nn.sketch_rnn import SketchRNN
+from magenta_sketch.training.step import TrainStep
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        dict(encoder_cell=Leaky, decoder_cell=Leaky),
+        dict(decoder_cell=keras.layers.LSTMCell),
+        dict(encoder_cell=keras.layers.GRUCell),
+    ],
+    ids=["own", "lstm", "gru"],
+)
+@conditional_or_not
+def test_trains_with_a_users_cells(cells, conditional):
+    hparams = SMALL.replace(use_recurrent_dropout=True, conditional=conditional, scale=0.0)
+    model = SketchRNN(hparams, **cells)
+    step = TrainStep(model)
+    strokes, lengths = batch_of()
+    batch = Batch(strokes, lengths, np.arange(6))
+    costs = [float(step(batch, seed_table(0, 0), 0.02, 0.5).cost) for _ in range(20)]
+    assert costs[-1] < costs[0] - 0.2
+    state = model.decoder.initial_state(None if not conditional else latent(6), 6)
+    z = tf.constant(latent(6)) if conditional else None
+    output, state = model.decoder.step(strokes[:, 0], z, state)
+    assert_close(output, model.decoder(strokes[:, :1], z)[:, 0], 1e-5)

@@ -1,0 +1,51 @@
+"""Seed tables, seeds of initial weights, and masks: functions of their keys."""
+
+import numpy as np
+import pytest
+
+from magenta_sketch._backend import tf
+from magenta_sketch.nn.randomness import SEED_ROWS, initializer_seed, keep_mask, seed_table
+from magenta_sketch.seeds import Purpose, Weights
+
+
+def test_seed_table_is_a_function_of_its_key():
+    table = seed_table(1, 2, 3)
+    assert table.dtype == tf.int64 and table.shape == (SEED_ROWS, 2)
+    np.testing.assert_array_equal(table, seed_table(1, 2, 3))
+    assert len({tuple(row) for row in table.numpy()}) == SEED_ROWS
+
+
+def test_seed_tables_of_different_keys_differ():
+    numbers = [0, 1, 2, 2**31, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1]
+    keys = [(a, b) for a in numbers for b in numbers]
+    keys += [(0, 0, 1), (0, 1, 1), (1, 0, 1), (2**32, 0, 1), (0, 0, 0, 0), (0, 0, 0, 1)]
+    rows = np.concatenate([seed_table(*key).numpy() for key in keys])
+    assert (rows >= 0).all()
+    assert len({tuple(row) for row in rows}) == len(keys) * SEED_ROWS
+
+
+def test_every_purpose_has_numbers_of_its_own():
+    tables = [seed_table(1, 2, purpose) for purpose in Purpose]
+    tables += [seed_table(1, 2, purpose, 0) for purpose in Purpose]
+    rows = {tuple(row) for table in tables for row in table.numpy()}
+    assert len(rows) == 2 * len(Purpose) * SEED_ROWS
+    np.testing.assert_array_equal(seed_table(1, 2), seed_table(1, 2, Purpose.TRAINING))
+
+
+def test_initializer_seeds_are_a_function_of_seed_and_number():
+    seeds = [initializer_seed(seed, n) for seed in (0, 1, 2**32, 2**63 - 1) for n in Weights]
+    assert len(set(seeds)) == 4 * len({int(n) for n in Weights})
+    assert all(0 <= seed < 2**31 for seed in seeds)  # cells add to them what stays below 2**32
+    assert initializer_seed(2**62, Weights.MU) == initializer_seed(2**62, 2)
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (4, 3, 5), (0, 5)])
+def test_keep_mask_is_a_function_of_its_seed(shape):
+    seed, other = seed_table(1, 2).numpy()[:2]
+    mask = keep_mask(shape, 0.5, seed)
+    assert mask.shape == shape and set(np.unique(mask)) <= {0.0, 2.0}
+    np.testing.assert_array_equal(keep_mask(shape, 0.5, seed), mask)
+    if len(mask) > 3:
+        assert (keep_mask(shape, 0.5, other) != mask).numpy().any()
+    assert keep_mask(shape, 1.0, seed) is None
+    assert (keep_mask(shape, 1e-9, seed).numpy() <= 1e9).all()  # never NaN, however small
