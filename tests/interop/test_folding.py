@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from magenta_sketch._backend import tf
-from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config import RunConfig
 from magenta_sketch.errors import ModelFileError
 from magenta_sketch.interop.folding import fold
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -13,8 +13,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 def model(**changes):
     sizes = {"enc_rnn_size": 8, "dec_rnn_size": 16, "z_size": 6, "num_mixture": 3}
     given = {"enc_model": "layer_norm", "dec_model": "lstm", "conditional": True}
-    tanh_z = changes.pop("tanh_z", False)
-    made = SketchRNN(HParams(**(sizes | given | changes)), seed=1, tanh_z=tanh_z)
+    made = SketchRNN(RunConfig.of(**sizes | given | changes, seed=1))
     random = np.random.default_rng(0)
     for weight in made.decoder.trainable_weights:
         weight.assign(weight + random.normal(0.0, 0.3, weight.shape).astype(np.float32))

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from test_golden import DATA, Golden
+from goldens import Golden
 
 import magenta_sketch
 from magenta_sketch._backend import tf
@@ -46,7 +46,7 @@ def content(weights, **info):
 
 @pytest.fixture(scope="module", params=["cond_lstm", "uncond_lstm"])
 def golden(request):
-    return Golden(DATA / f"{request.param}.npz")
+    return Golden.of(request.param)
 
 
 @pytest.fixture
@@ -60,8 +60,7 @@ def write(tmp_path):
 
 
 def losses(model, golden):
-    found = model(golden.strokes, golden.lengths, scale=0.0)
-    return np.array([float(tf.reduce_mean(x)) for x in found])
+    return np.array([float(x) for x in golden.mean_losses(model, scale=0.0)])
 
 
 def modes(golden):
@@ -85,7 +84,7 @@ def test_the_loss_is_that_of_the_golden_file(golden, write):
         assert masked == pytest.approx(float(golden.out("r_cost_eval")), abs=1e-4)
         assert trained.conditional == golden.hparams.conditional
         assert trained.units_known
-        assert trained.info.normalizing_factor == 40.0
+        assert trained.normalizing_factor == 40.0
         assert trained.max_seq_len == 10
 
 
@@ -94,12 +93,12 @@ def test_without_a_mode_or_version_the_weights_decide(golden, write):
     del value[0]["version"]
     trained = magenta_sketch.load(write(value))
     assert trained.conditional == golden.hparams.conditional
-    assert not trained.model.tanh_z
+    assert not trained.model.config.tanh_z
 
 
 @pytest.mark.parametrize("version, squashed", [(1, True), (5, True), (6, False), (7, False)])
 def test_versions_before_6_give_the_decoder_tanh_of_z(write, version, squashed):
-    golden = Golden(DATA / "cond_lstm.npz")
+    golden = Golden.of("cond_lstm")
     weights = dict(golden.group("var/"))
     weights["vector_rnn/ENC_RNN_mu/super_linear_b"] = np.array([2.0, -1.5, 0.5, 3.0])
     trained = magenta_sketch.load(write(content(weights, mode=1, version=version)))
@@ -116,9 +115,9 @@ def test_versions_before_6_give_the_decoder_tanh_of_z(write, version, squashed):
     # Drawing does it too: what has the tanh z/3 draws what z/3 draws without it.
     z = np.array([[0.3, -0.2, 1.0, -2.0]], np.float32)
     same = np.arctanh(z / 3) if squashed else z / 3
-    plain = SketchRNN(model.hparams)
+    plain = SketchRNN(model.config.replace(tanh_z=False))
     magenta_tf1.load_variables(plain, magenta_tf1.to_original(model))
-    other = magenta_sketch.TrainedModel(plain, trained.info)
+    other = magenta_sketch.TrainedModel(plain)
     drawn, again = trained.decode(same, greedy=True)[0], other.decode(z / 3, greedy=True)[0]
     np.testing.assert_allclose(drawn, again, atol=1e-3)
     # Noise is added before.
@@ -146,15 +145,15 @@ def test_what_is_written_is_the_format(golden, tmp_path):
 
 
 def test_a_model_with_tanh_of_z_is_written_as_such(tmp_path):
-    golden = Golden(DATA / "cond_lstm.npz")
+    golden = Golden.of("cond_lstm")
     model = SketchRNN(golden.hparams, tanh_z=True)
     path = tmp_path / "out.json"
     sketch_rnn_js.write(path, model, name="x", max_seq_len=10, normalizing_factor=1.0)
-    assert magenta_sketch.load(path).model.tanh_z
+    assert magenta_sketch.load(path).model.config.tanh_z
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path):
-    golden = Golden(DATA / "uncond_lstm.npz")
+    golden = Golden.of("uncond_lstm")
     bias = golden.model.decoder.output_bias.numpy()
     bias[4] = np.nan
     golden.model.decoder.output_bias.assign(bias)
@@ -166,7 +165,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path):
 
 
 def test_weights_beyond_ten_are_clipped_and_counted(tmp_path):
-    golden = Golden(DATA / "uncond_lstm.npz")
+    golden = Golden.of("uncond_lstm")
     bias = golden.model.decoder.output_bias.numpy()
     bias[:3] = 12.5, -11.0, 10.0
     golden.model.decoder.output_bias.assign(bias)
@@ -212,7 +211,7 @@ def test_fewer_components_become_twenty_with_the_same_density(components):
     ],
 )
 def test_other_cells_do_not_go_in(tmp_path, changes, what):
-    hparams = Golden(DATA / "cond_lstm.npz").hparams.replace(**changes)
+    hparams = Golden.of("cond_lstm").hparams.replace(**changes)
     with pytest.raises(ModelFileError, match=what) as error:
         sketch_rnn_js.write(
             tmp_path / "x.json",
@@ -231,7 +230,7 @@ def test_other_cells_do_not_go_in(tmp_path, changes, what):
 def test_a_published_model_is_written_as_it_was(shared, tmp_path, name, length, factor):
     path = shared / "models" / f"{name}.gen.json"
     trained = magenta_sketch.load(path)
-    assert (trained.max_seq_len, trained.info.normalizing_factor) == (length, factor)
+    assert (trained.max_seq_len, trained.normalizing_factor) == (length, factor)
     sketch_rnn_js.write(
         tmp_path / "again.json",
         trained.model,
@@ -278,7 +277,7 @@ def change(value, **paths):
     ],
 )
 def test_damaged_files(write, spoil, message):
-    value = content(Golden(DATA / "uncond_lstm.npz").group("var/"), mode=2)
+    value = content(Golden.of("uncond_lstm").group("var/"), mode=2)
     with pytest.raises(ModelFileError, match=message) as error:
         magenta_sketch.load(write(spoil(value)))
     assert "\n" not in str(error.value)
