@@ -1,40 +1,14 @@
-"""The three cells: their maths against plain NumPy, their weights, dropout and place in Keras."""
+"""The three cells: their maths against plain NumPy, their weights and dropout."""
 
 import numpy as np
 import pytest
+from cell_cases import BATCH, KEEP, TIME, UNITS, WIDTH, every_cell, make, normals, states_of
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.nn import recurrence
 from magenta_sketch.nn.cells import CELLS, HYPER_UNITS, BlockOrthogonal, LayerNormLSTMCell, LSTMCell
 from magenta_sketch.nn.randomness import keep_mask
-
-BATCH, TIME, WIDTH, UNITS = 3, 4, 5, 6
-KEEP = 0.6
-
-every_cell = pytest.mark.parametrize("name", CELLS)
-
-
-def make(name, units=UNITS, width=WIDTH, seed=0, **changes):
-    """A built cell whose every weight is random, so that each of them shows in its output."""
-    cell = CELLS[name](units, seed=7, **changes)
-    cell.build((None, width))
-    random = np.random.default_rng(seed)
-    for weight in cell.weights:
-        rows = weight.shape[0] if len(weight.shape) == 2 else 10
-        noise = random.normal(0, 1 / np.sqrt(max(rows, 10)), weight.shape)
-        weight.assign(weight.numpy() + noise)
-    return cell
-
-
-def normals(*shape, seed=1, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
-
-
-def states_of(cell, batch=BATCH, dtype="float32"):
-    return [
-        0.5 * normals(batch, n, seed=10 + k, dtype=dtype) for k, n in enumerate(cell.state_size)
-    ]
-
+from magenta_sketch.nn.time_step import prepare, time_step
 
 # The oracle: REFERENCE.md section 2 in NumPy, one gate at a time.
 
@@ -127,7 +101,7 @@ def test_step_is_that_of_the_reference(name, dropped, dtype, tolerance):
     )
 
     def step(x, state):
-        return cell.step(cell.project(x), state, mask)
+        return time_step(cell, prepare(cell), x, state, mask)
 
     state = [tf.constant(s) for s in state]
     for found in (step(tf.constant(x), state), tf.function(step)(tf.constant(x), state)):
@@ -140,16 +114,6 @@ def test_step_is_that_of_the_reference(name, dropped, dtype, tolerance):
     if not dropped:
         for ours, theirs in zip(cell(x, state)[1], expected, strict=True):  # as Keras calls it
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
-
-
-@every_cell
-def test_projecting_all_points_at_once_is_projecting_each(name):
-    cell = make(name)
-    x = normals(TIME, BATCH, WIDTH)
-    together = tf.nest.flatten(cell.project(tf.constant(x)))
-    for t in range(TIME):
-        for whole, one in zip(together, tf.nest.flatten(cell.project(x[t])), strict=True):
-            np.testing.assert_allclose(whole[t], one, rtol=0, atol=1e-6)
 
 
 # Initial weights.
@@ -238,7 +202,7 @@ def test_forget_bias_is_one_inside_the_sigmoid():
     for weight in (cell.kernel, cell.recurrent_kernel):
         weight.assign(tf.zeros_like(weight.value))
     state = [tf.zeros([1, UNITS]), tf.ones([1, UNITS])]
-    _, (_, c) = cell.step(cell.project(tf.ones([1, WIDTH])), state)
+    _, (_, c) = cell(tf.ones([1, WIDTH]), state)
     np.testing.assert_allclose(c, np.full((1, UNITS), sigmoid(1.0)), rtol=1e-6)
 
 
@@ -334,11 +298,10 @@ def test_nothing_is_dropped_at_keep_prob_one():
 @every_cell
 def test_only_the_candidate_is_dropped(name):
     cell = make(name)
-    x, state = normals(BATCH, WIDTH), [tf.constant(s) for s in states_of(cell)]
-    projected = cell.project(x)
-    _, plain = cell.step(projected, state)
-    _, none = cell.step(projected, state, tf.zeros([BATCH, UNITS]))
-    _, double = cell.step(projected, state, 2 * tf.ones([BATCH, UNITS]))
+    x, state = tf.constant(normals(BATCH, WIDTH)), [tf.constant(s) for s in states_of(cell)]
+    _, plain = time_step(cell, prepare(cell), x, state)
+    _, none = time_step(cell, prepare(cell), x, state, tf.zeros([BATCH, UNITS]))
+    _, double = time_step(cell, prepare(cell), x, state, 2 * tf.ones([BATCH, UNITS]))
     # What is left without a candidate is the memory times its gate: of the sign of the old c, and
     # smaller; and what the candidate adds grows with its mask.
     old, kept, added = state[1].numpy(), none[1].numpy(), (plain[1] - none[1]).numpy()
@@ -347,97 +310,6 @@ def test_only_the_candidate_is_dropped(name):
     assert np.abs(added).min() > 1e-4
     for a, b in zip(plain[2:], none[2:], strict=True):  # the hyper cell is not dropped
         np.testing.assert_array_equal(a, b)
-
-
-def mask_showing_layer(name, keep, units=40):
-    """A stock RNN whose new c is its dropout mask: σ(i) = tanh(j) = 1 and σ(f + 1) = 0."""
-    cell = CELLS[name](units, keep_prob=keep, seed=2)
-    layer = keras.layers.RNN(cell, return_sequences=True, return_state=True)
-    layer.build((None, None, WIDTH))
-    gates = np.repeat([100.0, 100.0, -1000.0, 100.0], units)
-    if name == "lstm":
-        cell.kernel.assign(tf.zeros_like(cell.kernel.value))
-        cell.recurrent_kernel.assign(tf.zeros_like(cell.recurrent_kernel.value))
-        cell.bias.assign(gates)
-    else:
-        cell.gates_gamma.assign(np.zeros(4 * units))
-        cell.gates_beta.assign(gates)
-    return layer
-
-
-@every_cell
-def test_masks_in_a_stock_rnn_are_fresh_at_each_step_and_call(name):
-    layer, batch, steps = mask_showing_layer(name, KEEP), 30, 25
-    x = tf.zeros([batch, steps, WIDTH])
-    outputs, _, c, *_ = layer(x, training=True)
-    c = c.numpy()
-    kept = c > 0
-    np.testing.assert_allclose(c[kept], 1 / KEEP, rtol=1e-5)
-    np.testing.assert_allclose(c[~kept], 0, atol=1e-6)
-    # h is tanh of c, or of c less its mean and so on: in both it is larger where c was kept.
-    h = outputs.numpy()
-    kept = h > (h.min(-1, keepdims=True) + h.max(-1, keepdims=True)) / 2
-    assert kept.mean() == pytest.approx(KEEP, abs=0.015)
-    by_chance = pytest.approx(KEEP**2 + (1 - KEEP) ** 2, abs=0.02)
-    assert (kept[:, 1:] == kept[:, :-1]).mean() == by_chance
-    assert (kept[1:] == kept[:-1]).mean() == by_chance
-    again = layer(x, training=True)[0].numpy()
-    again = again > (again.min(-1, keepdims=True) + again.max(-1, keepdims=True)) / 2
-    assert (kept == again).mean() == by_chance
-
-
-# Inside Keras.
-
-
-@every_cell
-def test_stock_rnn_equals_our_own_loop(name):
-    cell = make(name, keep_prob=KEEP)  # no dropout outside of training
-    layer = keras.layers.RNN(cell, return_sequences=True, return_state=True)
-    x = tf.constant(normals(BATCH, TIME, WIDTH))
-    time_first = tf.transpose(x, [1, 0, 2])
-    outputs, state = recurrence.run(cell, time_first, cell.get_initial_state(BATCH))
-    outputs = tf.transpose(outputs, [1, 0, 2])
-    unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, WIDTH])])
-    for found in (layer(x), unknown(x), layer(x, training=False)):
-        for ours, theirs in zip([outputs, *state], found, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
-
-
-@every_cell
-def test_dropout_acts_in_training_alone(name):
-    def change(keep):
-        layer = keras.layers.RNN(make(name, keep_prob=keep))
-        x = tf.constant(normals(BATCH, TIME, WIDTH))
-        training = tf.function(
-            lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, None, WIDTH])]
-        )
-        return np.abs(training(x) - layer(x)).max()
-
-    assert change(KEEP) > 1e-3
-    assert change(1.0) < 1e-6
-
-
-@every_cell
-def test_in_a_keras_model_that_learns_and_is_saved(name, tmp_path):
-    inputs = keras.Input((None, WIDTH))
-    cell = CELLS[name](UNITS, keep_prob=0.8)
-    h = keras.layers.RNN(cell, return_sequences=True)(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(2)(h))
-    model.compile("sgd", "mse")
-    assert model.output_shape == (None, None, 2)
-    before = {w.path: w.numpy() for w in cell.trainable_weights}
-    data = normals(8, TIME, WIDTH), normals(8, TIME, 2, seed=2)
-    history = model.fit(*data, batch_size=8, epochs=1, verbose=0)
-    assert np.isfinite(history.history["loss"]).all()
-    moved = {w.path for w in cell.trainable_weights if (w.numpy() != before[w.path]).any()}
-    if name == "hyper":  # one step cannot reach what is behind embeddings that start at zero
-        assert {cell.kernel.path, cell.scale_embedding.path, cell.shift_kernel.path} <= moved
-    else:
-        assert moved == set(before)
-
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(again(data[0]), model(data[0]), rtol=0, atol=1e-6)
 
 
 @every_cell
@@ -460,25 +332,5 @@ def test_layer_norm_of_a_constant_is_finite():
     x = tf.zeros([1, WIDTH])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        output, _ = cell.step(cell.project(x), cell.get_initial_state(1))
+        output, _ = cell(x, cell.get_initial_state(1))
     assert np.isfinite(output).all() and np.isfinite(tape.gradient(output, x)).all()
-
-
-@every_cell
-@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16", "mixed_float16"])
-def test_other_precisions(name, policy):
-    layer = keras.layers.RNN(
-        CELLS[name](UNITS, keep_prob=KEEP, dtype=policy), return_sequences=True, dtype=policy
-    )
-    x = tf.constant(normals(BATCH, TIME, WIDTH))
-    outputs = layer(x, training=True)
-    assert outputs.dtype == keras.dtype_policies.get(policy).compute_dtype
-    assert np.isfinite(tf.cast(outputs, "float64")).all()
-    variable = keras.dtype_policies.get(policy).variable_dtype
-    assert {w.dtype for w in layer.trainable_weights} == {variable}
-    single = keras.layers.RNN(CELLS[name](UNITS), return_sequences=True)
-    single.build(x.shape)
-    for ours, theirs in zip(single.trainable_weights, layer.trainable_weights, strict=True):
-        ours.assign(tf.cast(theirs.value, "float32"))
-    tolerance = 1e-6 if policy == "float64" else 0.02
-    np.testing.assert_allclose(tf.cast(layer(x), "float64"), single(x), rtol=0, atol=tolerance)

@@ -1,0 +1,127 @@
+"""What the cells share: configuration, dropout masks and their place in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.nn.cell_protocol import Forward, Matrix, Product, Tensors
+from magenta_sketch.nn.randomness import keep_mask
+from magenta_sketch.nn.time_step import prepare_forward, step_forward
+
+
+@keras.saving.register_keras_serializable(package="magenta_sketch")
+class BlockOrthogonal(keras.initializers.Initializer):
+    """Square orthogonal blocks side by side: a kernel [n, k·n] of k orthogonal [n, n] matrices."""
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        rows, columns = shape
+        if columns % rows:
+            raise ValueError(f"BlockOrthogonal needs a shape [n, k·n], got {tuple(shape)}.")
+        blocks = [
+            keras.initializers.Orthogonal(seed=self.seed + block)((rows, rows), dtype=dtype)
+            for block in range(columns // rows)
+        ]
+        return tf.concat(blocks, axis=1)
+
+    def get_config(self) -> dict:
+        return {"seed": self.seed}
+
+
+class SketchCell(keras.layers.Layer):
+    """A Keras RNN cell whose maths is `forward`, a pure function; see `RecurrentCell`.
+
+    A subclass adds its variables in `build`, and defines `matrices`, `vectors` and `forward`; one
+    that defines `backward` too runs through the fast loop of `magenta_sketch.nn.recurrence`.
+
+    Args:
+      units: size of h and of c, >= 1.
+      keep_prob: keep probability of the recurrent dropout, in (0, 1]; 1 drops nothing.
+      seed: seed of the initial weights and of the masks Keras itself asks for.
+
+    Weights: kernel [input, 4·units] (Glorot uniform), recurrent_kernel [units, 4·units] (four
+    orthogonal blocks).
+
+    Raises:
+      ValueError: for a value outside its range.
+    """
+
+    def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ValueError(f"units must be >= 1, got {units}.")
+        if not 0.0 < keep_prob <= 1.0:
+            raise ValueError(f"keep_prob must be in (0, 1], got {keep_prob}.")
+        self.units = units
+        self.keep_prob = keep_prob
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], 4 * self.units),
+            initializer=keras.initializers.GlorotUniform(seed=self.seed + 100),
+            name="kernel",
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, 4 * self.units),
+            initializer=BlockOrthogonal(seed=self.seed),
+            name="recurrent_kernel",
+        )
+
+    @property
+    def state_size(self) -> list[int]:
+        """Widths of the state's tensors, in the order of the state list."""
+        return [self.units, self.units]
+
+    @property
+    def output_size(self) -> int:
+        return self.units
+
+    def get_initial_state(self, batch_size=None) -> Tensors:
+        """A state of zeros: a list of [batch, width] tensors."""
+        return [tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size]
+
+    def keep_mask(self, shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor | None:
+        """Draw recurrent-dropout masks of 0 and 1/keep_prob, [*shape, units]; None if all is kept.
+
+        ``seed`` is a stateless seed, an integer tensor [2]: equal seeds give equal masks.
+        """
+        return keep_mask([*shape, self.units], self.keep_prob, seed, self.compute_dtype)
+
+    def matrices(self) -> dict[str, Matrix]:
+        """Return the large matrices by name, see `RecurrentCell`."""
+        raise NotImplementedError
+
+    def vectors(self) -> Any:
+        """Return all other weights as a nest of tensors, see `RecurrentCell`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def forward(
+        products: Mapping[str, Product],
+        vectors: Any,
+        x: tf.Tensor,
+        state: Tensors,
+        keep_mask: tf.Tensor | None,
+    ) -> Forward:
+        """Take one time step, see `RecurrentCell`."""
+        raise NotImplementedError
+
+    def call(self, inputs, states, training=False):
+        """Take one time step as Keras asks for it: (output [batch, units], new state)."""
+        mask = None
+        if training and self.keep_prob < 1.0:
+            shape = (tf.shape(inputs)[0], self.units)
+            mask = keras.random.dropout(
+                tf.ones(shape, self.compute_dtype), 1.0 - self.keep_prob, seed=self.seed_generator
+            )
+        return step_forward(self, prepare_forward(self), inputs, states, mask)
+
+    def get_config(self) -> dict:
+        own = {"units": self.units, "keep_prob": self.keep_prob, "seed": self.seed}
+        return {**super().get_config(), **own}

@@ -1,0 +1,71 @@
+"""The plain LSTM."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.nn.cell_protocol import Backward, Forward, Matrix
+from magenta_sketch.nn.cells.base import SketchCell
+from magenta_sketch.nn.cells.gates import (
+    Gates,
+    add_forget_bias,
+    memory,
+    memory_backward,
+    tanh_gradient,
+)
+
+
+class LSTMResiduals(NamedTuple):
+    """What the gradient of an LSTM's time step needs; y is tanh(c')."""
+
+    gates: Gates
+    y: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="magenta_sketch")
+class LSTMCell(SketchCell):
+    """The plain LSTM with recurrent dropout (``enc_model`` or ``dec_model`` = lstm).
+
+        pre = x·kernel + h·recurrent_kernel + bias
+        c'  = c·σ(f + 1) + σ(i)·dropout(tanh(j))
+        h'  = tanh(c')·σ(o)
+
+    Weights: kernel [input, 4·units] (Glorot uniform), recurrent_kernel [units, 4·units] (four
+    orthogonal blocks), bias [4·units] (zeros). State: (h, c).
+
+    Args: see `SketchCell`.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
+
+    def matrices(self):
+        return {
+            "gates": Matrix(
+                state=tf.convert_to_tensor(self.recurrent_kernel),
+                input=tf.convert_to_tensor(self.kernel),
+                bias=add_forget_bias(self.bias),
+            )
+        }
+
+    def vectors(self):
+        return ()
+
+    @staticmethod
+    def forward(products, vectors, x, state, keep_mask):
+        h, c = state
+        pre, rows = products["gates"](h, x)
+        c, gates = memory(pre, c, keep_mask)
+        y = tf.tanh(c)
+        return Forward([y * gates.o, c], LSTMResiduals(gates, y), {"gates": rows})
+
+    @staticmethod
+    def backward(products, vectors, residuals, keep_mask, d_state):
+        gates, y = residuals
+        d_h, d_c = d_state
+        d_c += tanh_gradient(y, d_h * gates.o)
+        d_pre, d_c = memory_backward(gates, d_c, d_h * y, keep_mask)
+        d_h, d_rows = products["gates"](d_pre)
+        return Backward([d_h, d_c], (), {"gates": d_rows})

@@ -1,0 +1,96 @@
+"""One time step of any cell: what a loop does that TensorFlow differentiates, or that only draws.
+
+A cell's weights are brought into the form of a product once, before the loop, by `prepare`;
+`time_step` is what stands inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from magenta_sketch._backend import tf
+from magenta_sketch.nn.cell_protocol import (
+    Product,
+    RecurrentCell,
+    Tensors,
+    block_major,
+    computes_by_forward,
+    with_ones,
+)
+
+
+class Prepared(NamedTuple):
+    """What the time steps of a cell need and none of them changes: two nests of tensors.
+
+    own: a row for each sketch, [batch, ...]: what the constant columns of its input add.
+    shared: what holds for all sketches: weights.
+    """
+
+    own: Any
+    shared: Any
+
+
+def prepare(cell: Any, constant: tf.Tensor | None = None) -> Prepared:
+    """Prepare the time steps of ``cell``.
+
+    Args:
+      cell: a `RecurrentCell` or any Keras RNN cell.
+      constant: [batch, width'], columns that every input has at its end; None for no such.
+    """
+    if not computes_by_forward(cell):
+        return Prepared(() if constant is None else constant, ())
+    return prepare_forward(cell, constant)
+
+
+def time_step(
+    cell: Any,
+    prepared: Prepared,
+    x: tf.Tensor,
+    state: Sequence[tf.Tensor],
+    keep_mask: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, Tensors]:
+    """Take one time step.
+
+    Args:
+      cell, prepared: see `prepare`.
+      x: [batch, width], without the constant columns.
+      state: tensors [batch, size].
+      keep_mask: recurrent-dropout mask [batch, units]; a Keras cell drops by its own means.
+
+    Returns:
+      the output [batch, units] and the new state.
+    """
+    if computes_by_forward(cell):
+        return step_forward(cell, prepared, x, state, keep_mask)
+    x = tf.concat([x, *tf.nest.flatten(prepared.own)], axis=-1)
+    output, state = cell(x, list(state))
+    return output, list(state) if isinstance(state, (list, tuple)) else [state]
+
+
+def prepare_forward(cell: RecurrentCell, constant: tf.Tensor | None = None) -> Prepared:
+    """`prepare` for the cell's `forward`."""
+    matrices, addends = {}, {}
+    for name, matrix in cell.matrices().items():
+        matrix, addend = matrix.split(constant)
+        matrices[name] = block_major(matrix.all_rows(), matrix.blocks)
+        if addend is not None:
+            addends[name] = tf.stack(tf.split(addend, matrix.blocks, axis=-1), axis=1)
+    return Prepared(addends, (matrices, cell.vectors()))
+
+
+def step_forward(
+    cell: RecurrentCell,
+    prepared: Prepared,
+    x: tf.Tensor,
+    state: Sequence[tf.Tensor],
+    keep_mask: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, Tensors]:
+    """`time_step` by the cell's `forward`."""
+    addends, (matrices, vectors) = prepared
+    products = {
+        name: Product(matrix, tf.transpose(addends[name], [1, 0, 2]) if name in addends else None)
+        for name, matrix in matrices.items()
+    }
+    new = cell.forward(products, vectors, with_ones(x), list(state), keep_mask).state
+    return new[0], list(new)
