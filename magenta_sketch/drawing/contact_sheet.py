@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from magenta_sketch.data.inspection import Inspection
 from magenta_sketch.drawing.grid import save_grid
 
-__all__ = ["Entry", "evenly_spread", "save_inspection_sheet", "save_sheet"]
-
 COLUMNS = 10
 ORDINARY = 50  # sketches on an inspection's sheet that were not picked for being odd
 _CELL = 120.0
@@ -36,7 +34,11 @@ class Entry(NamedTuple):
 
 
 def evenly_spread(count: int, limit: int | None) -> list[int]:
-    """Indices of at most `limit` of `count` things, first and last among them; all for None."""
+    """Return indices of at most `limit` of `count` things, first and last too; all for None.
+
+    >>> evenly_spread(9, 3)
+    [0, 4, 8]
+    """
     if limit is None or limit >= count:
         return list(range(count))
     return np.rint(np.linspace(0, count - 1, limit)).astype(int).tolist()
@@ -45,7 +47,7 @@ def evenly_spread(count: int, limit: int | None) -> list[int]:
 def save_sheet(
     path: str | os.PathLike[str], entries: Sequence[Entry], *, title: str, columns: int = COLUMNS
 ) -> None:
-    """Draws the entries, row by row.
+    """Draw the entries, row by row.
 
     Raises:
       ValueError: no entries, columns below 1, or a name that does not end in .svg.
@@ -57,7 +59,7 @@ def save_sheet(
 
 
 def save_inspection_sheet(path: str | os.PathLike[str], inspection: Inspection) -> bool:
-    """Draws sketches spread over the set, and rows of the oddest ones, which say what is odd.
+    """Draw sketches spread over the set, and rows of the oddest ones, which say what is odd.
 
     Returns:
       Whether there was anything to draw, a usable sketch.
@@ -117,7 +119,7 @@ def _points(count: int) -> str:
 
 
 def _largest(values: dict[str, NDArray]) -> list[tuple[str, int]]:
-    """(split, index) of the `COLUMNS` largest, in falling order; the first of equal ones."""
+    """Return (split, index) of the `COLUMNS` largest, in falling order; the first of equal ones."""
     splits = [(split, i) for split, part in values.items() for i in range(len(part))]
     order = np.argsort(-np.concatenate(list(values.values())), kind="stable")[:COLUMNS]
     return [splits[i] for i in order]

@@ -60,6 +60,10 @@ def save_svg(
     Raises:
       ValueError: as in sketch_to_svg, no sketches at all, columns below 1, or another file type.
       OSError: the file cannot be written.
+
+    Example::
+
+        save_svg("new.svg", model.sample(9), columns=3)
     """
     if _is_one_sketch(sketches):
         sketches = [sketches]
@@ -90,6 +94,11 @@ def save_grid(
     Raises:
       ValueError: as `grid_to_svg`, or another file type.
       OSError: the file cannot be written.
+
+    Example::
+
+        rows = [originals, model.reconstruct(originals)]
+        save_grid("pairs.svg", rows, row_titles=["original", "reconstruction"])
     """
     _write_svg(path, grid_to_svg(rows, **how))
 
@@ -118,6 +127,10 @@ def grid_to_svg(
 
     Raises:
       ValueError: as in sketch_to_svg, no sketches, or more titles than columns or rows.
+
+    >>> sketch = np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])
+    >>> grid_to_svg([[sketch, sketch], [sketch]], row_titles=["a", "b"]).count('class="sketch"')
+    3
     """
     drawn = [
         [

@@ -34,6 +34,11 @@ def heat_map(
       rows, columns: names of each.
       row_label, column_label: of the two axes.
       power: colour goes with this power of the distance from the lowest value.
+
+    >>> texts = [[("1", ""), ("2", "± 0.1")]]
+    >>> names = dict(rows=["a"], columns=["x", "y"], row_label="row", column_label="column")
+    >>> heat_map("one", "A row", [[1, 2]], texts, **names)[:5]
+    b'<?xml'
     """
 
     def draw(panel: Axes) -> None:

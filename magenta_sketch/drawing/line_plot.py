@@ -223,7 +223,13 @@ def line_plot(
     y: YAxis,
     legend: LegendInside | LegendBelow | None = None,
 ) -> bytes:
-    """Return a picture of lines as SVG; ``name`` and ``title`` as for `plots.panel_to_svg`."""
+    """Return a picture of lines as SVG; ``name`` and ``title`` as for `plots.panel_to_svg`.
+
+    >>> lines = [Line([1, 2, 4], [3, 2, 1.5], label="loss")]
+    >>> svg = line_plot("loss", "A loss", lines, XAxis("scale"), YAxis("nats"), LegendBelow([]))
+    >>> svg[:5]
+    b'<?xml'
+    """
 
     def draw(panel: Axes) -> None:
         for element in elements:

@@ -24,7 +24,11 @@ SIZE = (4.2, 3.1)  # inches: legible also where a page has 400 pixels
 
 
 def color_of(rank: int, count: int, ordered: bool) -> Any:
-    """Return a colour for one of ``count``: along a scale where they have an order."""
+    """Return a colour for one of ``count``: along a scale where they have an order.
+
+    >>> color_of(1, 3, ordered=False)
+    '#d55e00'
+    """
     if not ordered and count <= len(COLORS):
         return COLORS[rank]
     import matplotlib

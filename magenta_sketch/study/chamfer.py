@@ -66,7 +66,12 @@ def ink_points(stroke3: ArrayLike, count: int = POINTS) -> Points:
 
 
 def paired(first: Sketches, second: Sketches) -> NDArray[np.float64]:
-    """Return distances [n] of sketches to those at the same place of another sequence."""
+    """Return distances [n] of sketches to those at the same place of another sequence.
+
+    >>> line, dot = np.array([[8.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]])
+    >>> paired([line, line], [line, dot])[0]
+    np.float64(0.0)
+    """
     if len(first) != len(second):
         raise ValueError(f"there must be as many of both, got {len(first)} and {len(second)}")
     pairs = zip(_all_points(first), _all_points(second), strict=True)

@@ -144,6 +144,9 @@ def interpolation_ends(shown: Sequence[int]) -> list[tuple[int, int]]:
     """Return the two of the shown sketches that each interpolation joins.
 
     From the first half to the second, since a test set may be sorted by class.
+
+    >>> interpolation_ends([3, 5, 8, 9])
+    [(3, 8), (5, 9)]
     """
     half = len(shown) // 2
     return [(shown[i], shown[half + i]) for i in range(min(INTERPOLATIONS, half))]

@@ -37,7 +37,11 @@ class Spread(NamedTuple):
 
 
 def differs(a: Spread, b: Spread) -> bool:
-    """Return whether the data show that two settings differ (`RULE`)."""
+    """Return whether the data show that two settings differ (`RULE`).
+
+    >>> differs(Spread(1.0, 0.1, 3), Spread(2.0, 0.1, 3))
+    True
+    """
     if min(a.n, b.n) < FEWEST_SEEDS:
         return False
     return abs(a.mean - b.mean) > 2 * math.hypot(a.spread, b.spread)

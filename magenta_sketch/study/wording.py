@@ -11,7 +11,11 @@ PLUS_MINUS = "\u00a0±\u00a0"
 
 
 def number(value: float | None, decimals: int | None = None) -> str:
-    """Return a number with a real minus sign, – for None; with three digits by default."""
+    """Return a number with a real minus sign, – for None; with three digits by default.
+
+    >>> number(-1234.5, 0), number(0.12345), number(None)
+    ('−1,234', '0.123', '–')
+    """
     if value is None:
         return NONE
     if decimals is None:
@@ -59,7 +63,11 @@ def seeds(n: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return "2 h 5 min", "3 min 20 s" or "4.2 s"."""
+    """Return a time as people say it.
+
+    >>> duration(7500), duration(200), duration(4.2)
+    ('2 h 5 min', '3 min 20 s', '4.2 s')
+    """
     if seconds < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
