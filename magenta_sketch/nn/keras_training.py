@@ -85,7 +85,7 @@ class KerasTraining:
             data["seeds"],
             tf.convert_to_tensor(self._fit_state.kl_weight),
             data["rows"],
-            parts_of(strokes.shape[0] or self.hparams.batch_size),
+            parts=parts_of(strokes.shape[0] or self.hparams.batch_size),
         )
         values = {"loss": result.cost, "recon": result.reconstruction, "kl": result.kl}
         return self._fit_state.add(values, tf.shape(lengths)[0])

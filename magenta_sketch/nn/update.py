@@ -64,15 +64,18 @@ def update(
     seeds: tf.Tensor,
     kl_weight: tf.Tensor,
     rows: tf.Tensor,
+    learning_rate: tf.Tensor | None = None,
+    *,
     parts: int,
 ) -> UpdateResult:
-    """Make one update, with the optimizer's present learning rate.
+    """Make one update.
 
     Gradients are clipped to ±grad_clip; unless cost and gradients are all finite, nothing changes.
 
     Args:
       strokes, lengths, seeds, rows: see `SketchRNN.call`.
       kl_weight: of this update, a scalar.
+      learning_rate: of this update, a scalar; None: the optimizer's present one.
       parts: see `loss_sums`.
     """
     variables = model.trainable_variables
@@ -89,6 +92,8 @@ def update(
     clipped = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
 
     def apply() -> tf.Tensor:
+        if learning_rate is not None:
+            optimizer.learning_rate.assign(learning_rate)
         optimizer.apply(clipped, variables)
         return tf.constant(True)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.data.batches import evaluation_batches
+from magenta_sketch.data.batches import Batch, evaluation_batches
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -47,6 +47,9 @@ class Evaluator:
             for parts in (1, PARTS)
         }
 
+    def _compiled(self, batch: Batch, seeds: tf.Tensor) -> list[tf.Tensor]:
+        return self._by_parts[parts_of(len(batch.lengths))](batch.strokes, batch.lengths, seeds)
+
     def __call__(
         self,
         sketches: SketchSet,
@@ -64,8 +67,7 @@ class Evaluator:
         sums = np.zeros(3)
         for number, batch in enumerate(evaluation_batches(sketches, config)):
             seeds = seed_table(config.seed, step, purpose, number)
-            compiled = self._by_parts[parts_of(len(batch.lengths))]
-            sums += [float(x) for x in compiled(batch.strokes, batch.lengths, seeds)]
+            sums += [float(x) for x in self._compiled(batch, seeds)]
             after_batch()
         recon, masked, kl = sums / len(sketches)
         cost, kl_cost = self.model.cost(recon, kl, config.hparams.kl_weight_start)

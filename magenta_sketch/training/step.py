@@ -27,6 +27,7 @@ class TrainStep:
             tf.TensorSpec([SEED_ROWS, 2], tf.int64),
             tf.TensorSpec([]),
             tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([]),
         )
         self._by_parts = {
             parts: tf.function(
@@ -53,11 +54,11 @@ class TrainStep:
           learning_rate, kl_weight: of this update.
           rows: the T that losses are divided by, see `losses.sketch_losses`. None: the batch's.
         """
-        self.optimizer.learning_rate.assign(learning_rate)
         return self._by_parts[parts_of(len(batch.strokes))](
             tf.constant(batch.strokes, tf.float32),
             tf.constant(batch.lengths, tf.int32),
             seeds,
             tf.constant(kl_weight, tf.float32),
             tf.constant(batch.strokes.shape[1] - 1 if rows is None else rows, tf.int32),
+            tf.constant(learning_rate, tf.float32),
         )

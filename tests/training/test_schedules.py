@@ -2,8 +2,8 @@
 
 import pytest
 
-from magenta_sketch.config import HParams
-from magenta_sketch.training.schedules import kl_weight, learning_rate
+from magenta_sketch.config import HParams, RunConfig
+from magenta_sketch.training.schedules import kl_weight, learning_rate, total_steps
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_kl_weight(step, expected):
         (0.001, 1000, 100, 1),
         (2.0, 40, 100, 2),  # a batch holds all there is
         (60.0, 1000, 100, 500),
-        (1e300, 1000, 100, 500),
+        (1e30, 1000, 100, 500),
     ],
 )
 def test_the_run_ends_at_steps_or_epochs(num_epochs, sketches, batch_size, expected):

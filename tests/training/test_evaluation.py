@@ -1,0 +1,50 @@
+"""Evaluation of a set: every sketch counts once, draws repeat."""
+
+import math
+
+import numpy as np
+import pytest
+from bench import HPARAMS
+
+from magenta_sketch.nn.sketch_rnn import SketchRNN
+from magenta_sketch.seeds import Purpose
+from magenta_sketch.training.evaluation import Evaluator
+
+
+@pytest.fixture(scope="module")
+def noiseless():
+    return Evaluator(SketchRNN(HPARAMS.replace(scale=0.0), seed=3))
+
+
+@pytest.mark.parametrize("count, batch_size", [(13, 8), (13, 13), (13, 5), (3, 100), (1, 1)])
+def test_evaluation_counts_every_sketch_once(bench, noiseless, count, batch_size):
+    config = bench.config.replace(scale=0.0, batch_size=batch_size)
+    hparams, valid = config.hparams, Purpose.VALIDATION
+    sketches = bench.data.valid.take(range(count))
+    calls = []
+    whole = noiseless(sketches, config, 1, valid, lambda: calls.append(1))
+    each = [noiseless(sketches.take([i]), config, 1, valid) for i in range(count)]
+    for name in ("recon", "masked_recon"):
+        mean = np.mean([getattr(one, name) for one in each])
+        np.testing.assert_allclose(getattr(whole, name), mean, rtol=2e-6)
+    assert whole.masked_recon < whole.recon
+    # The KL tolerance acts on the mean, as it does in training.
+    assert whole.kl == pytest.approx(hparams.kl_tolerance)
+    assert whole.cost == pytest.approx(whole.recon + hparams.kl_weight_start * whole.kl)
+    assert len(calls) == math.ceil(count / batch_size)
+
+
+def test_evaluation_with_noise_repeats_with_its_key(bench, folder):
+    trainer = bench.start(folder)
+    key = (1, Purpose.VALIDATION)
+    first, again, *others = (
+        trainer.evaluate(bench.data.valid, config, *key)
+        for config, key in [
+            (bench.config, key),
+            (bench.config, key),
+            (bench.config, (2, Purpose.VALIDATION)),
+            (bench.config, (1, Purpose.TEST)),
+            (bench.config.replace(seed=6), key),
+        ]
+    )
+    assert first == again and len({first, *others}) == 4
