@@ -206,7 +206,7 @@ def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder
     assert len(resumed) == 1 and 0 < step <= resumed[0] < 120
 
     local = Sweep(tmp_path / "local", tiny_folder)
-    same = local.task("same", task.seed)
+    same = local.task("same", task.config["seed"])
     local.run(LocalEngine(1, own_cores()[:1]), [same])
     assert local.outcomes["same"].status == DONE
     expected, found = weights(same), weights(task)
