@@ -208,29 +208,8 @@ def write(
       OSError: it can't be written.
     """
     path = pathlib.Path(path).resolve()
-    if model.config.tanh_z:
-        raise ModelFileError(
-            "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
-            "does not: write it as a Sketch-RNN-JS file."
-        )
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
-    if pathlib.Path.cwd().is_relative_to(path):
-        raise ModelFileError(f"{path} is the folder you are in: name another one.")
-    weights = magenta_tf1.to_original(model)
-    tensors = dict(weights)
-    for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
-        for name, value in weights.items():
-            tensors[_slot_name(name, slot)] = moments.get(name, np.zeros_like(value))
-    # The two rates are fed at each step; the graph's variables keep what they began with.
-    updates = adam.step if adam else 0
-    scalars = {
-        "Variable": np.float32(hparams.learning_rate),
-        "Variable_1": np.float32(hparams.kl_weight_start),
-        "global_step": np.int32(min(step, 2**31 - 1)),
-        **{name: np.float32(beta ** (updates + 1)) for name, beta in _BETAS.items()},
-    }
-    tensors |= {magenta_tf1.PREFIX + name: value for name, value in scalars.items()}
+    _refuse(path, model)
+    tensors = _tensors(model, hparams, step, adam)
     config = {k: v for k, v in hparams.to_dict().items() if k not in NOT_MAGENTAS}
     name = f"vector-{step}"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -250,6 +229,38 @@ def write(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return path / name
+
+
+def _refuse(path: pathlib.Path, model: SketchRNN) -> None:
+    if model.config.tanh_z:
+        raise ModelFileError(
+            "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
+            "does not: write it as a Sketch-RNN-JS file."
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
+    if pathlib.Path.cwd().is_relative_to(path):
+        raise ModelFileError(f"{path} is the folder you are in: name another one.")
+
+
+def _tensors(
+    model: SketchRNN, hparams: HParams, step: int, adam: AdamState | None
+) -> dict[str, np.ndarray]:
+    """Return all that a checkpoint holds, by the original's names."""
+    weights = magenta_tf1.to_original(model)
+    tensors = dict(weights)
+    for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
+        for name, value in weights.items():
+            tensors[_slot_name(name, slot)] = moments.get(name, np.zeros_like(value))
+    # The two rates are fed at each step; the graph's variables keep what they began with.
+    updates = adam.step if adam else 0
+    scalars = {
+        "Variable": np.float32(hparams.learning_rate),
+        "Variable_1": np.float32(hparams.kl_weight_start),
+        "global_step": np.int32(min(step, 2**31 - 1)),
+        **{name: np.float32(beta ** (updates + 1)) for name, beta in _BETAS.items()},
+    }
+    return tensors | {magenta_tf1.PREFIX + name: value for name, value in scalars.items()}
 
 
 def _save(prefix: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None:

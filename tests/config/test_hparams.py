@@ -319,21 +319,11 @@ def test_what_is_no_string_is_refused(text):
     assert "must be given as a string" in refusal(HParams.parse, text)
 
 
-# ------------------------------------------------------------------------- replace, differences
+# ------------------------------------------------------------------------- replace, describe
 
 
 def test_replace_refuses_unknown_names():
     assert "did you mean 'scale'?" in refusal(HParams().replace, scal=1)
-
-
-def test_differences_lists_both_values():
-    mine, theirs = HParams(scale=0.5, num_steps=3, data_set=["a"]), HParams()
-    assert mine.differences(mine) == []
-    assert mine.differences(theirs, ignore=("num_steps",)) == [
-        ("data_set", ("a",), ("aaron_sheep.npz",)),
-        ("scale", 0.5, 1.0),
-    ]
-    assert "num_step" in refusal(mine.differences, theirs, ignore="num_step")
 
 
 def test_describe_has_a_line_for_each_with_its_default_and_rule():
