@@ -24,6 +24,7 @@ setup(
         "absl-py>=2.0",
         "cssselect2>=0.8",
         "defusedxml>=0.7",
+        "filelock>=3.12",
         "jinja2>=3.1",
         "kanjivg>=20260714",  # the quick start's drawings (CC BY-SA 3.0)
         "keras>=3.5",
@@ -32,6 +33,7 @@ setup(
         "orjson>=3.10",
         "platformdirs>=4",
         "requests>=2.31",
+        "scipy>=1.11",
         "simplification",
         "svgpathtools>=1.8",
         "svgwrite>=1.4",
@@ -42,7 +44,13 @@ setup(
     ],
     extras_require={
         "ray": ["ray>=2.50"],  # sketch_rnn_sweep --ray_address; tested with 2.60
-        "test": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.5", "selenium>=4.11"],
+        "test": [
+            "hypothesis>=6",
+            "import-linter>=2.7",
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "selenium>=4.11",
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -6,7 +6,8 @@
     drawings = model.decode(z, temperature=0.4)     # and back
     magenta_sketch.save_svg("drawings.svg", drawings)
 
-TensorFlow is imported when a name that needs it is first used.
+TensorFlow is imported when a name that needs it is first used. Keras's `load_model` knows our
+models once this package is imported.
 """
 
 from __future__ import annotations
@@ -14,22 +15,30 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from magenta_sketch._registration import register_with_keras
+
 __version__ = "0.1.0"
 
 _HOMES = {
     "DataError": "errors",
     "DataSet": "data",
-    "HParams": "config.hparams",
+    "HParams": "config",
     "HParamsError": "errors",
     "ModelFileError": "errors",
+    "RunConfig": "config",
     "RunError": "errors",
+    "SketchError": "errors",
     "SketchRNN": "nn.sketch_rnn",
     "SketchSet": "data",
     "TrainedModel": "inference.trained_model",
+    "evaluation_dataset": "training.keras_datasets",
     "load": "interop.loading",
     "load_data_set": "data",
     "save_grid": "drawing.grid",
     "save_svg": "drawing.grid",
+    "schedule_callbacks": "training.callbacks",
+    "train": "from_python",
+    "training_dataset": "training.keras_datasets",
     "write_npz": "data",
 }
 
@@ -46,3 +55,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+register_with_keras()

@@ -59,6 +59,10 @@ class KerasTraining:
         self.optimizer.build(self.trainable_variables)
         self._fit_state = _FitState(self.hparams.kl_weight)
 
+    def fit(self, *args: Any, shuffle: bool = False, **kwargs: Any) -> keras.callbacks.History:
+        """Train as Keras does, on the batches of a dataset in their own order."""
+        return super().fit(*args, shuffle=shuffle, **kwargs)
+
     @property
     def kl_weight(self) -> float:
         """Weight of the KL term in ``fit``, >= 0; `magenta_sketch.schedule_callbacks` sets it."""

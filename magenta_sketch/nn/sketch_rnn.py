@@ -178,10 +178,18 @@ class SketchRNN(KerasTraining, keras.Model):
         tolerance = self.hparams.kl_tolerance if self.encoder is not None else 0.0
         return losses.total_cost(reconstruction, kl, kl_weight, tolerance)
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save as Keras does; what cannot be saved leaves no file half written."""
+        self.get_config()
+        super().save(*args, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         if self._unsaved is not None:
             raise self._unsaved
         return {"name": self.name, "dtype": self.dtype_policy.name, "config": self.config.to_dict()}
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        return super().get_compile_config() if self.compiled else None
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SketchRNN:

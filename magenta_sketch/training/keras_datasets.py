@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,12 +31,14 @@ def training_dataset(data: DataSet, config: RunConfig, *, first_step: int = 0) -
     """
     config = config.with_data(data)
 
+    steps = range(first_step, total_steps(config, len(data.train)))
+
     def elements() -> Iterator[dict[str, Any]]:
-        for step in range(first_step, total_steps(config, len(data.train))):
+        for step in steps:
             batch = training_batch(data.train, step, config)
             yield _element(batch, config, seed_table(config.seed, step, Purpose.TRAINING))
 
-    return _dataset(elements, min(config.hparams.batch_size, len(data.train)))
+    return _dataset(elements, len(steps), min(config.hparams.batch_size, len(data.train)))
 
 
 def evaluation_dataset(sketches: SketchSet, config: RunConfig) -> tf.data.Dataset:
@@ -48,7 +51,7 @@ def evaluation_dataset(sketches: SketchSet, config: RunConfig) -> tf.data.Datase
         for number, batch in enumerate(evaluation_batches(sketches, config)):
             yield _element(batch, config, seed_table(config.seed, 0, Purpose.VALIDATION, number))
 
-    return _dataset(elements, None)
+    return _dataset(elements, math.ceil(len(sketches) / config.hparams.batch_size), None)
 
 
 def _element(batch: Batch, config: RunConfig, seeds: tf.Tensor) -> dict[str, Any]:
@@ -56,11 +59,13 @@ def _element(batch: Batch, config: RunConfig, seeds: tf.Tensor) -> dict[str, Any
     return {"strokes": batch.strokes, "lengths": batch.lengths, "seeds": seeds, "rows": rows}
 
 
-def _dataset(elements: Any, batch_size: int | None) -> tf.data.Dataset:
+def _dataset(elements: Any, batches: int, batch_size: int | None) -> tf.data.Dataset:
     signature = {
         "strokes": tf.TensorSpec([batch_size, None, 5]),
         "lengths": tf.TensorSpec([batch_size], tf.int32),
         "seeds": tf.TensorSpec([SEED_ROWS, 2], tf.int64),
         "rows": tf.TensorSpec([], tf.int32),
     }
-    return tf.data.Dataset.from_generator(elements, output_signature=signature).prefetch(1)
+    dataset = tf.data.Dataset.from_generator(elements, output_signature=signature)
+    # Said, so that Keras's progress bar knows it, and its end is no surprise.
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(1)

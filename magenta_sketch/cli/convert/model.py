@@ -2,11 +2,13 @@
 
     sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
     sketch_rnn_convert model --model_dir=models/birds --out=birds_magenta/
+    sketch_rnn_convert model --model_dir=models/birds --out=birds.keras
     sketch_rnn_convert model --model_dir=models/birds --out=birds.weights.h5
 
 A name that ends in .json is written as a Sketch-RNN-JS file (lstm cells; weights within 10, in 16
-bits: what that costs in loss is printed), one that ends in .weights.h5 as Keras weights, any other
-as a Magenta checkpoint directory. The model may itself be one of another program.
+bits: what that costs in loss is printed), one that ends in .keras as a Keras model with all that it
+needs inside, one that ends in .weights.h5 as Keras weights alone, any other as a Magenta checkpoint
+directory. The model may itself be one of another program.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from magenta_sketch.errors import UsageError
 
 TAKES_FILES = False
 MOST_SKETCHES = 500  # that the loss is measured on
-_FORMATS = ("js", "magenta", "weights")
+_FORMATS = ("js", "magenta", "keras", "weights")
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
@@ -48,7 +50,7 @@ model_flags.define_data(
 
 
 def format_of(out: str) -> str:
-    """The format that a name asks for: js, weights or magenta.
+    """Return the format that a name asks for: js, keras, weights or magenta.
 
     Raises:
       UsageError: it looks like a file of another kind.
@@ -58,11 +60,14 @@ def format_of(out: str) -> str:
         return "js"
     if name.endswith(".weights.h5"):
         return "weights"
-    for ending in (".h5", ".keras", ".ckpt", ".js", ".npz", ".svg"):
+    if name.endswith(".keras"):
+        return "keras"
+    for ending in (".h5", ".ckpt", ".js", ".npz", ".svg"):
         if name.endswith(ending):
             raise UsageError(
-                f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.weights.h5 "
-                "(Keras) or a folder (Magenta); say which with --to if the name is meant."
+                f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.keras or "
+                "NAME.weights.h5 (Keras) or a folder (Magenta); say which with --to if the name is "
+                "meant."
             )
     return "magenta"
 
@@ -81,7 +86,13 @@ def main() -> int:
     from magenta_sketch.interop.loading import load
 
     trained = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint, with_optimizer=kind == "magenta")
-    {"js": _write_js, "magenta": _write_magenta, "weights": _write_weights}[kind](trained)
+    write = {
+        "js": _write_js,
+        "magenta": _write_magenta,
+        "keras": _write_keras,
+        "weights": _write_weights,
+    }
+    write[kind](trained)
     return 0
 
 
@@ -111,6 +122,17 @@ def _check_place(kind: str) -> None:
 
 def _note(text: str) -> None:
     print(f"sketch_rnn_convert model: note: {text}.", file=sys.stderr)
+
+
+def _write_keras(trained) -> None:
+    from magenta_sketch.inference import saving
+
+    saving.write_keras(FLAGS.out, trained.model, trained.config)
+    print(f"wrote {FLAGS.out}; from Python:")
+    print(f"  magenta_sketch.load({FLAGS.out!r})")
+    print(f"  keras.saving.load_model({FLAGS.out!r})  # after import magenta_sketch")
+    if not trained.units_known:
+        _note("the model does not know its normalizing factor: its sketches are in model units")
 
 
 def _write_weights(trained) -> None:
