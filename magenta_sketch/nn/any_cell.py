@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
@@ -18,12 +20,29 @@ CellMaker = str | Callable[[int], keras.layers.Layer]
 def make_cell(
     cell: CellMaker, units: int, keep_prob: float, seed: int, dtype: Any, name: str
 ) -> keras.layers.Layer:
-    """Return a new cell of ``units``; the other arguments are for our own cells."""
-    if callable(cell):
-        return cell(units)
-    if cell in CELLS:
+    """Return a new cell of ``units``; keep_prob, dtype and name are for our own cells."""
+    if isinstance(cell, str) and cell in CELLS:
         return CELLS[cell](units, keep_prob, seed, dtype=dtype, name=name)
-    return deserialize_cell(cell)
+    with _seeded_initializers(seed):
+        return cell(units) if callable(cell) else deserialize_cell(cell)
+
+
+def build_cell(cell: keras.layers.Layer, width: int, seed: int) -> None:
+    """Build a cell for inputs of ``width`` columns; equal seeds give equal initial weights."""
+    with _seeded_initializers(seed):
+        cell.build((None, width))
+
+
+@contextlib.contextmanager
+def _seeded_initializers(seed: int) -> Iterator[None]:
+    # An initializer that is given no seed, as in most people's cells, takes one from Python's own
+    # generator (keras.utils.set_random_seed says so).
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def serialize_cell(cell: keras.layers.Layer) -> str:

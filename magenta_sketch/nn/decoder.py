@@ -9,6 +9,7 @@ from magenta_sketch.data.strokes import STROKE_WIDTH
 from magenta_sketch.nn import mixture, recurrence
 from magenta_sketch.nn.any_cell import (
     CellMaker,
+    build_cell,
     keep_masks,
     make_cell,
     small_dense,
@@ -64,7 +65,8 @@ class Decoder(keras.layers.Layer):
             self.state_dense = small_dense(width, dense_seed, self.dtype_policy, "state_dense")
 
     def build(self, input_shape: Any = None) -> None:
-        self.rnn_cell.build((None, STROKE_WIDTH + self.z_size))
+        width = STROKE_WIDTH + self.z_size
+        build_cell(self.rnn_cell, width, initializer_seed(self.seed, Weights.CELL))
         if self.state_dense is not None:
             self.state_dense.build((None, self.z_size))
         width = mixture.output_width(self.num_mixture)

@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.nn import recurrence
-from magenta_sketch.nn.any_cell import CellMaker, keep_masks, make_cell, small_dense, zero_state
+from magenta_sketch.nn.any_cell import (
+    CellMaker,
+    build_cell,
+    keep_masks,
+    make_cell,
+    small_dense,
+    zero_state,
+)
 from magenta_sketch.nn.randomness import initializer_seed
 from magenta_sketch.seeds import Draw, Weights
 
@@ -57,8 +64,11 @@ class Encoder(keras.layers.Layer):
         return make_cell(self.cell, self.units, self.keep_prob, seed, self.dtype_policy, name)
 
     def build(self, input_shape: Any) -> None:
-        self.forward_cell.build((None, input_shape[-1]))
-        self.backward_cell.build((None, input_shape[-1]))
+        for cell, number in (
+            (self.forward_cell, Weights.FORWARD_CELL),
+            (self.backward_cell, Weights.BACKWARD_CELL),
+        ):
+            build_cell(cell, input_shape[-1], initializer_seed(self.seed, number))
         self.mu.build((None, 2 * self.units))
         self.presig.build((None, 2 * self.units))
 

@@ -1,0 +1,121 @@
+"""`magenta_sketch.train`: the training program as one call."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from own_cells import LeakyCell
+
+import magenta_sketch
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.errors import HParamsError, ModelFileError, RunError
+
+DATA = pathlib.Path(__file__).parent / "data"
+SMALL = dict(
+    data_set=["tiny.npz"], data_dir=str(DATA), num_steps=4, save_every=2, batch_size=8, seed=1,
+    enc_rnn_size=8, dec_rnn_size=12, z_size=4, num_mixture=2,
+)  # fmt: skip
+
+
+def quiet(line):
+    pass
+
+
+def test_it_is_the_program_and_gives_its_best_model(tmp_path):
+    lines = []
+    model = magenta_sketch.train(tmp_path / "run", report=lines.append, **SMALL)
+    again = magenta_sketch.load(tmp_path / "run")
+    assert model.step == again.step and model.config == again.config
+    sketches = [np.array([[3, 4, 0], [5, 0, 1]], np.float32)]
+    np.testing.assert_array_equal(model.encode(sketches), again.encode(sketches))
+    assert lines[-1].startswith("next: ") and any(
+        line.startswith("done: 4 steps") for line in lines
+    )
+    assert (tmp_path / "run" / "sketches.svg").exists()
+    more = magenta_sketch.train(
+        tmp_path / "run", resume_training=True, num_steps=6, report=lines.append
+    )
+    assert more.config.hparams.num_steps == 6 and "resumed at step 4" in lines
+    with pytest.raises(RunError, match="already holds a run"):
+        magenta_sketch.train(tmp_path / "run", report=quiet, **SMALL)
+    with pytest.raises(RunError, match="z_size: the run has 4, now 5"):
+        magenta_sketch.train(tmp_path / "run", resume_training=True, z_size=5, report=quiet)
+
+
+def test_without_a_folder_it_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = magenta_sketch.train(report=quiet, **SMALL)
+    assert list(tmp_path.iterdir()) == []
+    assert len(model.sample(3)) == 3
+    model.save("kept")
+    assert magenta_sketch.load("kept").config == model.config
+
+
+def test_mistakes_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(HParamsError, match="unknown option 'num_step'; did you mean 'num_steps'"):
+        magenta_sketch.train(tmp_path / "run", num_step=3)
+    with pytest.raises(magenta_sketch.SketchError, match="nowhere"):
+        magenta_sketch.train(tmp_path / "run", report=quiet, **{**SMALL, "data_dir": "nowhere"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_of_ones_own_trains_resumes_is_saved_and_samples(tmp_path):
+    root = tmp_path / "run"
+    cells = dict(encoder_cell=LeakyCell, decoder_cell=LeakyCell)
+    straight = magenta_sketch.train(report=quiet, **SMALL, **cells)
+    magenta_sketch.train(root, report=quiet, **{**SMALL, "num_steps": 2}, **cells)
+    resumed = magenta_sketch.train(root, resume_training=True, num_steps=4, report=quiet)
+    assert isinstance(resumed.model.decoder.rnn_cell, LeakyCell)
+    assert isinstance(resumed.model.encoder.backward_cell, LeakyCell)
+    assert resumed.step == straight.step
+    pairs = zip(resumed.model.trainable_variables, straight.model.trainable_variables, strict=True)
+    for mine, theirs in pairs:
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-6)
+
+    drawn = resumed.sample(2, seed=3)
+    resumed.save(tmp_path / "m.keras")
+    for place in (root, tmp_path / "m.keras"):
+        for mine, theirs in zip(magenta_sketch.load(place).sample(2, seed=3), drawn, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert len(resumed.reconstruct([np.array([[3, 4, 1]], np.float32)])) == 1
+    # Training that goes on elsewhere takes the cell along.
+    other = magenta_sketch.train(report=quiet, **SMALL, init_from=str(tmp_path / "m.keras"))
+    assert isinstance(other.model.decoder.rnn_cell, LeakyCell)
+
+
+def test_a_run_whose_cell_nobody_has_registered_here_says_so(tmp_path):
+    @keras.saving.register_keras_serializable(package="passing")
+    class Passing(LeakyCell):
+        pass
+
+    root = tmp_path / "run"
+    magenta_sketch.train(root, decoder_cell=Passing, report=quiet, **{**SMALL, "num_steps": 2})
+    keras.saving.get_custom_objects().pop("passing>Passing")
+    message = "cell passing>Passing is not registered with Keras: import the module that defines it"
+    with pytest.raises(ModelFileError, match=message):
+        magenta_sketch.load(root)
+    with pytest.raises(ModelFileError, match=message):
+        magenta_sketch.train(root, resume_training=True, num_steps=4, report=quiet)
+    assert (root / "run.json").exists()
+
+
+def test_the_readmes_cell_of_ones_own(tmp_path, monkeypatch):
+    """The README's ten lines, as they stand there."""
+    readme = (pathlib.Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
+    code = next(part for part in readme.split("```python\n")[1:] if "decoder_cell=" in part)
+    code = code.split("```")[0]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    (tmp_path / "datasets").symlink_to(DATA)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("magenta_sketch.from_python.runs.load_data_set", _tiny)
+    found = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert tf.io.gfile.exists("decay.keras")
+    assert len(found["drawings"]) == 9
+
+
+def _tiny(names, data_dir, **kwargs):
+    from magenta_sketch.data import load_data_set
+
+    return load_data_set(["tiny.npz"], DATA, **kwargs)
