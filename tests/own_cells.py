@@ -4,7 +4,7 @@ from magenta_sketch._backend import keras, tf
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class Leaky(keras.layers.Layer):
+class LeakyCell(keras.layers.Layer):
     """A cell as a user would write one: h' = h/2 + tanh([x, h]·kernel)/2."""
 
     def __init__(self, units, **kwargs):
@@ -24,5 +24,5 @@ class Leaky(keras.layers.Layer):
         return h, [h]
 
 
-class Unregistered(Leaky):
+class Unregistered(LeakyCell):
     """The same, but Keras does not know it by name."""

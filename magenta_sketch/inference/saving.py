@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import tempfile
+import uuid
 import zipfile
+import zlib
+from collections.abc import Iterator
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.config.run_config import RunConfig
@@ -14,10 +19,12 @@ from magenta_sketch.errors import ModelFileError, RunError, SketchError
 from magenta_sketch.files import write_bytes
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.checkpoints import Checkpoints
+from magenta_sketch.training.failures import reason
 from magenta_sketch.training.run_folder import RunFolder
 
 KERAS_ENDING = ".keras"
 _REGISTERED_NAME = "magenta_sketch>SketchRNN"
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
 def is_keras_file(path: str | os.PathLike) -> bool:
@@ -35,22 +42,42 @@ def save(path: str | os.PathLike, model: SketchRNN, config: RunConfig, step: int
 
 def write_folder(
     path: str | os.PathLike, model: SketchRNN, config: RunConfig, step: int
-) -> RunFolder:
-    """Write the files of a run that has its best checkpoint alone.
+) -> pathlib.Path:
+    """Write the files of a run that has its best checkpoint alone, all of them or nothing.
+
+    Returns:
+      the folder.
 
     Raises:
-      RunError: there is something at ``path`` already, or a checkpoint cannot be written.
-      OSError: another file cannot be written.
+      ModelFileError: a cell of the model is not registered with Keras.
+      RunError: there is something at ``path`` already, or a file cannot be written.
     """
-    folder = RunFolder(path)
-    if folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir())):
-        raise RunError(f"{folder.root} is not an empty folder: name another place for the model")
+    path = pathlib.Path(path).resolve()
+    there = path.exists()
+    if there and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path} is not an empty folder: name another place for the model")
+    if pathlib.Path.cwd().is_relative_to(path):
+        raise RunError(f"{path} is the folder you are in: name another place for the model")
     model.get_config()  # what cannot be saved fails before anything is written
-    folder.create(config)
-    state = Checkpoints(folder, model, None, config.seed)
-    state.step.assign(step)
-    state.save_best()
-    return folder
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        folder = RunFolder(beside)
+        folder.create(config)
+        no_optimizer = tf.train.Checkpoint()
+        state = Checkpoints(folder, model, no_optimizer, config.seed)
+        state.step.assign(step)
+        state.save_best()
+        if there:  # it is empty; not every system renames onto a folder
+            path.rmdir()
+        os.rename(beside, path)
+    except (OSError, RunError) as error:
+        if there:
+            path.mkdir(exist_ok=True)
+        cause = error.__cause__ if isinstance(error, RunError) else error  # without its advice
+        raise RunError(f"{path} cannot be written: {reason(cause or error)}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return path
 
 
 def write_keras(path: str | os.PathLike, model: SketchRNN, config: RunConfig) -> None:
@@ -87,19 +114,40 @@ def read_keras(path: str | os.PathLike) -> SketchRNN:
             described = json.loads(archive.read("config.json"))
     except FileNotFoundError:
         raise ModelFileError(f"{path}: there is no such file") from None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path} is not a usable .keras file: {error}") from error
-    name = described.get("registered_name") if isinstance(described, dict) else None
+    except (OSError, EOFError, KeyError, ValueError, RuntimeError, *_ZIP_ERRORS) as error:
+        # RuntimeError: encrypted, packed in an unknown way, or nested too deep.
+        raise ModelFileError(
+            f"{path} is not a usable .keras file: {_first_line(error)[:200]}"
+        ) from error
+    described = described if isinstance(described, dict) else {}
+    name = described.get("registered_name") or described.get("class_name")
     if name != _REGISTERED_NAME:
         raise ModelFileError(
             f"{path} holds another kind of model ({str(name)[:80]}), not a Sketch-RNN of ours"
         )
+    with naming(path):
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (SketchError, tf.errors.ResourceExhaustedError, MemoryError):
+            raise
+        except Exception as error:  # Keras raises ValueError, TypeError, KeyError, OSError and more
+            line = _first_line(error)[:200]
+            raise ModelFileError(f"it cannot be read: {line}") from error
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Have an error in what the file ``path`` describes name the file, in one line.
+
+    Raises:
+      ModelFileError: in place of an error of the body that a user can mend.
+    """
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        yield
     except SketchError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    except (tf.errors.ResourceExhaustedError, MemoryError):
-        raise
-    except Exception as error:  # Keras raises ValueError, TypeError, KeyError, OSError and more
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelFileError(f"{path} cannot be read: {line[:200]}") from error
+        # Of a text of Keras's the first line says what is wrong; what follows is the configuration.
+        raise ModelFileError(f"{path}: {_first_line(error)[:400]}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -95,8 +95,8 @@ class TrainedModel:
 
         Raises:
           ModelFileError: a cell of the model is not registered with Keras.
-          RunError: the folder holds something already.
-          OSError: something cannot be written.
+          RunError: the folder holds something already, or cannot be written.
+          OSError: the .keras file cannot be written.
         """
         saving.save(path, self.model, self.config, self.step)
 

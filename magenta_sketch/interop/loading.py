@@ -15,6 +15,7 @@ from magenta_sketch.interop import adam
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.nn.update import new_optimizer
 from magenta_sketch.training.checkpoints import restore_first_whole
+from magenta_sketch.training.places import saved_steps
 from magenta_sketch.training.run_folder import RunFolder
 
 
@@ -49,7 +50,8 @@ def load(
 
     Raises:
       RunError: no model there, no checkpoint in it, or none that can be read.
-      ModelFileError: a .keras file or another program's model that cannot be read.
+      ModelFileError: a .keras file or another program's model that cannot be read, or a cell of
+        one's own that nobody has registered.
     """
     if checkpoint not in ("best", "newest"):
         raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
@@ -68,12 +70,19 @@ def load(
 def _load_run(
     folder: RunFolder, checkpoint: str, with_optimizer: bool, warn: Callable[[str], None]
 ) -> TrainedModel:
-    model = SketchRNN(folder.read())
+    config = folder.read()
+    with saving.naming(folder.run):
+        model = SketchRNN(config)
     step = tf.Variable(0, dtype=tf.int64)
-    optimizer = new_optimizer(model) if with_optimizer else None
+    # What `TrainedModel.save` wrote has one checkpoint, without an optimizer.
+    trained_here = bool(saved_steps(folder.newest)) or not saved_steps(folder.best)
+    optimizer = new_optimizer(model) if with_optimizer and trained_here else None
     also = {} if optimizer is None else {"optimizer": optimizer}
     restorer = tf.train.Checkpoint(model=model, step=step, **also)
-    places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
+    if not trained_here:
+        places = [folder.best]
+    else:
+        places = [folder.best, folder.newest] if checkpoint == "best" else [folder.newest]
     damaged = None
     for place in places:
         try:

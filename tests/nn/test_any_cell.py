@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from model_cases import SMALL, assert_close, batch_of, conditional_or_not, latent
-from own_cells import Leaky
+from own_cells import LeakyCell
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.data.batches import Batch
@@ -15,7 +15,7 @@ from magenta_sketch.training.step import TrainStep
 @pytest.mark.parametrize(
     "cells",
     [
-        dict(encoder_cell=Leaky, decoder_cell=Leaky),
+        dict(encoder_cell=LeakyCell, decoder_cell=LeakyCell),
         dict(decoder_cell=keras.layers.LSTMCell),
         dict(encoder_cell=keras.layers.GRUCell),
     ],

@@ -1,7 +1,6 @@
 """The Python interface: load a trained folder, encode, decode, sample, draw."""
 
 import pathlib
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -12,7 +11,6 @@ import pytest
 import magenta_sketch
 from magenta_sketch._backend import tf
 from magenta_sketch.data import batches
-from magenta_sketch.training.run_folder import RunFolder, saved_steps
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +58,7 @@ def test_encode_is_in_data_units(model, test_set):
 def test_decode_gives_stroke3_in_data_units(model):
     sketches = model.decode(np.zeros((3, model.z_size)), seed=4)
     assert len(sketches) == 3
-    factor = model.info.normalizing_factor
+    factor = model.normalizing_factor
     for sketch in sketches:
         assert sketch.shape[1:] == (3,) and len(sketch) <= model.max_seq_len
         assert set(np.unique(sketch[:, 2])) <= {0.0, 1.0}
@@ -142,47 +140,6 @@ def test_many_sketches_are_drawn_in_parts(model, monkeypatch):
     assert len(model.sample(9)) == 9
 
 
-@pytest.mark.parametrize("damage_newest", [False, True])
-def test_a_damaged_best_gives_way_to_the_newest(trained_run, tmp_path, damage_newest):
-    root = tmp_path / "run"
-    shutil.copytree(trained_run, root)
-    folder = RunFolder(root)
-    for place in [folder.best] + [folder.newest] * damage_newest:
-        for data in place.glob("*/checkpoint.data*"):
-            data.write_bytes(data.read_bytes()[:100])
-    warnings = []
-    if damage_newest:
-        with pytest.raises(magenta_sketch.RunError, match="newest can be read"):
-            magenta_sketch.load(root, warn=warnings.append)
-        return
-    found = magenta_sketch.load(root, warn=warnings.append)
-    assert "best" in warnings[0] and "damaged" in warnings[0]
-    assert warnings[1:] == ["warning: took the newest checkpoint in place of the best"]
-    newest = magenta_sketch.load(root, checkpoint="newest", warn=pytest.fail)
-    for a, b in zip(found.model.variables, newest.model.variables, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-
-
-def test_load_takes_best_or_newest(trained_run):
-    folder = RunFolder(trained_run)
-    best, newest = saved_steps(folder.best)[-1], saved_steps(folder.newest)[-1]
-    weights = {}
-    for name in ("best", "newest"):
-        model = magenta_sketch.load(trained_run, checkpoint=name).model
-        weights[name] = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
-    assert (best == newest) == np.array_equal(weights["best"], weights["newest"])
-    with pytest.raises(ValueError, match="best or newest"):
-        magenta_sketch.load(trained_run, checkpoint="last")
-
-
-def test_load_says_what_is_missing(tmp_path):
-    with pytest.raises(magenta_sketch.RunError, match="no such folder"):
-        magenta_sketch.load(tmp_path / "nowhere")
-    (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(magenta_sketch.RunError, match=r"model_config.json is missing.*notes.txt"):
-        magenta_sketch.load(tmp_path)
-
-
 def test_unconditional_model_samples_and_refuses_the_rest(unconditional_run, test_set):
     model = magenta_sketch.load(unconditional_run)
     assert not model.conditional and model.z_size == 0
@@ -210,11 +167,7 @@ def test_the_readme_python_example_runs(trained_run, tiny_folder, tmp_path):
 def test_losses_are_those_of_the_model_sketch_by_sketch(model, test_set):
     found = model.losses(test_set)
     assert [len(part) for part in found] == [len(test_set)] * 3  # in two batches
-    one = batches.pad(
-        [test_set[9]],
-        max_seq_len=model.max_seq_len,
-        normalizing_factor=model.info.normalizing_factor,
-    )
+    one = batches.pad([test_set[9]], model.config)
     expected = model.model(tf.constant(one.strokes), tf.constant(one.lengths), scale=0.0)
     for values, value in zip(found, expected, strict=True):
         assert values[9] == pytest.approx(float(value[0]), abs=1e-5)
@@ -237,12 +190,46 @@ def test_losses_to_the_first_end_row(model, test_set):
     np.testing.assert_allclose(found.masked_reconstruction, usual.masked_reconstruction, atol=1e-5)
     np.testing.assert_allclose(found.kl, usual.kl, atol=1e-6)
     sketch = test_set[9]
-    one = batches.pad(
-        [sketch],
-        max_seq_len=len(sketch) + 1,
-        normalizing_factor=model.info.normalizing_factor,
-    )
+    one = batches.pad([sketch], model.config.replace(max_seq_len=len(sketch) + 1))
     alone = model.model(tf.constant(one.strokes), tf.constant(one.lengths), scale=0.0)
     expected = float(alone.reconstruction[0]) * (len(sketch) + 1) / model.max_seq_len
     assert found.reconstruction[9] == pytest.approx(expected, abs=1e-5)
     assert found.reconstruction[9] < usual.reconstruction[9] - 0.01
+
+
+def by_turns(sketches):
+    """All sketches twice: the longest, the shortest, the next longest, and so on."""
+    chosen = sorted(range(len(sketches)), key=lambda i: len(sketches[i]))
+    return [sketches[i] for pair in zip(chosen[::-1], chosen, strict=True) for i in pair]
+
+
+def test_results_are_in_the_order_of_the_sketches(model, test_set):
+    sketches = by_turns(test_set)
+    lengths = [len(sketch) for sketch in sketches]
+    assert lengths != sorted(lengths) and lengths != sorted(lengths, reverse=True)
+    assert len(sketches) > model.config.hparams.batch_size
+    together = model.encode_distribution(sketches)
+    losses = model.losses(sketches), model.losses(sketches, to_first_end=True)
+    for row, sketch in enumerate(sketches):
+        for found, expected in zip(together, model.encode_distribution([sketch]), strict=True):
+            np.testing.assert_allclose(found[row], expected[0], rtol=0, atol=1e-6)
+        alone = model.losses([sketch]), model.losses([sketch], to_first_end=True)
+        for form, expected in zip(losses, alone, strict=True):
+            for name in form._fields:
+                value = getattr(form, name)[row]
+                assert value == pytest.approx(float(getattr(expected, name)[0]), abs=1e-5), name
+    assert len(set(np.round(losses[0].reconstruction, 4))) > len(sketches) / 3  # they do differ
+
+
+def test_a_sketch_set_is_taken_as_a_list_is(model, test_set):
+    np.testing.assert_array_equal(model.encode(test_set), model.encode(list(test_set)))
+    np.testing.assert_array_equal(model.losses(test_set), model.losses(list(test_set)))
+
+
+def test_another_normalizing_factor_is_another_unit(model, test_set):
+    twin = model.with_normalizing_factor(2 * model.normalizing_factor)
+    doubled = [sketch * np.array([2, 2, 1], np.float32) for sketch in list(test_set)[:3]]
+    np.testing.assert_allclose(twin.encode(doubled), model.encode(list(test_set)[:3]), atol=1e-6)
+    for ours, theirs in zip(twin.sample(3, seed=1), model.sample(3, seed=1), strict=True):
+        np.testing.assert_allclose(ours, theirs * np.array([2, 2, 1]), rtol=1e-6)
+    assert twin.units_known and twin.max_seq_len == model.max_seq_len
