@@ -110,12 +110,12 @@ def computes_by_forward(cell: Any) -> bool:
 
 
 def has_own_gradient(cell: Any) -> bool:
-    """Whether the class of ``cell`` itself defines `backward`.
+    """Whether the class of ``cell`` itself defines `backward`, beside its `forward`.
 
     A subclass that does not may compute another time step than its parent, of which the parent's
     `backward` is not the gradient.
     """
-    return isinstance(cell, RecurrentCell) and "backward" in vars(type(cell))
+    return computes_by_forward(cell) and "backward" in vars(type(cell))
 
 
 class Matrix(NamedTuple):

@@ -22,13 +22,21 @@ def rows(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
 
     All first points come first, then all second ones, and so on; at each time the sketches stand in
     the order of the batch. ``lengths``: int [batch], longest first. `per_sketch` is the way back.
+
+    >>> values = tf.constant([[1, 5, 9], [2, 6, 0], [3, 0, 0]])  # three sketches, a column each
+    >>> rows(values, tf.constant([3, 2, 1])).numpy().tolist()
+    [1, 5, 9, 2, 6, 3]
     """
     ragged = tf.RaggedTensor.from_tensor(values, counts(lengths, tf.shape(values)[0]))
     return ragged.values
 
 
 def per_sketch(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Sum flattened per-point values, in the order of `rows`, for each sketch: [batch, ...]."""
+    """Sum flattened per-point values, in the order of `rows`, for each sketch: [batch, ...].
+
+    >>> per_sketch(tf.constant([1, 5, 9, 2, 6, 3]), tf.constant([3, 2, 1])).numpy().tolist()
+    [6, 11, 9]
+    """
     sketches = tf.ragged.range(counts(lengths, tf.reduce_max(lengths))).values
     return tf.math.unsorted_segment_sum(values, sketches, tf.shape(lengths)[0])
 

@@ -60,6 +60,11 @@ def run(
     Returns:
       outputs [time, batch, units] and the final state, a list like ``initial_state``. With
       ``lengths`` the outputs are flattened, [points, units], in the order of `rows`.
+
+    >>> cell = keras.layers.GRUCell(8)
+    >>> outputs, state = run(cell, tf.zeros([20, 3, 5]), [tf.zeros([3, 8])])
+    >>> outputs.shape.as_list(), state[0].shape.as_list()
+    ([20, 3, 8], [3, 8])
     """
     arguments = {"constant": constant, "lengths": lengths, "keep_mask": keep_mask}
     if has_own_gradient(cell):
@@ -96,6 +101,11 @@ def run_both_ways(
 
     Returns:
       for each cell its state after the sketch's last time step, a list like its initial state.
+
+    >>> cells, zeros = [keras.layers.GRUCell(8), keras.layers.GRUCell(8)], [tf.zeros([2, 8])]
+    >>> states = run_both_ways(cells, tf.zeros([20, 2, 5]), tf.constant([20, 7]), [zeros, zeros])
+    >>> [state[0].shape.as_list() for state in states]
+    [[2, 8], [2, 8]]
     """
     forward, backward = cells
     backwards = tf.reverse_sequence(inputs, lengths, seq_axis=0, batch_axis=1)

@@ -60,6 +60,11 @@ def time_step(
 
     Returns:
       the output [batch, units] and the new state.
+
+    >>> cell, z = keras.layers.GRUCell(8), tf.zeros([2, 3])
+    >>> output, state = time_step(cell, prepare(cell, z), tf.zeros([2, 5]), [tf.zeros([2, 8])])
+    >>> output.shape.as_list()
+    [2, 8]
     """
     if computes_by_forward(cell):
         return step_forward(cell, prepared, x, state, keep_mask)
