@@ -17,7 +17,7 @@ from typing import Any
 
 from magenta_sketch._registration import register_with_keras
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "DataError": "errors",
