@@ -46,11 +46,6 @@ class Run:
         """The step at which the run ends."""
         return total_steps(self.config, len(self.data.train))
 
-    @property
-    def newest_step(self) -> int:
-        """The step of the newest checkpoint, 0 without one."""
-        return max(saved_steps(self.folder.newest), default=0)
-
 
 # ------------------------------------------------------------------------------ begin or resume
 

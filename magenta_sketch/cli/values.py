@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 
 from absl import flags
@@ -18,14 +17,6 @@ def require(values: flags.FlagValues, *names: str) -> None:
         if not values[name].value:
             text = values[name].help
             raise UsageError(f"--{name} is missing: {text[0].lower()}{text[1:]}")
-
-
-def require_finite(values: flags.FlagValues, *names: str) -> None:
-    """Raises UsageError when one of these flags is given and is not finite."""
-    for name in names:
-        value = values[name].value
-        if value is not None and not math.isfinite(value):
-            raise UsageError(f"--{name} must be a finite number, got {value}.")
 
 
 def is_one_svg(out: str) -> bool:

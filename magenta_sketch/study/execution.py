@@ -64,7 +64,7 @@ def _carry_out(task: Task, cores: int | None) -> str | None:
     else:
         # What a program killed in the act of beginning has left; a checkpoint is never lost.
         run = runs.begin(config, task.log_root, overwrite=not folder.holds_checkpoint())
-    if run.newest_step < run.total_steps and runs.train_run(run) != 0:
+    if folder.newest_step < run.total_steps and runs.train_run(run) != 0:
         return _ON_REQUEST
     if measured(task) is None:
         _measure(task, run.data)

@@ -11,11 +11,6 @@ from magenta_sketch.training.places import saved_steps
 from magenta_sketch.training.run_folder import RunFolder
 
 
-def newest_step(folder: RunFolder) -> int:
-    """Return the step of a run's newest checkpoint, 0 without one."""
-    return max(saved_steps(folder.newest), default=0)
-
-
 def measured(task: Task) -> Measures | None:
     """Return the run's measures; None unless they are of its checkpoint, and as is asked now."""
     folder, settings = RunFolder(task.log_root), task.measure_settings

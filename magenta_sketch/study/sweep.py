@@ -15,7 +15,7 @@ from magenta_sketch.study.folder import read_json_object, write_json
 from magenta_sketch.study.lock import sweep_lock, wait_for_run
 from magenta_sketch.study.plan import Plan, value_text
 from magenta_sketch.study.progress import SweepProgress
-from magenta_sketch.study.state import measured, newest_step
+from magenta_sketch.study.state import measured
 from magenta_sketch.study.task import FAILED, Engine, Outcome, Task
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.schedules import total_steps
@@ -76,7 +76,7 @@ def _run(study: Study, data: _DataByNames, engine: Engine, report: Report) -> in
     for name, trial in trials.items():
         config = study.plan.config(trial)
         total = total_steps(config, data[config.hparams.data_set].train_count)
-        steps[name] = _Steps(newest_step(RunFolder(study.folder.run(trial))), total)
+        steps[name] = _Steps(RunFolder(study.folder.run(trial)).newest_step, total)
     _check_runs(study, data, steps)
     study.write()
     tasks = [study.task(trial) for trial in trials.values()]

@@ -56,6 +56,11 @@ class RunFolder:
         """Return whether there is a checkpoint, newest or best."""
         return bool(saved_steps(self.newest) or saved_steps(self.best))
 
+    @property
+    def newest_step(self) -> int:
+        """The step of the newest checkpoint, 0 without one."""
+        return max(saved_steps(self.newest), default=0)
+
     def create(self, config: RunConfig) -> None:
         """Make the folder and write both files; run.json last, it marks the run as begun.
 

@@ -22,7 +22,6 @@ from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.local import LocalEngine
 from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.on_ray import RayEngine, _announce, _carrier
-from magenta_sketch.study.state import newest_step
 from magenta_sketch.study.task import DONE, FAILED, STOPPED, Task
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.threads import own_cores
@@ -185,8 +184,8 @@ def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder
         for task in good:
             process = processes(task)[-1:]
             is_there = process and is_of(second, process[0])
-            if not broken and is_there and newest_step(RunFolder(task.log_root)) > 0:
-                broken.append((task, newest_step(RunFolder(task.log_root))))
+            if not broken and is_there and RunFolder(task.log_root).newest_step > 0:
+                broken.append((task, RunFolder(task.log_root).newest_step))
                 kill(second)
 
     sweep.run(RayEngine(cluster.address, cpus=1, retries=2), [bad, *good], kill_in_the_middle)
@@ -226,14 +225,14 @@ def test_a_request_to_stop_leaves_checkpoints(cluster, tmp_path, tiny_folder):
 
     def stop_in_the_middle():
         assert handlers == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-        if newest_step(RunFolder(tasks[0].log_root)) > 0:
+        if RunFolder(tasks[0].log_root).newest_step > 0:
             raise Stopped
 
     with pytest.raises(Stopped):
         sweep.run(RayEngine(cluster.address, cpus=1, retries=2), tasks, stop_in_the_middle)
 
     assert sweep.began == ["first"] and sweep.outcomes["first"].status == STOPPED
-    step = newest_step(RunFolder(tasks[0].log_root))
+    step = RunFolder(tasks[0].log_root).newest_step
     assert f"interrupted at step {step};" in log(tasks[0])
     assert len(processes(tasks[0])) == 1 and not processes(tasks[1])
 

@@ -2,9 +2,11 @@
 
 import pytest
 from bench import Bench
+from states import HPARAMS, State
 from tensorflow.python.framework import config as tensorflow_config
 
-from magenta_sketch._backend import tf
+from magenta_sketch._backend import keras, tf
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training import loop as training
 from magenta_sketch.training.run_folder import RunFolder
 
@@ -31,3 +33,17 @@ def folder(tmp_path):
 @pytest.fixture
 def log_often(monkeypatch):
     monkeypatch.setattr(training, "LOG_EVERY", 2)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A model of few variables and its optimizer, for the tests of checkpoints."""
+    model = SketchRNN(HPARAMS)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    return model, optimizer
+
+
+@pytest.fixture
+def state(folder, network):
+    return State(folder, network)

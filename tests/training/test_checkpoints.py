@@ -8,33 +8,19 @@ import resource
 
 import numpy as np
 import pytest
-from states import HPARAMS, State, same
+from states import State, same
 from tripwire import Killed, Tripwire
 
-from magenta_sketch._backend import keras, tf
+from magenta_sketch._backend import tf
 from magenta_sketch.errors import RunError
-from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.checkpoints import Checkpoints
 from magenta_sketch.training.places import saved_steps
 from magenta_sketch.training.run_folder import RunFolder
 
 
-@pytest.fixture(scope="module")
-def network():
-    model = SketchRNN(HPARAMS)
-    optimizer = keras.optimizers.Adam()
-    optimizer.build(model.trainable_variables)
-    return model, optimizer
-
-
 @pytest.fixture
 def folder(tmp_path):
     return RunFolder(tmp_path / "run")
-
-
-@pytest.fixture
-def state(folder, network):
-    return State(folder, network)
 
 
 def hidden(folder):

@@ -9,32 +9,18 @@ import shutil
 
 import numpy as np
 import pytest
-from states import CONFIG, HPARAMS, State
+from states import CONFIG, State
 from tripwire import Killed, Tripwire
 
-from magenta_sketch._backend import keras, tf
+from magenta_sketch._backend import tf
 from magenta_sketch.errors import RunError
-from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training import places
 from magenta_sketch.training.run_folder import RunFolder
-
-
-@pytest.fixture(scope="module")
-def network():
-    model = SketchRNN(HPARAMS)
-    optimizer = keras.optimizers.Adam()
-    optimizer.build(model.trainable_variables)
-    return model, optimizer
 
 
 @pytest.fixture
 def folder(tmp_path):
     return RunFolder(tmp_path / "run")
-
-
-@pytest.fixture
-def state(folder, network):
-    return State(folder, network)
 
 
 # ------------------------------------------------------------------------------ the run's folder
