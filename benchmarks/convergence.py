@@ -15,68 +15,35 @@ import json
 import subprocess
 import sys
 
+import cases
 import measure
 import numpy as np
 
-from magenta_sketch.cli.common import MAGENTA_DATA_URL
-
-MODES = {
-    "default": {},
-    "mixed_precision": {"mixed_precision": True},
-    "bucket_by_length": {"bucket_by_length": True},
-    "both": {"mixed_precision": True, "bucket_by_length": True},
-}
-
 
 def run(name: str, data_dir: str, mode: str, seed: int, steps: int) -> float:
-    """Masked validation loss, nats a point, after ``steps`` steps."""
+    """Return the masked validation loss, nats a point, after ``steps`` steps."""
     from magenta_sketch._backend import tf
-    from magenta_sketch.config.hparams import HParams
-    from magenta_sketch.data import load_data_set
+    from magenta_sketch.config import RunConfig
     from magenta_sketch.data.batches import training_batch
-    from magenta_sketch.nn import losses
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
+    from magenta_sketch.seeds import Purpose
     from magenta_sketch.training.evaluation import Evaluator
-    from magenta_sketch.training.run_folder import RunInfo
+    from magenta_sketch.training.schedules import kl_weight, learning_rate
     from magenta_sketch.training.step import TrainStep
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    data = load_data_set([name], data_dir, report=lambda line: None)
-    hps = HParams(
-        enc_rnn_size=48, dec_rnn_size=96, z_size=32, batch_size=50, max_seq_len=data.max_seq_len
-    )
-    info = RunInfo(hps, seed, data.normalizing_factor, **MODES[mode])
-    model = SketchRNN(hps, seed=seed, **MODES[mode])
+    data = cases.load(name, data_dir)
+    sizes = {"enc_rnn_size": 48, "dec_rnn_size": 96, "z_size": 32, "batch_size": 50}
+    config = RunConfig.of(**sizes, seed=seed, **cases.MODES[mode]).with_data(data)
+    hps, model = config.hparams, SketchRNN(config)
     train = TrainStep(model)
     for step in range(steps):
-        batch = training_batch(
-            data.train,
-            step,
-            seed=seed,
-            batch_size=hps.batch_size,
-            max_seq_len=hps.max_seq_len,
-            normalizing_factor=info.normalizing_factor,
-            random_scale_factor=hps.random_scale_factor,
-            augment_stroke_prob=hps.augment_stroke_prob,
-            to_longest=info.bucket_by_length,
-        )
-        rate = losses.learning_rate(
-            step,
-            learning_rate=hps.learning_rate,
-            min_learning_rate=hps.min_learning_rate,
-            decay_rate=hps.decay_rate,
-        )
-        kl_weight = losses.kl_weight(
-            step,
-            kl_weight=hps.kl_weight,
-            kl_weight_start=hps.kl_weight_start,
-            kl_decay_rate=hps.kl_decay_rate,
-        )
-        seeds = seed_table(seed, step)
-        train(batch.strokes, batch.lengths, seeds, rate, kl_weight, hps.max_seq_len)
-    return Evaluator(model)(data.valid, info, (seed, steps)).masked_recon
+        batch = training_batch(data.train, step, config)
+        rates = learning_rate(step, hps), kl_weight(step, hps)
+        train(batch, seed_table(seed, step), *rates, config.max_seq_len)
+    return Evaluator(model)(data.valid, config, steps, Purpose.VALIDATION).masked_recon
 
 
 def main() -> None:
@@ -85,7 +52,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--data_dir", default=MAGENTA_DATA_URL)
+    cases.add_data_dir(parser)
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
@@ -101,7 +68,7 @@ def main() -> None:
 
     seeds = range(1, arguments.seeds + 1)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        coming = {mode: [pool.submit(one, mode, seed) for seed in seeds] for mode in MODES}
+        coming = {mode: [pool.submit(one, mode, seed) for seed in seeds] for mode in cases.MODES}
         losses = {mode: [each.result() for each in runs] for mode, runs in coming.items()}
     low, high = min(losses["default"]), max(losses["default"])
     rows = []

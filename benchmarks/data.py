@@ -31,40 +31,33 @@ def sketches(count: int, points: int, seed: int) -> list[np.ndarray]:
 
 def batch_beside_step(steps: int) -> None:
     """Print what making batches costs a default training step, which they are made beside."""
-    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.config import RunConfig
     from magenta_sketch.data import SketchSet
-    from magenta_sketch.data.batches import made_ahead, training_batch
+    from magenta_sketch.data.batches import training_batch
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
-    from magenta_sketch.training.step import TrainStep, use_threads
+    from magenta_sketch.training.prefetch import prefetch
+    from magenta_sketch.training.step import TrainStep
+    from magenta_sketch.training.threads import use_threads
 
     use_threads()
-    hparams = HParams()
+    config = RunConfig.of(max_seq_len=250, normalizing_factor=35.0)
     data = SketchSet.from_sketches(sketches(7_400, 125, 0))
-    step = TrainStep(SketchRNN(hparams))
+    step = TrainStep(SketchRNN(config))
     making = []
 
     def make(number):
         began = time.perf_counter()
-        batch = training_batch(
-            data,
-            number,
-            seed=0,
-            batch_size=hparams.batch_size,
-            max_seq_len=250,
-            normalizing_factor=35.0,
-            random_scale_factor=hparams.random_scale_factor,
-            augment_stroke_prob=hparams.augment_stroke_prob,
-        )
+        batch = training_batch(data, number, config)
         seeds = seed_table(0, number)
         making.append(time.perf_counter() - began)
         return batch, seeds
 
     waiting, training = [], []
     began = time.perf_counter()
-    for batch, seeds in made_ahead(make, range(steps + 2)):
+    for batch, seeds in prefetch(make, range(steps + 2)):
         there = time.perf_counter()
-        float(step(batch.strokes, batch.lengths, seeds, 1e-3, 0.5).cost)
+        float(step(batch, seeds, 1e-3, 0.5).cost)
         waiting.append(there - began)
         began = time.perf_counter()
         training.append(began - there)
@@ -91,7 +84,7 @@ def load_many() -> None:
 
 def load(folder: str, names: list[str]) -> None:
     """Load as the training program does, with TensorFlow there too, and print what it took."""
-    import magenta_sketch.training.loop  # noqa: F401  (for its memory)  # noqa: F401  (for its memory)
+    import magenta_sketch.training.loop  # noqa: F401  (for its memory)
     from magenta_sketch.data import load_data_set
 
     before = measure.peak_memory()

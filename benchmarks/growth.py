@@ -10,38 +10,34 @@ from __future__ import annotations
 
 import argparse
 
+import cases
 import measure
 import numpy as np
-from training_step import CELLS, needed
 
 DEFAULT = {"T": 250, "B": 100, "H": 512}
 VALUES = {"T": (50, 100, 250, 500), "B": (10, 50, 100, 200), "H": (128, 256, 512, 1024)}
 
 
 def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float], float]:
-    """(seconds of ``runs`` steps, operations of the products of one)."""
-    from magenta_sketch.config.hparams import HParams
+    """Return the seconds of ``runs`` steps, and the operations of the products of one."""
+    from magenta_sketch.config import HParams
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
     from magenta_sketch.training.step import TrainStep
 
-    hparams = HParams(**CELLS[cell], dec_rnn_size=size["H"], batch_size=size["B"])
+    hparams = HParams(**cases.CELLS[cell], dec_rnn_size=size["H"], batch_size=size["B"])
     step = TrainStep(SketchRNN(hparams))
-    random = np.random.default_rng(0)
-    strokes = np.zeros((size["B"], size["T"] + 1, 5), "float32")
-    strokes[..., :2] = random.normal(size=(*strokes.shape[:2], 2))
-    strokes[..., 2] = 1
-    lengths = np.full(size["B"], size["T"])
-    seeds = seed_table(0, 0)
-    times = measure.repeat(lambda: float(step(strokes, lengths, seeds, 1e-4, 0.01).cost), runs)
-    return times, needed(hparams, lengths, size["T"])
+    lengths, seeds = np.full(size["B"], size["T"]), seed_table(0, 0)
+    batch = cases.made_up_batch(lengths, size["T"])
+    times = measure.repeat(lambda: float(step(batch, seeds, 1e-4, 0.01).cost), runs)
+    return times, cases.needed(hparams, lengths, size["T"])
 
 
 def main() -> None:
-    from magenta_sketch.training.step import use_threads
+    from magenta_sketch.training.threads import use_threads
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cell", choices=CELLS, default="lstm")
+    parser.add_argument("--cell", choices=cases.CELLS, default="lstm")
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     peak = measure.peak_by_itself()

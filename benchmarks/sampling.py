@@ -26,7 +26,7 @@ NEVER, ALWAYS = -100.0, 200.0  # such a logit, and what makes it the opposite
 
 def endless_decoder(cell: str):
     """An untrained `PointDecoder` whose sketches never end."""
-    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.config import HParams
     from magenta_sketch.inference.sampler import PointDecoder
     from magenta_sketch.nn.sketch_rnn import SketchRNN
 

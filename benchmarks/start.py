@@ -16,14 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import cases
 import measure
-
-from magenta_sketch.cli.common import MAGENTA_DATA_URL
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST_STEP = """
 import os, sys, time
-from magenta_sketch.training.loop import TrainStep
+from magenta_sketch.training.step import TrainStep
 call = TrainStep.__call__
 def first(*args, **keywords):
     float(call(*args, **keywords).cost)
@@ -58,7 +57,7 @@ def first_step_seconds(data_dir: str, hparams: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--data_dir", default=MAGENTA_DATA_URL)
+    cases.add_data_dir(parser)
     parser.add_argument("--hparams", default="")
     arguments = parser.parse_args()
     print(measure.machine() + "\n")

@@ -13,9 +13,9 @@ import collections
 import tempfile
 from pathlib import Path
 
+import cases
 import measure
 import numpy as np
-from training_step import CELLS, MODES, needed
 
 KINDS = {
     "matrix products": ("MatMul",),
@@ -41,31 +41,29 @@ def kind_of(operation: str) -> str | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cell", choices=CELLS, default="hyper")
-    parser.add_argument("--mode", choices=MODES[1:], default="both")
+    parser.add_argument("--cell", choices=cases.CELLS, default="hyper")
+    parser.add_argument("--mode", choices=cases.MODES, default="both")
     arguments = parser.parse_args()
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     from magenta_sketch._backend import tf
-    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.config import RunConfig
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
-    from magenta_sketch.training.step import TrainStep, use_threads
+    from magenta_sketch.training.step import TrainStep
+    from magenta_sketch.training.threads import use_threads
 
-    peak = measure.peak_by_itself("bfloat16" if arguments.mode != "default" else "float32")
+    peak = measure.peak_by_itself(
+        "bfloat16" if arguments.mode in ("mixed_precision", "both") else "float32"
+    )
     use_threads()
-    hparams, bucket = HParams(**CELLS[arguments.cell]), arguments.mode in MODES[3:]
-    mixed = arguments.mode in ("mixed_precision", "both")
-    step = TrainStep(SketchRNN(hparams, mixed_precision=mixed, bucket_by_length=bucket))
-    random = np.random.default_rng(0)
-    lengths = random.integers(10, 241, hparams.batch_size)
-    strokes = np.zeros((hparams.batch_size, 251, 5), "float32")
-    drawn = np.arange(251) <= lengths[:, None]
-    strokes[..., :2] = random.normal(size=(*drawn.shape, 2)) * drawn[..., None]
-    strokes[..., 2], strokes[..., 4] = drawn, ~drawn
+    config = RunConfig.of(**cases.CELLS[arguments.cell], **cases.MODES[arguments.mode])
+    step = TrainStep(SketchRNN(config))
+    lengths = np.random.default_rng(0).integers(10, 241, config.hparams.batch_size)
+    batch = cases.made_up_batch(lengths, 250)
 
     def once():
-        float(step(strokes, lengths, seed_table(0, 0), 1e-4, 0.01).cost)
+        float(step(batch, seed_table(0, 0), 1e-4, 0.01).cost)
 
     plain = measure.summary(measure.repeat(once, 5))[0]
     with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +82,8 @@ def main() -> None:
                 kind = kind_of(name.rsplit(":", 1)[1]) if ":" in name else None
                 if kind is not None:
                     sums[kind] += event.duration_ps / 1e12
-    operations = needed(hparams, lengths, lengths + 1 if bucket else 250) / 1e9
+    rows = lengths + 1 if config.bucket_by_length else 250
+    operations = cases.needed(config.hparams, lengths, rows) / 1e9
     print(f"{measure.machine()}; peak of products {peak:.0f} GFLOP/s\n")
     print(
         f"{arguments.cell}, {arguments.mode}: {plain:.2f} s a step; its {operations:.0f} GFLOP of"
