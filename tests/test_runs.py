@@ -14,6 +14,8 @@ from magenta_sketch import runs
 from magenta_sketch.config import HParams, RunConfig
 from magenta_sketch.data import read_npz, write_npz
 from magenta_sketch.errors import DataError, HParamsError, RunError
+from magenta_sketch.inference.trained_model import TrainedModel
+from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.run_folder import RunFolder
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -311,3 +313,17 @@ def test_a_full_disk_when_resuming_leaves_the_run_as_it_was(folder, monkeypatch)
 def test_the_next_command_can_be_pasted(tmp_path):
     command = runs.next_command(RunFolder("my models/it's"))
     assert command.endswith("""--model_dir='my models/it'"'"'s'""")
+
+
+def test_a_saved_model_is_no_run_to_resume_and_can_be_begun_from(tmp_path, folder):
+    small = {**GIVEN, "enc_rnn_size": 2, "dec_rnn_size": 2, "num_mixture": 1, "num_steps": 2}
+    config = RunConfig.of(**small, seed=5, data_dir=str(DATA)).with_data(begin(folder).data)
+    TrainedModel(SketchRNN(config), step=7).save(tmp_path / "saved")
+    saved = RunFolder(tmp_path / "saved")
+    assert saved.holds_run() and saved.read() == config
+    before = contents(saved.root)
+    with pytest.raises(RunError, match="a model without its training, .* as --init_from"):
+        resume(saved)
+    assert contents(saved.root) == before
+    run = begin(RunFolder(tmp_path / "on"), {}, data_set="tiny.npz", init_from=str(saved.root))
+    assert (run.config.hparams.z_size, run.config.hparams.dec_model) == (3, "layer_norm")

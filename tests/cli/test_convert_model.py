@@ -113,6 +113,21 @@ def test_keras_weights_and_their_hyperparameters(run_convert, unconditional_run,
     ]
 
 
+def test_a_keras_file_and_back(run_convert, trained_run, tmp_path):
+    status, out, _ = run_convert("model", f"--model_dir={trained_run}", "--out=k/ours.keras")
+    assert status == 0 and "wrote k/ours.keras" in out and "load_model('k/ours.keras')" in out
+    assert [p.name for p in (tmp_path / "k").iterdir()] == ["ours.keras"]
+    mine, theirs = magenta_sketch.load(trained_run), magenta_sketch.load(tmp_path / "k/ours.keras")
+    assert same_weights(mine.model, theirs.model) and theirs.config == mine.config
+    assert theirs.normalizing_factor == pytest.approx(101.2158, abs=1e-4)
+    status, _, errors = run_convert("model", f"--model_dir={trained_run}", "--out=k/ours.keras")
+    assert status == 2 and "is there already: give --overwrite" in errors
+    # A model by any other program's name: it goes where a run's folder goes.
+    status, out, _ = run_convert("model", "--model_dir=k/ours.keras", "--out=magenta")
+    assert status == 0
+    assert same_weights(magenta_sketch.load(tmp_path / "magenta").model, mine.model)
+
+
 def test_from_one_program_to_another(run_convert, shared, tmp_path):
     directory = shared / "checkpoints" / "cond_lstm"
     status, _, _ = run_convert(
