@@ -23,7 +23,7 @@ def test_a_sketch_rnn_js_file_and_what_it_costs(run_convert, trained_run, tmp_pa
     info = json.loads((tmp_path / "ours.gen.json").read_text())[0]
     run = magenta_sketch.load(trained_run)
     assert info["name"] == "tiny"
-    assert info["scale_factor"] == run.info.normalizing_factor
+    assert info["scale_factor"] == run.config.normalizing_factor
     assert info["max_seq_len"] == run.max_seq_len
     assert "wrote ours.gen.json: conditional" in out
     assert "limits: 0 weights beyond ±10 clipped" in out
@@ -36,7 +36,7 @@ def test_a_sketch_rnn_js_file_and_what_it_costs(run_convert, trained_run, tmp_pa
     assert after - before == pytest.approx(change, abs=2e-6)
     assert abs(change) < 1e-3
     again = magenta_sketch.load(tmp_path / "ours.gen.json")
-    assert again.info.hparams.num_mixture == 20
+    assert again.config.hparams.num_mixture == 20
     np.testing.assert_allclose(
         run.model.encoder.forward_cell.kernel, again.model.encoder.forward_cell.kernel, atol=1.6e-4
     )

@@ -13,7 +13,6 @@ from magenta_sketch.inference import trained_model as trained
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.training.run_folder import RunInfo
 
 LIBRARY = b"window.ms={SketchRNN:class{}};"  # stands for the real one, which is a megabyte
 PLACE = "node_modules/@magenta/sketch"
@@ -76,7 +75,7 @@ def test_each_z_is_the_decoder_folded_there(run_convert, model, library, tmp_pat
     settings = json.loads((tmp_path / "s" / "settings.json").read_text())
     written = trained.load(tmp_path / "s" / "model.json")
     original = trained.load(tmp_path / name)
-    assert (settings["max_seq_len"], written.info.normalizing_factor) == (30, 25.0)
+    assert (settings["max_seq_len"], written.config.normalizing_factor) == (30, 25.0)
     zs = [np.zeros(4, np.float32), *original.prior(2, seed=5)]
     assert len(settings["latents"]) == 3 and np.ptp(zs, axis=0).max() > 0.5
     for z, latent in zip(zs, settings["latents"], strict=True):
@@ -95,7 +94,7 @@ def test_few_mixture_components_are_written_as_twenty(run_convert, model, librar
     name = model(num_mixture=5)
     assert run_convert("web", f"--model_dir={name}", "--out=s", f"--sketch_js={library}")[0] == 0
     written = trained.load(tmp_path / "s" / "model.json")
-    assert written.info.hparams.num_mixture == 20
+    assert written.config.hparams.num_mixture == 20
     original = fold(trained.load(tmp_path / name).model, np.zeros(4))
     expected = sketch_rnn_js.widen(original.output_kernel, original.output_bias)
     np.testing.assert_allclose(written.model.decoder.output_bias, expected[1], atol=2e-4)
@@ -129,9 +128,8 @@ def test_weights_that_are_not_finite():
     sizes = {"dec_rnn_size": 4, "num_mixture": 20, "dec_model": "lstm", "conditional": False}
     network = SketchRNN(HParams(**sizes))
     network.decoder.rnn_cell.bias.assign(np.full(16, np.nan, np.float32))
-    info = RunInfo(network.hparams, seed=0, normalizing_factor=1.0)
     with pytest.raises(web.PageError, match="weights that are not finite"):
-        web.make_page(trained.TrainedModel(network, info), name="lost")
+        web.make_page(trained.TrainedModel(network), name="lost")
 
 
 def test_what_else_is_wrong_with_the_flags(refused, model, tmp_path):

@@ -43,9 +43,9 @@ def test_a_run_begins_with_a_magenta_checkpoint(train, shared, tmp_path):
     shutil.rmtree(root / "best")
     begun = magenta_sketch.load(root, checkpoint="newest")
     assert same_weights(begun, magenta_sketch.load(theirs))
-    assert begun.info.hparams.dec_rnn_size == 12 and begun.info.hparams.enc_model == "lstm"
-    assert begun.info.hparams.learning_rate == 0.001 and begun.info.hparams.scale == 1.0
-    assert begun.info.init_from == str(theirs)
+    assert begun.config.hparams.dec_rnn_size == 12 and begun.config.hparams.enc_model == "lstm"
+    assert begun.config.hparams.learning_rate == 0.001 and begun.config.hparams.scale == 1.0
+    assert begun.config.init_from == str(theirs)
 
 
 def test_with_its_optimizer_it_goes_on_at_its_step(train, shared, tmp_path):
@@ -75,8 +75,8 @@ def test_from_a_sketch_rnn_js_file(train, shared, tmp_path):
     train("--log_root=run", f"--init_from={bird}", hparams="num_steps=1,learning_rate=0.00001")
     root = tmp_path / "run"
     begun = magenta_sketch.load(root)
-    assert not begun.conditional and begun.info.hparams.dec_rnn_size == 512
-    assert begun.info.normalizing_factor == pytest.approx(101.2158, abs=1e-3)  # the data's own
+    assert not begun.conditional and begun.config.hparams.dec_rnn_size == 512
+    assert begun.config.normalizing_factor == pytest.approx(101.2158, abs=1e-3)  # the data's own
     # One step of Adam moves no weight further than its learning rate.
     pairs = zip(
         begun.model.trainable_variables,
@@ -183,5 +183,5 @@ def test_units_of_a_magenta_checkpoint(shared):
     one = trained.sample(1, seed=3)[0]
     other = pixels.sample(1, seed=3)[0]
     np.testing.assert_allclose(other[:, :2], 50 * one[:, :2], rtol=1e-6)
-    assert math.isclose(trained.info.normalizing_factor, 1.0)
+    assert math.isclose(trained.normalizing_factor, 1.0)
     assert magenta_checkpoint.find(shared / "models") is None

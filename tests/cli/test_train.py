@@ -207,7 +207,7 @@ def test_help():
         ("train", "what is 'train'"),
         ("--resume_training --overwrite", "not both"),
         ("--log_root=", "--log_root is empty"),
-        ("--num_epochs=nan", "--num_epochs must be a finite number"),
+        ("--num_epochs=nan", "--num_epochs=nan: num_epochs must be a finite number"),
         ("--num_epochs=0", "--num_epochs"),
         ("--seed=-1", "--seed=-1"),
         (f"--data_dir={DATA} --hparams=data_set=[tinny.npz]", "tinny.npz: no such file; .*tiny"),
