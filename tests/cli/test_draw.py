@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import magenta_sketch
-from magenta_sketch.cli import common, draw
+from magenta_sketch.cli import draw, program, values
+from magenta_sketch.errors import UsageError
 
 
 @pytest.fixture
@@ -120,11 +121,11 @@ def test_mistakes_get_one_line_and_nothing_is_written(
 
 
 def test_parse_numbers():
-    assert common.parse_numbers("0, 7,20-23", "numbers") == [0, 7, 20, 21, 22, 23]
+    assert values.parse_numbers("0, 7,20-23", "numbers") == [0, 7, 20, 21, 22, 23]
     many = ",".join(["0-9999"] * 11)
     for bad in ("", "3-", "-3", "5-2", "1,,2", "0-99999", f"0-{10**30}", "9" * 5000, many):
-        with pytest.raises(common.UsageError, match="^--numbers") as error:
-            common.parse_numbers(bad, "numbers")
+        with pytest.raises(UsageError, match="^--numbers") as error:
+            values.parse_numbers(bad, "numbers")
         assert len(str(error.value)) < 300
 
 
@@ -173,7 +174,7 @@ def test_standard_output_is_named_when_it_is_what_fails(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["program", "--help"])
     with contextlib.suppress(OSError), open("/dev/full", "w") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        assert common.run_program("program", "What it does.", common.new_flags(), int) == 1
+        assert program.run_program("program", "What it does.", program.new_flags(), int) == 1
     assert "standard output: No space left on device." in capsys.readouterr().err
 
 

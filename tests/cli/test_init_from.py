@@ -110,7 +110,7 @@ def test_tanh_of_z_stays_with_the_run(train, tmp_path):
         tmp_path / "old.json", model, name="old", max_seq_len=9, normalizing_factor=3.0
     )
     train("--log_root=run", "--init_from=old.json", hparams="num_steps=1")
-    assert magenta_sketch.load(tmp_path / "run").model.tanh_z
+    assert magenta_sketch.load(tmp_path / "run").model.config.tanh_z
 
 
 def test_mistakes(train, shared, trained_run, tmp_path):
