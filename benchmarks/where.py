@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import collections
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cases
@@ -39,14 +40,37 @@ def kind_of(operation: str) -> str | None:
     return None
 
 
+def seconds_by_kind(work: Callable[[], object]) -> collections.Counter:
+    """Return the thread seconds of the operations that ``work`` runs, by kind."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    from magenta_sketch._backend import tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        work()
+        tf.profiler.experimental.stop()
+        space = xplane_pb2.XSpace()
+        space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    sums = collections.Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                name = plane.event_metadata[event.metadata_id].name
+                # An operation is told with its name and its type. Loops and calls, which hold
+                # others, are of no kind.
+                kind = kind_of(name.rsplit(":", 1)[1]) if ":" in name else None
+                if kind is not None:
+                    sums[kind] += event.duration_ps / 1e12
+    return sums
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cell", choices=cases.CELLS, default="hyper")
     parser.add_argument("--mode", choices=cases.MODES, default="both")
+    parser.add_argument("--runs", type=int, default=5, help="timed steps before the profiled one")
     arguments = parser.parse_args()
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
-
-    from magenta_sketch._backend import tf
     from magenta_sketch.config import RunConfig
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -65,23 +89,8 @@ def main() -> None:
     def once():
         float(step(batch, seed_table(0, 0), 1e-4, 0.01).cost)
 
-    plain = measure.summary(measure.repeat(once, 5))[0]
-    with tempfile.TemporaryDirectory() as folder:
-        tf.profiler.experimental.start(folder)
-        once()
-        tf.profiler.experimental.stop()
-        space = xplane_pb2.XSpace()
-        space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
-    sums = collections.Counter()
-    for plane in space.planes:
-        for line in plane.lines:
-            for event in line.events:
-                name = plane.event_metadata[event.metadata_id].name
-                # An operation is told with its name and its type. Loops and calls, which hold
-                # others, are of no kind.
-                kind = kind_of(name.rsplit(":", 1)[1]) if ":" in name else None
-                if kind is not None:
-                    sums[kind] += event.duration_ps / 1e12
+    plain = measure.summary(measure.repeat(once, arguments.runs))[0]
+    sums = seconds_by_kind(once)
     rows = lengths + 1 if config.bucket_by_length else 250
     operations = cases.needed(config.hparams, lengths, rows) / 1e9
     print(f"{measure.machine()}; peak of products {peak:.0f} GFLOP/s\n")
