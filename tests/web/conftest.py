@@ -116,13 +116,13 @@ def lstm():
     """
     import numpy as np
 
-    from magenta_sketch.config.hparams import HParams
+    from magenta_sketch.config import RunConfig
     from magenta_sketch.nn.sketch_rnn import SketchRNN
 
     def make(conditional=True, units=24, pen=(0.0, 0.0, 0.0), seed=0, **changes):
         sizes = {"enc_rnn_size": 8, "dec_rnn_size": units, "z_size": 6, "num_mixture": 20}
         given = {"enc_model": "lstm", "dec_model": "lstm", "conditional": conditional}
-        model = SketchRNN(HParams(**(sizes | given | changes)), seed=seed)
+        model = SketchRNN(RunConfig.of(**sizes | given | changes, seed=seed))
         random = np.random.default_rng(seed)
         for weight in model.weights:
             if weight.dtype == "float32":

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
+import magenta_sketch
 from magenta_sketch._backend import tf
-from magenta_sketch.inference import trained_model as trained
 from magenta_sketch.inference.sampler import PointDecoder
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
@@ -167,13 +167,15 @@ def test_a_conditional_decoder_at_some_z(client, lstm):
 def bird(client, shared):
     folder, run = client
     shutil.copy(shared / "models" / "bird.gen.json", folder)
-    return trained.load(folder / "bird.gen.json"), lambda *how: run(DRAWING, "bird.gen.json", *how)
+    return magenta_sketch.load(folder / "bird.gen.json"), lambda *how: run(
+        DRAWING, "bird.gen.json", *how
+    )
 
 
 def test_a_published_model_draws_the_same_greedily(bird):
     model, draw = bird
     (sketch,) = model.sample(1, greedy=True)
-    expected = sketch / np.array([model.info.normalizing_factor] * 2 + [1.0])
+    expected = sketch / np.array([model.normalizing_factor] * 2 + [1.0])
     rows = np.array(draw(60, 1.0, None, None))
     assert len(rows) == len(expected[:60]) == 60
     np.testing.assert_allclose(rows[:, [0, 1, 3]], expected[:60], rtol=0, atol=1e-3)

@@ -345,7 +345,7 @@ def test_a_pick_that_leaves_no_room(site, open_page, browser):
     assert f"as long as the longest it knows ({LONG} points)" in page.instead()
     assert not page.one("#more").is_enabled()
     # The keyboard goes on from what is left to press.
-    assert browser.switch_to.active_element == page.one("#undo")
+    page.wait(lambda: browser.switch_to.active_element == page.one("#undo"))
     page.one("#undo").send_keys(Keys.ENTER)
     page.wait_for_ways()
     assert page.instead() == "" and len(page.panels()) == 6 and page.complaints() == []
