@@ -7,9 +7,10 @@ import os
 import numpy as np
 import pytest
 
+import magenta_sketch
 from magenta_sketch import web
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.inference import trained_model as trained
+from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -73,8 +74,8 @@ def test_each_z_is_the_decoder_folded_there(run_convert, model, library, tmp_pat
         "web", f"--model_dir={name}", "--out=s", f"--sketch_js={library}", "--latents=3", "--seed=5"
     )
     settings = json.loads((tmp_path / "s" / "settings.json").read_text())
-    written = trained.load(tmp_path / "s" / "model.json")
-    original = trained.load(tmp_path / name)
+    written = magenta_sketch.load(tmp_path / "s" / "model.json")
+    original = magenta_sketch.load(tmp_path / name)
     assert (settings["max_seq_len"], written.config.normalizing_factor) == (30, 25.0)
     zs = [np.zeros(4, np.float32), *original.prior(2, seed=5)]
     assert len(settings["latents"]) == 3 and np.ptp(zs, axis=0).max() > 0.5
@@ -93,9 +94,9 @@ def test_each_z_is_the_decoder_folded_there(run_convert, model, library, tmp_pat
 def test_few_mixture_components_are_written_as_twenty(run_convert, model, library, tmp_path):
     name = model(num_mixture=5)
     assert run_convert("web", f"--model_dir={name}", "--out=s", f"--sketch_js={library}")[0] == 0
-    written = trained.load(tmp_path / "s" / "model.json")
+    written = magenta_sketch.load(tmp_path / "s" / "model.json")
     assert written.config.hparams.num_mixture == 20
-    original = fold(trained.load(tmp_path / name).model, np.zeros(4))
+    original = fold(magenta_sketch.load(tmp_path / name).model, np.zeros(4))
     expected = sketch_rnn_js.widen(original.output_kernel, original.output_bias)
     np.testing.assert_allclose(written.model.decoder.output_bias, expected[1], atol=2e-4)
 
@@ -129,7 +130,7 @@ def test_weights_that_are_not_finite():
     network = SketchRNN(HParams(**sizes))
     network.decoder.rnn_cell.bias.assign(np.full(16, np.nan, np.float32))
     with pytest.raises(web.PageError, match="weights that are not finite"):
-        web.make_page(trained.TrainedModel(network), name="lost")
+        web.make_page(TrainedModel(network), name="lost")
 
 
 def test_what_else_is_wrong_with_the_flags(refused, model, tmp_path):

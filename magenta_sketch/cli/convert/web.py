@@ -63,10 +63,10 @@ def main() -> int:
     model_flags.require_apart(FLAGS, FLAGS.out)
     print(f"sketch_rnn_convert web: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch import web
-    from magenta_sketch.inference import trained_model as trained
+    from magenta_sketch.interop.loading import load
 
     web.check_place(FLAGS.out, overwrite=FLAGS.overwrite)
-    model = trained.load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
+    model = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
     page = web.make_page(
         model, name=FLAGS.name or _name(model.config), latents=FLAGS.latents, seed=FLAGS.seed
     )
