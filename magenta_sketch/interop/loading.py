@@ -90,7 +90,8 @@ def _load_run(
                 if damaged is not None:
                     warn("warning: took the newest checkpoint in place of the best")
                 state = None if optimizer is None else adam.state_of(model, optimizer)
-                return TrainedModel(model, state, int(step))
+                known = bool(config.fingerprint)  # not of what another program trained
+                return TrainedModel(model, state, int(step), data_known=known)
         except RunError as error:
             damaged = error
     if damaged is not None:
