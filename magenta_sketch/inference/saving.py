@@ -63,8 +63,7 @@ def write_folder(
     try:
         folder = RunFolder(beside)
         folder.create(config)
-        no_optimizer = tf.train.Checkpoint()
-        state = Checkpoints(folder, model, no_optimizer, config.seed)
+        state = Checkpoints(folder, model, None, config.seed)
         state.step.assign(step)
         state.save_best()
         if there:  # it is empty; not every system renames onto a folder

@@ -107,7 +107,9 @@ class KerasTraining:
         values = {"loss": cost, "recon": recon, "masked_recon": masked, "kl": kl_cost}
         return self._fit_state.add(values, count)
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> dict[str, Any] | None:
+        if not self.compiled:
+            return None
         return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

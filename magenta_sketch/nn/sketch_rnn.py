@@ -188,9 +188,6 @@ class SketchRNN(KerasTraining, keras.Model):
             raise self._unsaved
         return {"name": self.name, "dtype": self.dtype_policy.name, "config": self.config.to_dict()}
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        return super().get_compile_config() if self.compiled else None
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SketchRNN:
         return cls(

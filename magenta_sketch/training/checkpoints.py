@@ -29,7 +29,13 @@ _PREFIX = "checkpoint"
 
 
 class Checkpoints:
-    """Saves and restores all that a run needs to go on exactly where it was."""
+    """Saves and restores all that a run needs to go on exactly where it was.
+
+    Args:
+      folder: the run's.
+      model, optimizer: what is saved; an optimizer of None saves the model without its training.
+      seed: of the run, which a checkpoint that is restored must have too.
+    """
 
     def __init__(self, folder: RunFolder, model: keras.Model, optimizer: Any, seed: int):
         self.folder = folder
@@ -40,7 +46,7 @@ class Checkpoints:
         self.seed = tf.Variable(seed, dtype=tf.int64)
         self._checkpoint = tf.train.Checkpoint(
             model=model,
-            optimizer=optimizer,
+            **({} if optimizer is None else {"optimizer": optimizer}),
             step=self.step,
             evaluated_step=self.evaluated_step,
             best_step=self.best_step,
