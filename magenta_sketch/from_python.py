@@ -10,7 +10,7 @@ from magenta_sketch import runs
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop.loading import load
-from magenta_sketch.nn.any_cell import CellMaker, serialize_cell
+from magenta_sketch.nn.any_cell import CellMaker, describe_cells
 from magenta_sketch.training.run_folder import RunFolder
 
 
@@ -54,14 +54,7 @@ def train(
     with tempfile.TemporaryDirectory() as temporary:
         root = temporary if log_root is None else log_root
         config = _saved_or_new(root, resume_training).asked(**settings)
-        hps = config.hparams
-        for name, maker, units in (
-            ("encoder_cell", encoder_cell, hps.enc_rnn_size),
-            ("decoder_cell", decoder_cell, hps.dec_rnn_size),
-        ):
-            if maker is not None:
-                made = maker if isinstance(maker, str) else serialize_cell(maker(units))
-                config = config.replace(**{name: made})
+        config = describe_cells(config, encoder_cell=encoder_cell, decoder_cell=decoder_cell)
         if resume_training:
             run = runs.resume(config, root, report=report)
         else:

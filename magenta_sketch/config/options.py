@@ -38,6 +38,7 @@ class Option:
     kind: type and range. help: its meaning, for people. role: see `Role`. optional: whether None
     is a value too. needs: an option of true or false without which this one has no effect. flag:
     whether programs that train have a flag of its name (hyperparameters stand in --hparams).
+    required: whether every run.json has it, so that one without it is damaged.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Option:
     optional: bool = False
     needs: str = ""
     flag: bool = False
+    required: bool = False
 
     @property
     def rule(self) -> str:
@@ -62,9 +64,10 @@ def option(
     optional: bool = False,
     needs: str = "",
     flag: bool = False,
+    required: bool = False,
 ) -> Any:
     """Return a dataclass field that is an `Option`."""
-    declared = Option(kind, help, role, optional, needs, flag)
+    declared = Option(kind, help, role, optional, needs, flag, required)
     return dataclasses.field(default=default, metadata={"option": declared})
 
 

@@ -57,6 +57,7 @@ class RunConfig:
         Whole(LARGEST_COUNT, smallest=0),
         "Seed of everything random: equal seeds give equal runs. Default: 0.",
         flag=True,
+        required=True,
     )
     data_dir: str = option(
         MAGENTA_DATA_URL,
@@ -65,6 +66,7 @@ class RunConfig:
         f"{MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
         Role.MAY_CHANGE,
         flag=True,
+        required=True,
     )
     num_epochs: float | None = option(
         None,
@@ -133,8 +135,11 @@ class RunConfig:
         "Data units (pixels) in one model unit; None: not known, sketches are in model units",
         Role.DERIVED,
         optional=True,
+        required=True,
     )
-    fingerprint: str = option("", Text(), "SHA-256 of the sketches, in hex", Role.DERIVED)
+    fingerprint: str = option(
+        "", Text(), "SHA-256 of the sketches, in hex", Role.DERIVED, required=True
+    )
     given: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +199,10 @@ class RunConfig:
         return [
             name
             for name, declared in options_of(self).items()
-            if isinstance(declared.kind, Switch) and not declared.needs and getattr(self, name)
+            if isinstance(declared.kind, Switch)
+            and declared.flag
+            and not declared.needs
+            and getattr(self, name)
         ]
 
     def differences(self, asked: RunConfig) -> list[str]:

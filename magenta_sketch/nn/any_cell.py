@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import ModelFileError
 from magenta_sketch.nn.cells import CELLS
 
@@ -58,6 +59,26 @@ def serialize_cell(cell: keras.layers.Layer) -> str:
             "register_keras_serializable() above its class, so that a saved model finds it again"
         )
     return json.dumps(keras.saving.serialize_keras_object(cell), sort_keys=True)
+
+
+def describe_cells(config: RunConfig, **makers: CellMaker | None) -> RunConfig:
+    """Return the configuration with cells of one's own in it, as JSON, so that it can be saved.
+
+    ``makers``: by the options' names, encoder_cell and decoder_cell; None leaves what is there.
+
+    Raises:
+      ModelFileError: a cell's class is not registered with Keras.
+    """
+    units = {
+        "encoder_cell": config.hparams.enc_rnn_size,
+        "decoder_cell": config.hparams.dec_rnn_size,
+    }
+    described = {
+        name: maker if isinstance(maker, str) else serialize_cell(maker(units[name]))
+        for name, maker in makers.items()
+        if maker is not None
+    }
+    return config.replace(**described)
 
 
 def deserialize_cell(text: str) -> keras.layers.Layer:

@@ -10,7 +10,7 @@ from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.strokes import STROKE_WIDTH
 from magenta_sketch.errors import ModelFileError
 from magenta_sketch.nn import losses, recurrence
-from magenta_sketch.nn.any_cell import CellMaker, serialize_cell
+from magenta_sketch.nn.any_cell import CellMaker, describe_cells
 from magenta_sketch.nn.decoder import Decoder
 from magenta_sketch.nn.encoder import Encoder, draw_z, require_longest_first
 from magenta_sketch.nn.keras_training import KerasTraining
@@ -60,29 +60,17 @@ class SketchRNN(KerasTraining, keras.Model):
         if isinstance(config, HParams):
             config = RunConfig(hparams=config)
         config = (config or RunConfig()).replace(**options)
-        hps = config.hparams
+        cells = {"encoder_cell": encoder_cell, "decoder_cell": decoder_cell}
         self._unsaved: ModelFileError | None = None
-        cells = {}
-        for which, maker, units in (
-            ("encoder_cell", encoder_cell, hps.enc_rnn_size),
-            ("decoder_cell", decoder_cell, hps.dec_rnn_size),
-        ):
-            cells[which] = self._saved_cell(maker, units) if callable(maker) else maker
-            if isinstance(cells[which], str):
-                config = config.replace(**{which: cells[which]})
-            else:
-                cells[which] = cells[which] or config[which]
+        try:
+            config = describe_cells(config, **cells)
+            cells = {name: config[name] for name in cells}
+        except ModelFileError as error:  # the model works all the same, until it is to be saved
+            self._unsaved = error
+            cells = {name: maker or config[name] for name, maker in cells.items()}
         self.config = config
         self._make_layers(**cells)
         self.built = True
-
-    def _saved_cell(self, maker: CellMaker, units: int) -> CellMaker:
-        """Return the cell's description, which can be saved, or the maker where it has none."""
-        try:
-            return serialize_cell(maker(units))
-        except ModelFileError as error:  # the model works all the same, until it is to be saved
-            self._unsaved = error
-            return maker
 
     @property
     def hparams(self) -> HParams:

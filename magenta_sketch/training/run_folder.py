@@ -25,9 +25,6 @@ from magenta_sketch.errors import HParamsError, RunError
 from magenta_sketch.files import write_bytes
 from magenta_sketch.training.places import places, remove, remove_hidden, saved_steps
 
-# In run.json since the first version; the other options were added later.
-_ALWAYS = ("seed", "normalizing_factor", "fingerprint", "data_dir")
-
 
 class RunFolder:
     """The folder of one run.
@@ -96,10 +93,11 @@ class RunFolder:
             raise RunError(f"{self.config} can't be read: {error.strerror}.") from error
         try:
             saved = json.loads(self.run.read_text(encoding="utf-8"))
-            missing = [name for name in _ALWAYS if name not in saved]
+            known = options_of(RunConfig)
+            missing = [name for name, one in known.items() if one.required and name not in saved]
             if missing:
                 raise ValueError(f"{missing[0]} is missing")
-            values = {name: saved[name] for name in options_of(RunConfig) if name in saved}
+            values = {name: saved[name] for name in known if name in saved}
             return RunConfig(hparams=hparams, given=frozenset(values), **values)
         except OSError as error:
             raise RunError(f"{self.run} can't be read: {error.strerror}.") from error

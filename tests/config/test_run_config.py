@@ -94,6 +94,14 @@ def test_architecture_is_what_has_an_effect():
     assert set(RunConfig().architecture()) == names | more
 
 
+def test_modes_are_the_switches_that_a_user_has_turned_on():
+    config = RunConfig.of(
+        mixed_precision=True, init_from="a", init_optimizer=True, tanh_z=True, conditional=False
+    )
+    assert config.modes() == ["mixed_precision"]
+    assert RunConfig().modes() == []
+
+
 def test_paths_are_made_absolute_and_urls_are_left(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     config = RunConfig.of(data_dir="data", init_from="a.gen.json").with_absolute_paths()
