@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from forks import Forks
+from training_runs import DATA, LENGTH, RUN, SCRIPT
 
 from magenta_sketch.cli import convert
 
@@ -49,3 +50,25 @@ def refused(run_convert):
         return errors.strip()
 
     return refused
+
+
+@pytest.fixture
+def train(forks, tmp_path):
+    """train(*arguments, ...) runs the program in tmp_path; see Forks.run."""
+
+    def run(*arguments, **kwargs):
+        return forks.run(SCRIPT, *arguments, cwd=tmp_path, **kwargs)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def straight(forks, tmp_path_factory):
+    """A run that nothing disturbs: its folder and its output."""
+    cwd = tmp_path_factory.mktemp("straight")
+    images = "--save_image_dir=images"
+    result = forks.run(
+        SCRIPT, f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3", images, cwd=cwd
+    )
+    assert (result.status, result.err) == (0, "")
+    return cwd / "run", result.out

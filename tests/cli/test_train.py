@@ -1,15 +1,13 @@
-"""The training program, run whole: what a user types and gets."""
+"""The training program, run whole: what a user types and gets, and where its output goes."""
 
 import dataclasses
 import fcntl
-import filecmp
 import json
 import os
 import pathlib
 import pty
 import re
 import shlex
-import signal
 import struct
 import subprocess
 import sys
@@ -19,82 +17,20 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from forks import CHECKOUT
+from training_runs import (
+    DATA,
+    LENGTH,
+    RUN,
+    SCRIPT,
+    TINY,
+    assert_same_run,
+    checkpoints,
+    fresh,
+    one_line,
+)
 
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.data import read_npz, write_npz
-
-SCRIPT = "sketch_rnn_train.py"
-DATA = CHECKOUT / "tests" / "data"
-TINY = "enc_rnn_size=4,dec_rnn_size=4,z_size=2,num_mixture=2,batch_size=8"
-# Everything random is on, as in a user's run.
-RUN = f"--hparams=data_set=[tiny.npz],{TINY},use_input_dropout=1,use_output_dropout=1"
-LENGTH = "--hparams=num_steps=24,save_every=8"
-
-
-@pytest.fixture
-def train(forks, tmp_path):
-    """train(*arguments, ...) runs the program in tmp_path; see Forks.run."""
-
-    def run(*arguments, **kwargs):
-        return forks.run(SCRIPT, *arguments, cwd=tmp_path, **kwargs)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def straight(forks, tmp_path_factory):
-    """A run that nothing disturbs: its folder and its output."""
-    cwd = tmp_path_factory.mktemp("straight")
-    images = "--save_image_dir=images"
-    result = forks.run(
-        SCRIPT, f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3", images, cwd=cwd
-    )
-    assert (result.status, result.err) == (0, "")
-    return cwd / "run", result.out
-
-
-def fresh(*arguments, cwd, **environment):
-    """The program as the first of a user's day: a Python of its own, both streams in one."""
-    variables = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND",)}
-    variables = {k: v for k, v in variables.items() if not k.startswith(("TF_", "MAGENTA_"))}
-    done = subprocess.run(
-        [sys.executable, str(CHECKOUT / SCRIPT), *arguments],
-        cwd=cwd,
-        env=variables | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.returncode, done.stdout
-
-
-def checkpoints(place):
-    return sorted(path.name for path in place.glob("*"))
-
-
-def assert_same_run(root, other):
-    """The same bits in every checkpoint there is in both, and the same numbers reported."""
-    for kind in ("newest", "best"):
-        last = sorted((root / kind).iterdir())[-1]
-        # A step that was saved twice, as after a kill in between, stands in step-N.1.
-        theirs = other / kind / last.name.partition(".")[0]
-        names = [path.name for path in last.iterdir()]
-        assert len(names) == 2
-        _, different, missing = filecmp.cmpfiles(last, theirs, names, shallow=False)
-        assert (different, missing) == ([], []), last
-    assert (root / "history.jsonl").read_text() == (other / "history.jsonl").read_text()
-
-
-def one_line(result, status):
-    """The only line of an error's output; it stands on standard error."""
-    assert result.status == status, result
-    assert result.err.count("\n") == 1 and result.err.endswith("\n"), result.err
-    assert "Traceback" not in result.err
-    assert result.err.startswith("sketch_rnn_train: error: ")
-    return result.err.strip()
-
-
-# ------------------------------------------------------------------------------ what users type
 
 
 def test_the_quick_start_from_flag_file_to_pictures(forks, tmp_path):
@@ -262,110 +198,6 @@ def test_an_epoch_and_other_seeds(train, straight, tmp_path):
     assert train(*arguments, "--seed=4", "--overwrite").status == 0
     assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
     assert (tmp_path / "run" / data).read_bytes() != (straight[0] / data).read_bytes()
-
-
-# -------------------------------------------------------------------------- killed and resumed
-
-
-def test_stopped_at_many_moments_it_ends_with_the_same_bits(train, straight, tmp_path):
-    """One run, stopped again and again, each time by a signal at a certain call; then compared."""
-    root = tmp_path / "run"
-    begin = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3"]
-    resume = ["--log_root=run", "--resume_training"]
-    step = "magenta_sketch.training.loop:TrainStep.__call__"
-    kill, term, interrupt = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
-
-    # In the third step, before there is a checkpoint.
-    assert train(*begin, hook=(step, 3, kill)).status == -kill
-    assert not (root / "newest").exists()
-
-    # In the first evaluation.
-    evaluation = "magenta_sketch.training.loop:Evaluator.__call__"
-    result = train(*resume, hook=(evaluation, 1, term))
-    assert result.status == 128 + term
-    assert "no checkpoint yet: beginning at step 0" in result.out
-    assert re.search(r"^interrupted at step 8; .*--resume_training", result.out, re.MULTILINE)
-    assert "to write a checkpoint" in result.err
-    assert checkpoints(root / "newest") == ["step-8"] and not (root / "best").exists()
-
-    # Between the best checkpoint and the newest.
-    save = "magenta_sketch.training.checkpoints:Checkpoints.save_newest"
-    assert train(*resume, hook=(save, 1, kill)).status == -kill
-    assert checkpoints(root / "best") == ["step-8"]
-
-    # While a checkpoint is written, half of its files on the disk.
-    assert train(*resume, hook=("os:fsync", 3, kill)).status == -kill
-    assert [name for name in checkpoints(root / "best") if name.startswith(".step-8.")]
-
-    # Ctrl-C in step 13.
-    result = train(*resume, hook=(step, 5, interrupt))
-    assert result.status == 128 + interrupt
-    assert "interrupted at step 13;" in result.out
-
-    # In step 19.
-    assert train(*resume, hook=(step, 6, kill)).status == -kill
-    assert checkpoints(root / "newest")[:2] == ["step-13", "step-16"]
-
-    # The newest checkpoint is damaged.
-    (data,) = (root / "newest" / "step-16").glob("*.data-*")
-    os.truncate(data, 1000)
-    # Moved meanwhile, too.
-    root.rename(tmp_path / "moved")
-    result = train("--log_root=moved", "--resume_training")
-    assert (result.status, result.err) == (0, "")
-    (warning,) = re.findall(r"^warning: .*", result.out, re.MULTILINE)
-    assert "step-16 is damaged" in warning
-    assert "resumed at step 13" in result.out
-    assert_same_run(tmp_path / "moved", straight[0])
-
-
-def test_the_fast_modes_are_the_runs_and_resume_to_the_bit(train, straight, tmp_path):
-    begin = [f"--data_dir={DATA}", RUN, LENGTH, "--seed=3"]
-    modes = ["--mixed_precision", "--bucket_by_length"]
-    result = train(*begin, *modes, "--log_root=whole")
-    assert (result.status, result.err) == (0, "")
-    assert "\nmodes: mixed_precision, bucket_by_length\n" in result.out
-    assert "modes:" not in straight[1]
-    data = "newest/step-8/checkpoint.data-00000-of-00001"
-    whole = tmp_path / "whole"
-    assert (whole / data).read_bytes() != (straight[0] / data).read_bytes()
-
-    step = "magenta_sketch.training.loop:TrainStep.__call__"
-    resume = ["--log_root=run", "--resume_training"]
-    killed = train(*begin, *modes, "--log_root=run", hook=(step, 11, signal.SIGKILL))
-    assert killed.status == -signal.SIGKILL
-    line = one_line(train(*resume, "--nobucket_by_length", "--mixed_precision"), status=1)
-    assert "settings (bucket_by_length: the run has True, now False): leave them" in line
-    stopped = train(*resume, hook=(step, 5, signal.SIGTERM))
-    assert stopped.status == 128 + signal.SIGTERM and "interrupted at step 13;" in stopped.out
-    result = train(*resume, "--bucket_by_length")
-    assert (result.status, result.err) == (0, "")
-    assert "\nmodes: mixed_precision, bucket_by_length\n" in result.out
-    assert_same_run(tmp_path / "run", whole)
-
-
-def test_all_checkpoints_damaged(train, straight, tmp_path):
-    root = tmp_path / "run"
-    subprocess.run(["cp", "-r", straight[0], root], check=True)
-    for index in (root / "newest").rglob("*.index"):
-        index.write_bytes(b"")
-    result = train("--log_root=run", "--resume_training", "--hparams=num_steps=30")
-    assert "none of the 3 checkpoints in run/newest can be read" in one_line(result, status=1)
-
-
-def test_a_full_disk(train, straight, tmp_path):
-    """A limit on the size of files that the first checkpoint meets stands for the disk."""
-    begin = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3"]
-    line = one_line(train(*begin, file_size=3000), status=1)
-    assert "checkpoint of step 8 in run/best can't be written: File too large." in line
-    assert "Make room and go on with --resume_training" in line
-    assert [str(path) for path in (tmp_path / "run").rglob(".*")] == []
-    result = train("--log_root=run", "--resume_training")
-    assert (result.status, result.err) == (0, "")
-    assert_same_run(tmp_path / "run", straight[0])
-
-
-# ------------------------------------------------------------------------------ standard streams
 
 
 def test_without_standard_output(train, straight, tmp_path):

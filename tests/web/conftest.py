@@ -6,9 +6,16 @@ import http.server
 import os
 import pathlib
 import shutil
+import sys
 import threading
 
+import numpy as np
 import pytest
+from page import FACTOR, LONG, TWIGS, Page
+
+from magenta_sketch.cli import convert
+from magenta_sketch.cli.convert import web
+from magenta_sketch.interop import sketch_rnn_js
 
 REQUIRED = "MAGENTA_SKETCH_REQUIRE_BROWSER"
 
@@ -133,3 +140,72 @@ def lstm():
         return model
 
     return make
+
+
+@pytest.fixture(scope="module")
+def site(sketch_js, tmp_path_factory, lstm):
+    """Makes a page of a model with random weights, by the command: its folder."""
+
+    @functools.cache
+    def make(units=24, pen=TWIGS, straight=False, name=None):
+        model = lstm(units=units, pen=pen)
+        if straight:
+            _go_straight(model.decoder)
+        folder = tmp_path_factory.mktemp("site")
+        sketch_rnn_js.write(
+            folder / "twigs.gen.json",
+            model,
+            name="twigs",
+            max_seq_len=LONG,
+            normalizing_factor=FACTOR,
+        )
+        out = folder / "site"
+        flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
+        flags += [f"--sketch_js={sketch_js}", "--latents=2"]
+        flags += [f"--name={name}"] if name else []
+        web.FLAGS.unparse_flags()
+        for name in web.FLAGS:
+            web.FLAGS[name].unparse()
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+            patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
+            convert.run()
+        assert stop.value.code == 0
+        return out
+
+    return make
+
+
+def _go_straight(decoder):
+    """Makes every point one model unit to the right of the last and a half below it."""
+    mixture = np.zeros((6, 20), np.float32)
+    mixture[1], mixture[2], mixture[3:5] = 1.0, 0.5, -9.0  # mu1, mu2, log sigmas
+    pen = np.array([9.0, -9.0, -9.0], np.float32)
+    decoder.output_kernel.assign(np.zeros(decoder.output_kernel.shape, np.float32))
+    decoder.output_bias.assign(np.concatenate([pen, mixture.ravel()]))
+
+
+@pytest.fixture
+def open_page(browser, serve):
+    """``open_page(folder)`` gives a `Page` and a function that takes the server down."""
+
+    def go(folder, ready=True):
+        address, stop = serve(folder)
+        page = Page(browser, address)
+        if ready:
+            page.wait_ready()
+        return page, stop
+
+    return go
+
+
+@pytest.fixture
+def window(browser):
+    """``window(width, height)`` makes the page's window that large, in CSS pixels."""
+
+    def resize(width, height):
+        size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(browser.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {})
+        yield resize
