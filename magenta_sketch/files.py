@@ -1,10 +1,11 @@
-"""Writing files whole or not at all, and names that may have been meant for a missing one."""
+"""Writing files and folders whole or not at all, and names that may have been meant for another."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,35 @@ def write_bytes(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(data)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Make a new folder beside `path` that takes its place when the block ends without an error.
+
+    What is at `path` is removed then. After an error the new folder is removed and `path` is as it
+    was. The folder that `path` is in is made if need be.
+
+    Raises:
+      OSError: as mkdir and rename do.
+    """
+    new = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    old = new.with_suffix(".old")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        new.mkdir()
+        yield new
+        if path.exists():
+            os.rename(path, old)
+        try:
+            os.rename(new, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # there was nothing
+                os.rename(old, path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def did_you_mean(path: Path, suffixes: tuple[str, ...], *, folders: bool = False) -> str:

@@ -66,3 +66,31 @@ def test_errors_of_the_block_about_something_else_stay(tmp_path, error):
     with pytest.raises(OwnError) as caught, files.replacing(tmp_path / "file.json"):
         raise error
     assert caught.value is error
+
+
+def test_a_folder_is_made_whole_in_the_place_of_another(tmp_path):
+    path = tmp_path / "in" / "folder"
+    for text in ("old", "new"):
+        with files.replacing_folder(path) as new:
+            (new / f"{text}.txt").write_text(text)
+            assert new.parent == path.parent and new != path
+        assert [p.name for p in path.iterdir()] == [f"{text}.txt"]
+    assert [p.name for p in path.parent.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("fails", ["in the block", "first rename", "last rename"])
+def test_a_folder_that_cannot_be_made_leaves_the_old_one(tmp_path, monkeypatch, there, fails):
+    path = tmp_path / "folder"
+    if there:
+        path.mkdir()
+        (path / "old.txt").write_text("old")
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        with files.replacing_folder(path) as new:
+            (new / "new.txt").write_text("new")
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if fails == "in the block":
+                raise full
+            Tripwire(patched, int(there and fails == "last rename"), full, ((os, "rename"),))
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"] * there
+    assert [p.name for p in path.glob("*")] == ["old.txt"] * there

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -73,6 +74,11 @@ def option(
 
 def options_of(table: type | Any) -> dict[str, Option]:
     """Return the options of a dataclass by name, in their order."""
+    return dict(_options(table if isinstance(table, type) else type(table)))
+
+
+@functools.cache
+def _options(table: type) -> dict[str, Option]:
     fields = dataclasses.fields(table)
     return {field.name: field.metadata["option"] for field in fields if "option" in field.metadata}
 

@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import tempfile
-import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from collections.abc import Iterator
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import ModelFileError, RunError, SketchError
-from magenta_sketch.files import write_bytes
+from magenta_sketch.files import replacing_folder, write_bytes
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.checkpoints import Checkpoints
 from magenta_sketch.training.failures import reason
@@ -53,29 +51,21 @@ def write_folder(
       RunError: there is something at ``path`` already, or a file cannot be written.
     """
     path = pathlib.Path(path).resolve()
-    there = path.exists()
-    if there and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path} is not an empty folder: name another place for the model")
     if pathlib.Path.cwd().is_relative_to(path):
         raise RunError(f"{path} is the folder you are in: name another place for the model")
     model.get_config()  # what cannot be saved fails before anything is written
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
-        folder = RunFolder(beside)
-        folder.create(config)
-        state = Checkpoints(folder, model, None, config.seed)
-        state.step.assign(step)
-        state.save_best()
-        if there:  # it is empty; not every system renames onto a folder
-            path.rmdir()
-        os.rename(beside, path)
+        with replacing_folder(path) as new:
+            folder = RunFolder(new)
+            folder.create(config)
+            state = Checkpoints(folder, model, None, config.seed)
+            state.step.assign(step)
+            state.save_best()
     except (OSError, RunError) as error:
-        if there:
-            path.mkdir(exist_ok=True)
         cause = error.__cause__ if isinstance(error, RunError) else error  # without its advice
         raise RunError(f"{path} cannot be written: {reason(cause or error)}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return path
 
 

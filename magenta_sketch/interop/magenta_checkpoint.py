@@ -13,8 +13,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +21,7 @@ import numpy as np
 from magenta_sketch._backend import tf
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.errors import HParamsError, ModelFileError
+from magenta_sketch.files import replacing_folder
 from magenta_sketch.interop import magenta_tf1
 from magenta_sketch.interop.foreign import AdamState, ForeignModel, hparams_of
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -212,22 +211,15 @@ def write(
     tensors = _tensors(model, hparams, step, adam)
     config = {k: v for k, v in hparams.to_dict().items() if k not in NOT_MAGENTAS}
     name = f"vector-{step}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-    beside.mkdir()
     try:
-        _save(beside / name, tensors)
-        newest = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
-        (beside / "checkpoint").write_text(newest, encoding="utf-8")
-        (beside / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        if path.exists():  # it is empty; not every system renames onto a folder
-            path.rmdir()
-        os.rename(beside, path)
+        with replacing_folder(path) as new:
+            _save(new / name, tensors)
+            newest = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+            (new / "checkpoint").write_text(newest, encoding="utf-8")
+            (new / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         # The name that the user knows.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return path / name
 
 

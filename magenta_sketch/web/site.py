@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,7 @@ import numpy as np
 
 from magenta_sketch.data.strokes import bounds
 from magenta_sketch.errors import PageError
-from magenta_sketch.files import write_bytes
+from magenta_sketch.files import replacing_folder, write_bytes
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import FoldedDecoder, fold
@@ -153,29 +150,8 @@ def write_site(
       OSError: it can't be written.
     """
     check_place(out, overwrite=overwrite)
-    out = Path(out).resolve()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    new = out.with_name(f".{out.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        quantised = _fill(new, page, bundle)
-        _move(new, out)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return quantised
-
-
-def _move(new: Path, out: Path) -> None:
-    """Puts the folder ``new`` in the place of ``out``, which is as it was when that fails."""
-    old = new.with_suffix(".old")
-    if out.exists():
-        os.rename(out, old)
-    try:
-        os.rename(new, out)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.rename(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(Path(out).resolve()) as new:
+        return _fill(new, page, bundle)
 
 
 def _fill(folder: Path, page: Page, bundle: Bundle) -> sketch_rnn_js.Quantised:

@@ -72,6 +72,18 @@ def test_lines_events_and_history_agree(bench, folder, capsys):
         assert (row["cost"], row["masked_recon"]) == pytest.approx((cost, masked), rel=1e-6)
 
 
+def test_a_notebook_gets_a_progress_bar(folder, monkeypatch, capsys):
+    """Its standard error is no terminal; what says that it is one is the kernel."""
+    for modules, bars in (({}, False), ({"ipykernel": object()}, True)):
+        with monkeypatch.context() as patched:
+            for name, module in modules.items():
+                patched.setitem(sys.modules, name, module)
+            with Journal(folder, 0, 4) as journal:
+                journal.advance(1.25)
+        errors = capsys.readouterr().err
+        assert ("training" in errors and "/4" in errors) == bars
+
+
 def test_evaluation_is_not_counted_as_time_of_training(bench, folder, monkeypatch):
     """The clock ticks in training steps only, a second each, but for a very slow evaluation."""
     clock = [0.0]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.nn.cell_protocol import Forward, Matrix, Product, Tensors
+from magenta_sketch.nn.cell_protocol import Tensors
 from magenta_sketch.nn.randomness import keep_mask
 from magenta_sketch.nn.time_step import prepare_forward, step_forward
 
@@ -92,25 +91,6 @@ class SketchCell(keras.layers.Layer):
         ``seed`` is a stateless seed, an integer tensor [2]: equal seeds give equal masks.
         """
         return keep_mask([*shape, self.units], self.keep_prob, seed, self.compute_dtype)
-
-    def matrices(self) -> dict[str, Matrix]:
-        """Return the large matrices by name, see `RecurrentCell`."""
-        raise NotImplementedError
-
-    def vectors(self) -> Any:
-        """Return all other weights as a nest of tensors, see `RecurrentCell`."""
-        raise NotImplementedError
-
-    @staticmethod
-    def forward(
-        products: Mapping[str, Product],
-        vectors: Any,
-        x: tf.Tensor,
-        state: Tensors,
-        keep_mask: tf.Tensor | None,
-    ) -> Forward:
-        """Take one time step, see `RecurrentCell`."""
-        raise NotImplementedError
 
     def call(self, inputs, states, training=False):
         """Take one time step as Keras asks for it: (output [batch, units], new state)."""
