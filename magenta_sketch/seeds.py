@@ -35,16 +35,29 @@ class Draw(enum.IntEnum):
     LATENT = 5  # noise of z
 
 
-class Weights(enum.IntEnum):
-    """Initial weights: what a number beside a seed stands for, layer by layer."""
+# Initial weights: what a number beside a seed stands for, from the model down to its layers.
 
-    ENCODER = 0  # of a model
+
+class ModelPart(enum.IntEnum):
+    """Parts of a model."""
+
+    ENCODER = 0
     DECODER = 1
-    FORWARD_CELL = 0  # of an encoder
+
+
+class EncoderPart(enum.IntEnum):
+    """Parts of an encoder."""
+
+    FORWARD_CELL = 0
     BACKWARD_CELL = 1
     MU = 2
     PRESIG = 3
-    CELL = 0  # of a decoder
+
+
+class DecoderPart(enum.IntEnum):
+    """Parts of a decoder."""
+
+    CELL = 0
     STATE_DENSE = 1
     OUTPUT_KERNEL = 2
     OUTPUT_BIAS = 3

@@ -18,7 +18,7 @@ from magenta_sketch.nn.any_cell import (
 )
 from magenta_sketch.nn.randomness import initializer_seed, keep_mask
 from magenta_sketch.nn.time_step import prepare, time_step
-from magenta_sketch.seeds import Draw, Weights
+from magenta_sketch.seeds import DecoderPart, Draw
 
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
@@ -56,27 +56,29 @@ class Decoder(keras.layers.Layer):
         self.cell, self.units, self.num_mixture, self.z_size = cell, units, num_mixture, z_size
         self.keep_prob, self.seed = keep_prob, seed
         self.input_keep_prob, self.output_keep_prob = input_keep_prob, output_keep_prob
-        cell_seed = initializer_seed(seed, Weights.CELL)
+        cell_seed = initializer_seed(seed, DecoderPart.CELL)
         self.rnn_cell = make_cell(cell, units, keep_prob, cell_seed, self.dtype_policy, "cell")
         self.state_dense = None
         if z_size:
             width = sum(state_sizes(self.rnn_cell))
-            dense_seed = initializer_seed(seed, Weights.STATE_DENSE)
+            dense_seed = initializer_seed(seed, DecoderPart.STATE_DENSE)
             self.state_dense = small_dense(width, dense_seed, self.dtype_policy, "state_dense")
 
     def build(self, input_shape: Any = None) -> None:
         width = STROKE_WIDTH + self.z_size
-        build_cell(self.rnn_cell, width, initializer_seed(self.seed, Weights.CELL))
+        build_cell(self.rnn_cell, width, initializer_seed(self.seed, DecoderPart.CELL))
         if self.state_dense is not None:
             self.state_dense.build((None, self.z_size))
         width = mixture.output_width(self.num_mixture)
         # The original's default initializer reaches the bias too.
         self.output_kernel = self._output_weight(
-            "output_kernel", (self.units, width), Weights.OUTPUT_KERNEL
+            "output_kernel", (self.units, width), DecoderPart.OUTPUT_KERNEL
         )
-        self.output_bias = self._output_weight("output_bias", (width,), Weights.OUTPUT_BIAS)
+        self.output_bias = self._output_weight("output_bias", (width,), DecoderPart.OUTPUT_BIAS)
 
-    def _output_weight(self, name: str, shape: tuple[int, ...], number: Weights) -> keras.Variable:
+    def _output_weight(
+        self, name: str, shape: tuple[int, ...], number: DecoderPart
+    ) -> keras.Variable:
         initializer = keras.initializers.GlorotUniform(initializer_seed(self.seed, number))
         return self.add_weight(shape=shape, initializer=initializer, name=name)
 

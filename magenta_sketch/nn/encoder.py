@@ -15,7 +15,7 @@ from magenta_sketch.nn.any_cell import (
     zero_state,
 )
 from magenta_sketch.nn.randomness import initializer_seed
-from magenta_sketch.seeds import Draw, Weights
+from magenta_sketch.seeds import Draw, EncoderPart
 
 
 class Posterior(NamedTuple):
@@ -52,21 +52,21 @@ class Encoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.cell, self.units, self.z_size = cell, units, z_size
         self.keep_prob, self.seed = keep_prob, seed
-        self.forward_cell = self._make("forward", Weights.FORWARD_CELL)
-        self.backward_cell = self._make("backward", Weights.BACKWARD_CELL)
+        self.forward_cell = self._make("forward", EncoderPart.FORWARD_CELL)
+        self.backward_cell = self._make("backward", EncoderPart.BACKWARD_CELL)
         self.mu, self.presig = (
             small_dense(z_size, initializer_seed(seed, number), self.dtype_policy, name)
-            for name, number in (("mu", Weights.MU), ("presig", Weights.PRESIG))
+            for name, number in (("mu", EncoderPart.MU), ("presig", EncoderPart.PRESIG))
         )
 
-    def _make(self, name: str, number: Weights) -> keras.layers.Layer:
+    def _make(self, name: str, number: EncoderPart) -> keras.layers.Layer:
         seed = initializer_seed(self.seed, number)
         return make_cell(self.cell, self.units, self.keep_prob, seed, self.dtype_policy, name)
 
     def build(self, input_shape: Any) -> None:
         for cell, number in (
-            (self.forward_cell, Weights.FORWARD_CELL),
-            (self.backward_cell, Weights.BACKWARD_CELL),
+            (self.forward_cell, EncoderPart.FORWARD_CELL),
+            (self.backward_cell, EncoderPart.BACKWARD_CELL),
         ):
             build_cell(cell, input_shape[-1], initializer_seed(self.seed, number))
         self.mu.build((None, 2 * self.units))

@@ -32,7 +32,10 @@ def seed_table(
 
 
 def initializer_seed(seed: int, number: int) -> int:
-    """Return a seed for a Keras initializer; ``number`` is a `magenta_sketch.seeds.Weights`."""
+    """Return a seed for a Keras initializer.
+
+    ``number`` is the part of a layer that it is for, such as `magenta_sketch.seeds.EncoderPart`.MU.
+    """
     # Keras wants seeds below 2**32; cells add small numbers of their own.
     return int(_sequence(seed, number).generate_state(1)[0] >> 1)
 

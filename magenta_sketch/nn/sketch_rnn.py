@@ -15,7 +15,7 @@ from magenta_sketch.nn.decoder import Decoder
 from magenta_sketch.nn.encoder import Encoder, draw_z, require_longest_first
 from magenta_sketch.nn.keras_training import KerasTraining
 from magenta_sketch.nn.randomness import initializer_seed
-from magenta_sketch.seeds import Weights
+from magenta_sketch.seeds import ModelPart
 
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
@@ -86,7 +86,7 @@ class SketchRNN(KerasTraining, keras.Model):
                 hps.enc_rnn_size,
                 hps.z_size,
                 hps.recurrent_keep_prob,
-                seed=initializer_seed(self.config.seed, Weights.ENCODER),
+                seed=initializer_seed(self.config.seed, ModelPart.ENCODER),
                 dtype=self.dtype_policy,
                 name="encoder",
             )
@@ -99,7 +99,7 @@ class SketchRNN(KerasTraining, keras.Model):
             hps.recurrent_keep_prob,
             hps.input_keep_prob,
             hps.output_keep_prob,
-            seed=initializer_seed(self.config.seed, Weights.DECODER),
+            seed=initializer_seed(self.config.seed, ModelPart.DECODER),
             dtype=self.dtype_policy,
             name="decoder",
         )

@@ -5,7 +5,7 @@ import pytest
 
 from magenta_sketch._backend import tf
 from magenta_sketch.nn.randomness import SEED_ROWS, initializer_seed, keep_mask, seed_table
-from magenta_sketch.seeds import Purpose, Weights
+from magenta_sketch.seeds import DecoderPart, EncoderPart, Purpose
 
 
 def test_seed_table_is_a_function_of_its_key():
@@ -33,10 +33,10 @@ def test_every_purpose_has_numbers_of_its_own():
 
 
 def test_initializer_seeds_are_a_function_of_seed_and_number():
-    seeds = [initializer_seed(seed, n) for seed in (0, 1, 2**32, 2**63 - 1) for n in Weights]
-    assert len(set(seeds)) == 4 * len({int(n) for n in Weights})
+    seeds = [initializer_seed(seed, n) for seed in (0, 1, 2**32, 2**63 - 1) for n in DecoderPart]
+    assert len(set(seeds)) == 4 * len(DecoderPart)
     assert all(0 <= seed < 2**31 for seed in seeds)  # cells add to them what stays below 2**32
-    assert initializer_seed(2**62, Weights.MU) == initializer_seed(2**62, 2)
+    assert initializer_seed(2**62, EncoderPart.MU) == initializer_seed(2**62, 2)
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (4, 3, 5), (0, 5)])
