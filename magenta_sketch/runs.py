@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable
 
+from magenta_sketch import processor
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import DataSet, load_data_set
@@ -83,6 +84,7 @@ def begin(
         )
     config, source_step = _with_source(config, folder, overwrite)
     data = load_data_set(list(config.hparams.data_set), config.data_dir, report=report)
+    config = dataclasses.replace(config, onednn=processor.onednn_is_on())
     run = Run(folder, config.with_data(data).with_absolute_paths(), data)
     if config.init_optimizer and source_step >= run.total_steps:
         raise RunError(
@@ -140,10 +142,20 @@ def resume(config: RunConfig, log_root: str | os.PathLike, *, report: Report = p
             f"the data in {new.data_dir} are not those the run in {folder.root} was begun with: "
             "give the --data_dir it had, or begin a new run in another --log_root."
         )
+    if saved.onednn not in (None, processor.onednn_is_on()):
+        report(
+            f"note: the run was begun with oneDNN {_on(saved.onednn)}, and goes on with it "
+            f"{_on(not saved.onednn)}: losses will differ in their last digits from those of a run "
+            f"that was not interrupted (the variable {processor.ONEDNN_VARIABLE} decides)"
+        )
     if new != saved:
         with writing(folder, str(folder.root)):
             folder.create(new)
     return Run(folder, new, data, resumed=True)
+
+
+def _on(switch: bool) -> str:
+    return "on" if switch else "off"
 
 
 def _refuse_magentas(folder: RunFolder, advice: str) -> None:
@@ -327,12 +339,29 @@ def _describe(run: Run, trainer: Trainer) -> list[str]:
     ]
     if run.config.modes():
         lines.append(f"modes: {', '.join(run.config.modes())}")
+    if run.config.bucket_by_length:
+        lines.append(f"validation and test: {_evaluated_form(run.config)}")
+    no_gain = run.config.mixed_precision and processor.has_bfloat16() is False
+    if no_gain and not tf.config.list_physical_devices("GPU"):
+        lines.append(
+            "warning: this processor has no bfloat16 instructions: mixed_precision makes training "
+            "no faster here"
+        )
     if hps.batch_size > count:
         lines.append(
             f"warning: batch_size is {hps.batch_size}, but there are {count} training "
             "sketches: each batch holds all of them"
         )
     return lines
+
+
+def _evaluated_form(config: RunConfig) -> str:
+    if config.evaluates_to_first_end:
+        return "recon to the first end row of each sketch, as in training"
+    return (
+        "recon over all rows up to max_seq_len, unlike in training (as this run was begun); "
+        "masked_recon compares"
+    )
 
 
 def _what_was_written(

@@ -59,6 +59,8 @@ def main() -> int:
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)
     print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
+    if FLAGS.resume_training:
+        folder.use_its_onednn()
     # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
     from magenta_sketch import runs
     from magenta_sketch.training.threads import make_deterministic, use_threads

@@ -32,6 +32,9 @@ class Role(enum.Enum):
         return self in (Role.ARCHITECTURE, Role.DATA, Role.TRAINING)
 
 
+DEFAULT: Any = object()  # as `Option.before`
+
+
 @dataclasses.dataclass(frozen=True)
 class Option:
     """The declaration of one field.
@@ -39,7 +42,8 @@ class Option:
     kind: type and range. help: its meaning, for people. role: see `Role`. optional: whether None
     is a value too. needs: an option of true or false without which this one has no effect. flag:
     whether programs that train have a flag of its name (hyperparameters stand in --hparams).
-    required: whether every run.json has it, so that one without it is damaged.
+    required: whether every run.json has it, so that one without it is damaged. before: the value
+    in runs saved before the option existed; `DEFAULT` for the default.
     """
 
     kind: Kind
@@ -49,6 +53,7 @@ class Option:
     needs: str = ""
     flag: bool = False
     required: bool = False
+    before: Any = DEFAULT
 
     @property
     def rule(self) -> str:
@@ -66,9 +71,10 @@ def option(
     needs: str = "",
     flag: bool = False,
     required: bool = False,
+    before: Any = DEFAULT,
 ) -> Any:
     """Return a dataclass field that is an `Option`."""
-    declared = Option(kind, help, role, optional, needs, flag, required)
+    declared = Option(kind, help, role, optional, needs, flag, required, before)
     return dataclasses.field(default=default, metadata={"option": declared})
 
 

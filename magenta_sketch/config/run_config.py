@@ -129,6 +129,21 @@ class RunConfig:
         "Give the decoder tanh(z), as models of Sketch-RNN-JS's versions before 6",
         Role.DERIVED,
     )
+    validates_as_trained: bool = option(
+        True,
+        Switch(),
+        "With bucket_by_length: validation and test take the loss in the form that is trained too, "
+        "to each sketch's first end row; runs of version 0.2 and before take it over all rows",
+        Role.DERIVED,
+        before=False,
+    )
+    onednn: bool | None = option(
+        None,
+        Switch(),
+        "Whether TensorFlow used oneDNN for matrix products; None: not known",
+        Role.DERIVED,
+        optional=True,
+    )
     normalizing_factor: float | None = option(
         None,
         Real(POSITIVE),
@@ -193,6 +208,11 @@ class RunConfig:
             for name, declared in all_options().items()
             if declared.role is Role.ARCHITECTURE and (not declared.needs or self[declared.needs])
         }
+
+    @property
+    def evaluates_to_first_end(self) -> bool:
+        """Whether validation and test leave out what comes after a sketch's first end row."""
+        return self.bucket_by_length and self.validates_as_trained
 
     def modes(self) -> list[str]:
         """Return the names of the run's switches that are on, for people."""

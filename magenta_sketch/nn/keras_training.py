@@ -101,7 +101,15 @@ class KerasTraining:
         """
         strokes, lengths = data["strokes"], data["lengths"]
         count = tf.shape(lengths)[0]
-        sums = loss_sums(self, strokes, lengths, data["seeds"], 1, rows=data["rows"])
+        sums = loss_sums(
+            self,
+            strokes,
+            lengths,
+            data["seeds"],
+            1,
+            rows=data["rows"],
+            to_first_end=self.config.evaluates_to_first_end,
+        )
         recon, masked, kl = (value / tf.cast(count, value.dtype) for value in sums)
         cost, kl_cost = self.cost(recon, kl, self.hparams.kl_weight_start)
         values = {"loss": cost, "recon": recon, "masked_recon": masked, "kl": kl_cost}

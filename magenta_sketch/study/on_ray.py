@@ -149,14 +149,18 @@ def _carrier() -> Callable[..., dict[str, Any]]:
                     f"magenta_sketch is {magenta_sketch.__version__}, that of the sweep {version}: "
                     "install the same version on all machines"
                 )
-            from magenta_sketch.study.execution import carry_out
             from magenta_sketch.study.task import STOPPED
+            from magenta_sketch.training.run_folder import RunFolder
+
+            order = pickle.loads(task)
+            RunFolder(order.log_root).use_its_onednn()  # before TensorFlow is imported
+            from magenta_sketch.study.execution import carry_out
         except ImportError as error:
             return failed(
                 f"magenta_sketch {version} is not installed, or not whole "
                 f"({' '.join(str(error).split())}): install the same version on all machines"
             )
-        outcome = carry_out(pickle.loads(task), cpus)
+        outcome = carry_out(order, cpus)
         if outcome.status == STOPPED:
             # If that was not asked for by the sweep, which cancels the task and thus its retries,
             # somebody has shut the machine down: a matter for a retry.

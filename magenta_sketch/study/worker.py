@@ -38,14 +38,18 @@ def main() -> None:
         with contextlib.suppress(OSError):  # a container that has lost them meanwhile
             os.sched_setaffinity(0, cores)  # before TensorFlow makes its threads
     # Here, for the same reason.
+    from magenta_sketch.study.task import Task
+    from magenta_sketch.training.run_folder import RunFolder
+
+    task = Task(**order["task"])
+    RunFolder(task.log_root).use_its_onednn()
     from magenta_sketch._backend import tf
     from magenta_sketch.study.execution import carry_out
-    from magenta_sketch.study.task import Task
 
     if order["share_gpu"]:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-    outcome = carry_out(Task(**order["task"]), len(cores))
+    outcome = carry_out(task, len(cores))
     print(json.dumps(dataclasses.asdict(outcome)), flush=True)
 
 

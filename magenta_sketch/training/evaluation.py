@@ -29,7 +29,11 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates a model, without dropout, on a whole set: every sketch counts once."""
+    """Evaluates a model, without dropout, on a whole set: every sketch counts once.
+
+    The loss has the form that the model's run trains: with bucket_by_length it ends at each
+    sketch's first end row.
+    """
 
     def __init__(self, model: SketchRNN):
         self.model = model
@@ -40,7 +44,12 @@ class Evaluator:
         )
         self._by_parts = {
             parts: tf.function(
-                functools.partial(loss_sums, model, parts=parts),
+                functools.partial(
+                    loss_sums,
+                    model,
+                    parts=parts,
+                    to_first_end=model.config.evaluates_to_first_end,
+                ),
                 input_signature=signature,
                 autograph=False,
             )

@@ -18,8 +18,9 @@ import pathlib
 import platform
 import sys
 
+from magenta_sketch import processor
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.options import options_of
+from magenta_sketch.config.options import DEFAULT, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError, RunError
 from magenta_sketch.files import write_bytes
@@ -98,11 +99,26 @@ class RunFolder:
             if missing:
                 raise ValueError(f"{missing[0]} is missing")
             values = {name: saved[name] for name in known if name in saved}
-            return RunConfig(hparams=hparams, given=frozenset(values), **values)
+            given = frozenset(values)
+            values |= {
+                name: one.before
+                for name, one in known.items()
+                if name not in saved and one.before is not DEFAULT
+            }
+            return RunConfig(hparams=hparams, given=given, **values)
         except OSError as error:
             raise RunError(f"{self.run} can't be read: {error.strerror}.") from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"{self.run} is damaged ({error}): restore it from a copy.") from error
+
+    def use_its_onednn(self) -> None:
+        """Choose oneDNN as the folder's run was begun with, if there is one.
+
+        Call it before TensorFlow is imported.
+        """
+        if self.run.exists():
+            with contextlib.suppress(RunError):  # whoever resumes the run will say it
+                processor.resume_onednn(self.read().onednn)
 
     def _what_is_there(self) -> str:
         if not self.root.is_dir():

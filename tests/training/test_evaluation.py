@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from bench import HPARAMS
 
+from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.seeds import Purpose
 from magenta_sketch.training.evaluation import Evaluator
@@ -32,6 +33,30 @@ def test_evaluation_counts_every_sketch_once(bench, noiseless, count, batch_size
     assert whole.kl == pytest.approx(hparams.kl_tolerance)
     assert whole.cost == pytest.approx(whole.recon + hparams.kl_weight_start * whole.kl)
     assert len(calls) == math.ceil(count / batch_size)
+
+
+@pytest.mark.parametrize("of_before", [False, True])
+def test_evaluation_has_the_form_that_is_trained(bench, of_before):
+    model = SketchRNN(HPARAMS.replace(scale=0.0), seed=3)
+    sketches = bench.data.valid
+
+    def evaluate(**options):
+        model.config = bench.config.replace(scale=0.0, **options)
+        return Evaluator(model)(sketches, model.config, 1, Purpose.VALIDATION)
+
+    padded = evaluate(bucket_by_length=False)
+    bucketed = evaluate(bucket_by_length=True, validates_as_trained=not of_before)
+    if of_before:
+        assert bucketed == padded
+        return
+    assert bucketed.masked_recon == pytest.approx(padded.masked_recon, rel=1e-5)
+    # One end row of each sketch is left of the many.
+    trained = np.mean(
+        TrainedModel(model).losses(sketches, scale=0.0, to_first_end=True).reconstruction
+    )
+    assert bucketed.recon == pytest.approx(trained, rel=1e-5)
+    assert padded.masked_recon < bucketed.recon < padded.recon
+    assert bucketed.cost < padded.cost
 
 
 def test_evaluation_with_noise_repeats_with_its_key(bench, folder):

@@ -57,6 +57,17 @@ def test_a_run_of_before_there_were_modes_has_none(folder, mode):
         folder.read()
 
 
+def test_a_run_of_before_validation_had_the_trained_form_keeps_its_own(folder):
+    folder.create(CONFIG)
+    assert CONFIG.bucket_by_length and folder.read().evaluates_to_first_end
+    rest = json.loads(folder.run.read_text())
+    del rest["validates_as_trained"]
+    folder.run.write_text(json.dumps(rest))
+    assert not folder.read().evaluates_to_first_end
+    folder.create(folder.read())  # as a run that is resumed with more steps is
+    assert not folder.read().evaluates_to_first_end
+
+
 def damaged_json(path):
     path.write_text(path.read_text()[:20])
 
