@@ -31,7 +31,7 @@ IMAGES = ROOT / "docs" / "images"
 
 DATA_SET = "short_kanji.npz"
 SIZES = {"enc_rnn_size": 64, "dec_rnn_size": 128, "z_size": 32, "batch_size": 50}
-STEPS = (100, 200, 300, 400, 700, 1000)
+STEPS = (100, 200, 300, 400, 700)
 SEEDS = {"default": 14, "mixed_precision": 10, "bucket_by_length": 10, "both": 10}
 CONFIDENCE = 0.95
 
