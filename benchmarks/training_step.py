@@ -3,6 +3,7 @@
     python benchmarks/training_step.py                          the whole table
     python benchmarks/training_step.py --cells=lstm --rounds=3  a part of it
     python benchmarks/training_step.py --data_dir=FOLDER        where aaron_sheep.npz is
+    python benchmarks/training_step.py --modes=plain_eigen,default_eigen,default    oneDNN off and on
 
 Magenta's default sizes and batches of aaron_sheep (100 sketches of at most 250 points). Each mode
 has a process of its own, which tells its peak memory; they take turns, one step each a round, so
@@ -12,13 +13,17 @@ that a ratio compares two times of the same batch measured within seconds of eac
 from __future__ import annotations
 
 import argparse
+import os
 
 import cases
 import measure
 import numpy as np
 from server import Server, serve
 
+from magenta_sketch.processor import ONEDNN_VARIABLE
+
 MODES = ("plain", *cases.MODES)
+EIGEN = "_eigen"  # ends the name of a mode that is to be run without oneDNN
 
 
 def serve_steps(cell: str, mode: str, data_dir: str) -> None:
@@ -32,6 +37,7 @@ def serve_steps(cell: str, mode: str, data_dir: str) -> None:
     from magenta_sketch.training.step import TrainStep
     from magenta_sketch.training.threads import use_threads
 
+    mode = mode.removesuffix(EIGEN)
     if mode == "plain":
         use_plain_loop()
     else:
@@ -65,7 +71,14 @@ def serve_steps(cell: str, mode: str, data_dir: str) -> None:
 
 def rows_of(cell: str, modes: list[str], rounds: int, data_dir: str, peaks: dict) -> list[list]:
     """Measure a cell in all modes; return the rows of the table."""
-    servers = {mode: Server(f"--serve={cell},{mode}", f"--data_dir={data_dir}") for mode in modes}
+    servers = {
+        mode: Server(
+            f"--serve={cell},{mode}",
+            f"--data_dir={data_dir}",
+            environment=os.environ | ({ONEDNN_VARIABLE: "0"} if mode.endswith(EIGEN) else {}),
+        )
+        for mode in modes
+    }
     answers = [
         {mode: server.ask(number) for mode, server in servers.items()} for number in range(rounds)
     ]
@@ -75,7 +88,9 @@ def rows_of(cell: str, modes: list[str], rounds: int, data_dir: str, peaks: dict
         ratios = [each["plain"]["seconds"] / each[mode]["seconds"] for each in answers]
         median, low, high = measure.summary(times)
         ratio, ratio_low, ratio_high = measure.summary(ratios)
-        peak = peaks["bfloat16" if mode in ("mixed_precision", "both") else "float32"]
+        peak = peaks[
+            "bfloat16" if mode.removesuffix(EIGEN) in ("mixed_precision", "both") else "float32"
+        ]
         reached = server.about["gflop"] / median / peak
         rows.append(
             [

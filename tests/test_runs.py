@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -213,7 +214,9 @@ def test_a_mode_is_the_runs_own(folder, mode, on):
     assert contents(folder.root) == before
 
 
-def test_a_run_says_which_modes_are_on(folder):
+def test_a_run_says_which_modes_are_on(folder, monkeypatch):
+    monkeypatch.setattr(runs.processor, "has_bfloat16", lambda: False)
+
     class Enough(Exception):
         pass
 
@@ -233,6 +236,30 @@ def test_a_run_says_which_modes_are_on(folder):
         with pytest.raises(Enough):
             runs.train_run(dataclasses.replace(begun, resumed=True), report=report)
         assert [line for line in lines if line.startswith("modes")] == expected
+        form = [
+            line for line in lines if line.startswith("validation and test: recon to the first")
+        ]
+        assert len(form) == ("bucket_by_length" in modes)
+        no_gain = [line for line in lines if "no bfloat16 instructions" in line]
+        assert len(no_gain) == ("mixed_precision" in modes)
+
+
+def test_a_run_says_what_bfloat16_gains_only_where_it_is_known(folder, monkeypatch):
+    begun = begin(folder, mixed_precision=True)
+    for known in (True, None):
+        monkeypatch.setattr(runs.processor, "has_bfloat16", lambda known=known: known)
+        lines = runs._describe(begun, SimpleNamespace(num_trainable=lambda: 1))
+        assert "modes: mixed_precision" in lines
+        assert not [line for line in lines if "bfloat16 instructions" in line]
+
+
+def test_a_run_resumed_with_the_other_products_says_so(folder, monkeypatch):
+    config = begin(folder).config
+    assert config.onednn == runs.processor.onednn_is_on()
+    monkeypatch.setattr(runs.processor, "onednn_is_on", lambda: not config.onednn)
+    lines = []
+    runs.resume(config.asked(), folder.root, report=lines.append)
+    assert [line for line in lines if "begun with oneDNN" in line]
 
 
 def test_the_name_of_the_data_set_may_not_change(folder):
