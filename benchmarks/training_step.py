@@ -3,7 +3,7 @@
     python benchmarks/training_step.py                          the whole table
     python benchmarks/training_step.py --cells=lstm --rounds=3  a part of it
     python benchmarks/training_step.py --data_dir=FOLDER        where aaron_sheep.npz is
-    python benchmarks/training_step.py --modes=plain_eigen,default_eigen,default    oneDNN off and on
+    python benchmarks/training_step.py --modes=default_eigen,default     without and with oneDNN
 
 Magenta's default sizes and batches of aaron_sheep (100 sketches of at most 250 points). Each mode
 has a process of its own, which tells its peak memory; they take turns, one step each a round, so
