@@ -12,6 +12,7 @@ from magenta_sketch._backend import keras
 from magenta_sketch.errors import HParamsError, ModelFileError, RunError
 
 DATA = pathlib.Path(__file__).parent / "data"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALL = dict(
     data_set=["tiny.npz"], data_dir=str(DATA), num_steps=4, save_every=2, batch_size=8, seed=1,
     enc_rnn_size=8, dec_rnn_size=12, z_size=4, num_mixture=2,
@@ -101,10 +102,10 @@ def test_a_run_whose_cell_nobody_has_registered_here_says_so(tmp_path):
     assert (root / "run.json").exists()
 
 
-def test_the_readmes_cell_of_ones_own(tmp_path, monkeypatch):
-    """The README's ten lines as they stand there, but for fewer steps, on a smaller data set."""
-    readme = (pathlib.Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
-    code = next(part for part in readme.split("```python\n")[1:] if "decoder_cell=" in part)
+def test_the_documented_cell_of_ones_own(tmp_path, monkeypatch):
+    """The ten lines of docs/python.md as they stand there, but for fewer steps, on a smaller data set."""
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    code = next(part for part in page.split("```python\n")[1:] if "decoder_cell=" in part)
     code = code.split("```")[0]
     assert len([line for line in code.splitlines() if line.strip()]) == 10
     code = code.replace("num_steps=200", "num_steps=2, dec_rnn_size=8")
@@ -112,18 +113,18 @@ def test_the_readmes_cell_of_ones_own(tmp_path, monkeypatch):
     shutil.copy(DATA / "tiny.npz", tmp_path / "datasets" / "kanjivg.npz")
     monkeypatch.chdir(tmp_path)
     found = {}
-    exec(compile(code, "README.md", "exec"), found)
+    exec(compile(code, "python.md", "exec"), found)
     assert len(found["drawings"]) == 9 and (tmp_path / "slow.keras").exists()
     assert found["model"].model.decoder.rnn_cell.__class__ is found["Slow"]
 
 
-def test_the_readmes_keras_model(tmp_path, monkeypatch):
-    readme = (pathlib.Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
-    code = next(part for part in readme.split("```python\n")[1:] if "model.fit(" in part)
+def test_the_documented_keras_model(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    code = next(part for part in page.split("```python\n")[1:] if "model.fit(" in part)
     code = code.split("```")[0].replace("num_steps=500", "num_steps=2, dec_rnn_size=8")
     (tmp_path / "datasets").mkdir()
     shutil.copy(DATA / "tiny.npz", tmp_path / "datasets" / "kanjivg.npz")
     monkeypatch.chdir(tmp_path)
     found = {"magenta_sketch": magenta_sketch}
-    exec(compile(code, "README.md", "exec"), found)
+    exec(compile(code, "python.md", "exec"), found)
     assert int(found["model"].optimizer.iterations) == 2
