@@ -16,16 +16,6 @@ from magenta_sketch.files import did_you_mean
 Report = Callable[[str], None]
 
 
-def _build_kanjivg(path: Path, report: Report) -> None:
-    from magenta_sketch.data.sources import kanjivg_npz
-
-    kanjivg_npz.build(path, report)
-
-
-# Data sets that are made when they are missing: name -> build(path, report).
-BUILDERS: dict[str, Callable[[Path, Report], None]] = {"kanjivg.npz": _build_kanjivg}
-
-
 def read_from(
     data_dir: str | os.PathLike[str], name: str, report: Report = print
 ) -> dict[str, SketchSet]:
@@ -33,7 +23,7 @@ def read_from(
 
     Args:
       data_dir: a folder, or an http(s) URL, whose files are fetched once into the user's cache
-        folder. A missing file that a builder makes (`BUILDERS`) is built in the folder, which is
+        folder. A missing file that is ready-made (kanjivg.npz) is built in the folder, which is
         created if need be.
       name: a file's name, with its `.npz`.
       report: is given lines of text on what is fetched or built.
@@ -50,13 +40,15 @@ def read_from(
     folder = Path(data_dir).expanduser()
     path = folder / name
     if not path.exists():
-        if name not in BUILDERS:
+        from magenta_sketch.data.sources import ready_made  # here: most runs have their files
+
+        if not ready_made.is_ready_made(name):
             raise DataError(_missing_file(path, name))
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
-        BUILDERS[name](path, report)
+        ready_made.write(name, folder, report)
     return read_npz(path)
 
 

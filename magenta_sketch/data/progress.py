@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def progress_bar(what: str, total: int | None, **settings: Any) -> tqdm:
         dynamic_ncols=sized,
         **settings,
     )
+
+
+def past_bars(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Return `report` as a function that clears bars before a line, and draws them again after."""
+    from tqdm import tqdm
+
+    def told(line: str) -> None:
+        with tqdm.external_write_mode():
+            report(line)
+
+    return told
 
 
 def _has_size() -> bool:

@@ -1,7 +1,6 @@
 """sketch_rnn_convert data as its users run it."""
 
 import gzip
-import importlib.metadata
 import json
 import os
 import pathlib
@@ -11,16 +10,14 @@ import sys
 
 import numpy as np
 import pytest
+from characters import install, svg, write_characters
 
-from magenta_sketch.data import read_npz
+from magenta_sketch.data import load_data_set, read_npz
 from magenta_sketch.data.sources import kanjivg
 from magenta_sketch.data.sources.splitting import split_of
 from magenta_sketch.data.strokes import to_polylines
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
-KANJI = """<svg xmlns="http://www.w3.org/2000/svg"><g id="kvg:StrokePaths_{name}">
-<path id="kvg:{name}-s1" d="M10,{y}c5,0 20,30 80,-3"/><path id="kvg:{name}-s2" d="M30,5L30,100"/>
-</g></svg>"""
 
 
 @pytest.fixture
@@ -111,11 +108,8 @@ def test_svg_folders(run, tmp_path):
 @pytest.fixture
 def characters(tmp_path):
     folder = tmp_path / "kanjivg" / "kanji"
-    folder.mkdir(parents=True)
-    for i in range(80):
-        name = f"{0x4E00 + i:05x}"
-        (folder / f"{name}.svg").write_text(KANJI.format(name=name, y=10 + i))
-    (folder / "04e00-Kaisho.svg").write_text(KANJI.format(name="04e00", y=3))
+    write_characters(folder)
+    (folder / "04e00-Kaisho.svg").write_text(svg("M1,2L50,99"))
     return folder
 
 
@@ -123,42 +117,46 @@ def characters(tmp_path):
 def test_kanjivg(run, characters, tmp_path, name):
     status, lines, errors = run(name, "--out=out")
     assert (status, errors) == (0, "")
-    assert lines[0] == kanjivg.CREDIT
+    assert lines[0] == (
+        "reading 80 characters from kanjivg/kanji: 4 px a unit, epsilon 4 px, at most 48 points"
+    )
+    assert lines[1] == kanjivg.CREDIT
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "kanjivg.LICENSE.txt",
         "kanjivg.npz",
     ]
     license_text = (tmp_path / "out/kanjivg.LICENSE.txt").read_text()
     assert "Ulrich Apel" in license_text and "by-sa/3.0" in license_text
-    assert "255 pixels" in license_text and "tolerance 2 pixels" in license_text
+    assert "taken from kanjivg/kanji." in license_text
+    assert "tolerance\n1 of KanjiVG's units), scaled by 4" in license_text
     sketches = read_npz("out/kanjivg.npz")
     names = [path.name for path in sorted(characters.iterdir()) if "Kaisho" not in path.name]
     for split in sketches:
         assert len(sketches[split]) == [split_of(name) for name in names].count(split)
     points = np.concatenate(to_polylines(sketches["train"][0]))
-    assert np.ptp(points, axis=0).max() == 255
+    assert np.ptp(points, axis=0).tolist() == [320, 380]
 
 
-def test_the_installed_kanjivg(run, monkeypatch, characters):
-    files = [characters / f"{0x4E00 + i:05x}.svg" for i in range(80)]
-
-    class Package:
-        version = "1"
-
-        class File:
-            suffix = ".svg"
-
-            def __init__(self, path):
-                self.locate = lambda: path
-
-    Package.files = [Package.File(path) for path in files]
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Package)
-    characters.parent.rename("elsewhere")
-    for i, path in enumerate(files):
-        files[i] = path.parents[2] / "elsewhere" / "kanji" / path.name
-    Package.files = [Package.File(path) for path in files]
+def test_the_quick_start_has_the_same_file(run, monkeypatch, tmp_path):
+    """Byte for byte, with the same licence: some real characters, built as a run builds them."""
+    files = kanjivg.character_files()[0][::80]
+    install(monkeypatch, files)
+    told = []
+    load_data_set("kanjivg.npz", "quick", report=told.append)
     status, lines, errors = run("kanjivg", "--out=out")
-    assert (status, errors, total("out/kanjivg.npz")) == (0, "", 80)
+    assert (status, errors) == (0, "")
+    for name in ("kanjivg.npz", "kanjivg.LICENSE.txt"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "quick" / name).read_bytes()
+    assert lines == [line.replace("quick/", "out/") for line in told[: len(lines)]]
+    assert [line for line in lines if "left out" in line and "wrote" not in line] == [
+        f"left out {len(files) - total('out/kanjivg.npz')}: more than 48 points"
+    ]
+    longest = max(len(sketch) for sketch in read_npz("out/kanjivg.npz")["train"])
+    assert 40 < longest <= 48
+    # All characters, in more detail.
+    status, lines, _ = run("kanjivg", "--out=more", "--max_points=1000", "--epsilon=1")
+    assert status == 0 and lines[0].endswith(": 4 px a unit, epsilon 1 px, at most 1,000 points")
+    assert total("more/kanjivg.npz") == len(files)
 
 
 def test_several_inputs_of_one_class_are_joined(run, owls, characters, tmp_path):
@@ -350,5 +348,8 @@ def test_help_says_how(run):
         "KanjiVG",
         "--epsilon",
         "style sheets",
+        "--max_points=1000",
+        "of KanjiVG 48",
+        "of KanjiVG 4,",
     ):
         assert word in text

@@ -10,7 +10,9 @@ from npz_files import SKETCHES, archive, assert_same, npy_of, objects, silent
 
 from magenta_sketch import data as datasets
 from magenta_sketch.data import SketchSet, load_data_set, write_npz
-from magenta_sketch.data.data_dir import BUILDERS
+from magenta_sketch.data.sources import ready_made
+from magenta_sketch.data.sources.drawings import Drawing, Source
+from magenta_sketch.data.sources.options import Settings
 from magenta_sketch.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,24 +117,22 @@ def test_no_normalizing_factor_without_movement(tmp_path):
 
 
 def test_a_missing_file_is_built(tmp_path, monkeypatch):
-    built = []
-
-    def build(path, report):
-        built.append(path)
-        report("building")
-        write(path.parent, path.name)
-
-    monkeypatch.setitem(BUILDERS, "toy.npz", build)
-    lines = []
+    """From a source of the name, with its own defaults."""
+    lines = [np.array([[0, 0], [1, 0.2], [2, 0], [2, 3]])]
+    drawings = [
+        Drawing("a.toy", 0, "toy", f"{key}", lines * (key + 1), "exact", split=split)
+        for key, split in enumerate(("train", "valid", "test"))
+    ]
+    toy = Source("toys", 0, lambda advance: iter(drawings), Settings(10, 3, max_points=8))
+    made = []
+    monkeypatch.setitem(ready_made.SOURCES, "toy", lambda: made.append(toy) or toy)
+    told = []
     folder = tmp_path / "new" / "folder"
-    first = load_data_set("toy.npz", folder, report=lines.append)
+    first = load_data_set("toy.npz", folder, report=told.append)
     again = load_data_set("toy.npz", folder, report=silent)
-    assert built == [folder / "toy.npz"] and lines[0] == "building"
+    assert len(made) == 1 and told[0].startswith(f"wrote {folder / 'toy.npz'}: train 1, valid 1,")
     assert first.fingerprint == again.fingerprint
-
-
-def test_kanji_has_a_builder():
-    assert "kanjivg.npz" in BUILDERS
+    np.testing.assert_array_equal(first.train[0], [[20, 0, 0], [0, 30, 1]])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
     sketch_rnn_convert data bird.ndjson.gz cat.ndjson --out=datasets --recognized_only
     sketch_rnn_convert data drawings/ --out=datasets --shares=80,10,10
-    sketch_rnn_convert data kanjivg --out=datasets --max_points=60
+    sketch_rnn_convert data kanjivg --out=datasets
 
 Inputs: .ndjson files, plain or gzipped, raw with timing or simplified; folders of SVG files, one
 class each, or with subfolders one class a subfolder; kanjivg, the installed package, or a folder of
@@ -10,16 +10,21 @@ KanjiVG's files. Each class becomes a file in --out, QuickDraw's "power outlet" 
 several inputs of one class are joined.
 
 Raw drawings are simplified as QuickDraw's published ones: moved to the top left, scaled to 255
-pixels, resampled at 1 pixel, simplified with --epsilon, rounded to whole pixels. SVG and KanjiVG
-are treated so too, but not resampled. Simplified drawings are taken as they are or, where --epsilon
-is given, simplified once more. Of SVG all shapes that can be seen are read, with groups, use,
-transforms and style sheets; texts, images, clip paths, masks and transforms in CSS are not.
+pixels, resampled at 1 pixel, simplified with --epsilon, rounded to whole pixels. SVG is treated so
+too, but not resampled. Simplified drawings are taken as they are or, where --epsilon is given,
+simplified once more. Of SVG all shapes that can be seen are read, with groups, use, transforms and
+style sheets; texts, images, clip paths, masks and transforms in CSS are not.
+
+Characters of KanjiVG keep their sizes: a unit of their box of 109 becomes 4 pixels. Their defaults
+are --epsilon=4 --max_points=48, which makes the very file that the quick start builds;
+--max_points=1000 brings the longer characters too. Inputs of one class must have equal settings.
 
 A drawing's key alone (QuickDraw's key_id; an SVG file's path in the folder of its class; the name
 of KanjiVG's file) decides whether it is in train, valid or test, by --shares: more drawings, or
 another order, move none. A member "split" of an ndjson line goes first. A key that was there before
 in its class is left out. Equal drawings, keys and settings give equal files. What is left out is
-counted, and the first ten named, for each reason.
+counted, and the first ten named, for each reason; what KanjiVG's default --max_points leaves out is
+counted alone.
 """
 
 from __future__ import annotations
@@ -42,14 +47,14 @@ flags.DEFINE_string("out", None, "The folder for the .npz files; it is made.", f
 flags.DEFINE_float(
     "epsilon",
     None,
-    "Pixels, of 255, that simplification may move a line by [default: 2, and simplified drawings "
-    "are taken as they are].",
+    "Pixels, as written, that simplification may move a line by [default: 2, of KanjiVG 4, and "
+    "simplified drawings are taken as they are].",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "max_points",
     None,
-    "Leave out sketches of more points [default: no limit].",
+    "Leave out sketches of more points [default: no limit, of KanjiVG 48].",
     lower_bound=1,
     flag_values=FLAGS,
 )
@@ -103,14 +108,8 @@ def main(files: list[str]) -> int:
         seen[path] = name
     inputs = [sources.find(name, FLAGS.format) for name in files]
     with _ended_like_interrupted():
-        building.build(inputs, FLAGS.out, options, _say)
+        building.build(inputs, FLAGS.out, options)
     return 0
-
-
-def _say(line: str) -> None:
-    from tqdm import tqdm
-
-    tqdm.write(line)  # past a progress bar
 
 
 def _options():

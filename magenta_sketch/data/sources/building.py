@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from magenta_sketch.data.messages import writing
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.npz_writer import stream_npz
-from magenta_sketch.data.progress import progress_bar
+from magenta_sketch.data.progress import past_bars, progress_bar
 from magenta_sketch.data.sources.checking import check_none_is_empty, check_none_is_too_large
 from magenta_sketch.data.sources.choosing import Chosen
 from magenta_sketch.data.sources.collecting import Collection
@@ -52,9 +52,14 @@ def build(
 
     Raises:
       DataError: a source is damaged or has no usable drawing, a split would be empty or too large,
-        two classes would be one file, a file is there already, or something cannot be written.
+        two classes would be one file, sources of different settings share a class, a file is
+        there already, or something cannot be written.
     """
-    out = Path(out)
+    out, report = Path(out), past_bars(report)
+    for source in sources:
+        if source.contents:
+            settings = options.settings(source.defaults)
+            report(f"reading {source.contents} from {source.label}: {settings}")
     for credit in dict.fromkeys(source.credit for source in sources if source.credit):
         report(credit)
     for left in sorted(out.glob(f"{_WORK}*")):
@@ -98,7 +103,7 @@ def _write(path: Path, spool: ClassSpool, chosen: Chosen, advance: Callable[[int
 
 def _write_license(path: Path, sources: Sequence[Source], options: Options) -> None:
     """Write what must stand beside the data, before them: they are never there without it."""
-    texts = [one.license_text(path.name, options.pixels) for one in sources if one.license_text]
+    texts = [one.license_text(path.name, options) for one in sources if one.license_text]
     license_file = path.with_suffix(".LICENSE.txt")
     if texts:
         with writing(license_file):

@@ -17,7 +17,7 @@ from magenta_sketch.data.offsets import MAX_OFFSET
 from magenta_sketch.data.sources import polylines, splitting
 from magenta_sketch.data.sources.choosing import Chosen, choose, repeated
 from magenta_sketch.data.sources.drawings import Drawing, Skipped, Source
-from magenta_sketch.data.sources.options import Options
+from magenta_sketch.data.sources.options import Options, Settings
 from magenta_sketch.data.sources.spool import KEY_DECIDES, ClassSpool, Entry, Spool
 from magenta_sketch.data.sources.tally import NAMED, Tally
 from magenta_sketch.data.strokes import from_polylines
@@ -54,18 +54,20 @@ class Collection:
         self._files: dict[str, str] = {}  # file name, in one case of letters -> the source's class
         self._names: dict[str, str] = {}  # the source's class -> file name
         self._places: list[str] = []  # the drawings' files, numbered
-        self._sources: dict[str, list[Source]] = defaultdict(list)
+        self._sources: dict[str, list[Source]] = defaultdict(list)  # file name -> its sources
 
     def read(self, source: Source, advance: Callable[[int], None]) -> None:
         """Add a source's drawings to the spool.
 
         Raises:
           DataError: the source is damaged or has no usable drawing, two classes would be one file,
-            a file is there already, or the spool cannot be written.
+            sources of different settings share a class, a file is there already, or the spool
+            cannot be written.
         """
+        settings = self._options.settings(source.defaults)
         before, first, any_kept = self.tally.total, None, False
         for item in source.read(advance):
-            skipped = item if isinstance(item, Skipped) else self._add(item, source)
+            skipped = item if isinstance(item, Skipped) else self._add(item, source, settings)
             if skipped is None:
                 any_kept = True
             else:
@@ -93,22 +95,28 @@ class Collection:
             self.tally.count("more than --counts", more, name)
         return chosen
 
-    def _add(self, drawing: Drawing, source: Source) -> Skipped | None:
+    def _add(self, drawing: Drawing, source: Source, settings: Settings) -> Skipped | None:
         options = self._options
         where = drawing.source, drawing.line, drawing.key
         if options.recognized_only and drawing.recognized is not True:
             return Skipped(*where, "not recognised by QuickDraw's game")
         try:
-            sketch = sketch_of(drawing, options)
+            sketch = sketch_of(drawing, settings, simplify_again=options.epsilon is not None)
         except ValueError as error:
             return Skipped(*where, str(error))
-        most = MOST_POINTS if options.max_points is None else options.max_points
+        most = MOST_POINTS if settings.max_points is None else settings.max_points
         if len(sketch) > most:
-            return Skipped(*where, f"more than {most:,} points", f"{len(sketch):,}")
+            return Skipped(
+                *where,
+                f"more than {most:,} points",
+                f"{len(sketch):,}",
+                by_default=options.max_points is None and settings.max_points is not None,
+            )
         if np.abs(sketch[:, :2]).max() > MAX_OFFSET:  # reading the file would cut it short
             return Skipped(*where, f"moves by more than {MAX_OFFSET:,} pixels at once")
         name = self._name(drawing)
         if source not in self._sources[name]:
+            self._check_settings(name, source, settings)
             self._sources[name].append(source)
         self.spool.add(name, self._entry(drawing, sketch), sketch)
         return None
@@ -148,6 +156,16 @@ class Collection:
         self._names[drawing.name] = name
         return name
 
+    def _check_settings(self, name: str, source: Source, settings: Settings) -> None:
+        """Check that a class's earlier sources have these settings too."""
+        for other in self._sources[name]:
+            if (others := self._options.settings(other.defaults)) != settings:
+                raise DataError(
+                    f"class {name}: {other.label} ({others}) and {source.label} ({settings}) "
+                    "cannot be one data set, because their settings differ; convert them into "
+                    "different folders"
+                )
+
     def _check_free(self, name: str) -> None:
         path = self._out / f"{name}.npz"
         if path.is_dir():
@@ -172,17 +190,25 @@ class Collection:
         return keep
 
 
-def sketch_of(drawing: Drawing, options: Options) -> NDArray[np.float32]:
+def sketch_of(drawing: Drawing, settings: Settings, *, simplify_again: bool) -> NDArray[np.float32]:
     """Return a drawing as stroke-3 [n, 3], n >= 1.
+
+    Args:
+      drawing: the drawing.
+      settings: how.
+      simplify_again: whether one that is simplified already is simplified too, else it is taken as
+        it is.
 
     Raises:
       ValueError: it is to be fitted into pixels, and all points are equal or its lines too long.
     """
     lines = drawing.lines
     if drawing.form == "simplified":
-        if options.epsilon is not None:
-            lines = [polylines.simplify(line, options.epsilon) for line in lines]
+        if simplify_again:
+            lines = [polylines.simplify(line, settings.epsilon) for line in lines]
     else:
         spacing = polylines.SPACING if drawing.form == "timed" else None
-        lines = polylines.in_pixels(lines, options.pixels, spacing=spacing)
+        lines = polylines.in_pixels(
+            lines, settings.epsilon, spacing=spacing, pixels_per_unit=settings.pixels_per_unit
+        )
     return from_polylines(lines)

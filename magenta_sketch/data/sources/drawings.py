@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data.messages import printable
+from magenta_sketch.data.sources.options import Options, Settings
 
 
 class Drawing(NamedTuple):
@@ -49,6 +50,7 @@ class Skipped(NamedTuple):
       reason: one of few, to be counted.
       detail: what exactly, for this one.
       name: its class; None where it is not known.
+      by_default: it is left out by a default of its source; such are counted, but not named.
     """
 
     source: str
@@ -57,6 +59,7 @@ class Skipped(NamedTuple):
     reason: str
     detail: str = ""
     name: str | None = None
+    by_default: bool = False
 
     def __str__(self) -> str:
         """Return one line: where, which, why."""
@@ -75,13 +78,17 @@ class Source:
       size: its bytes, for the progress bar.
       read: starts reading; the function it is given is told how many more bytes have been read.
         Raises DataError when the input as a whole is damaged.
+      defaults: how its drawings become sketches, where a user chooses nothing else.
+      contents: what is in it, such as "6,413 characters"; told, with the settings, before reading.
       license_text: for drawings that are under a licence, what the text beside them says, given
-        the data file's name and epsilon in pixels.
+        the data file's name and the user's choices.
       credit: the line that is told for them.
     """
 
     label: str
     size: int
     read: Callable[[Callable[[int], None]], Iterator[Drawing | Skipped]]
-    license_text: Callable[[str, float], str] | None = None
+    defaults: Settings = Settings()
+    contents: str | None = None
+    license_text: Callable[[str, Options], str] | None = None
     credit: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magenta_sketch.data.sources import kanjivg, quickdraw, svg
+from magenta_sketch.data.sources import kanjivg, quickdraw, ready_made, svg
 from magenta_sketch.data.sources.drawings import Source
 from magenta_sketch.errors import DataError
 from magenta_sketch.files import did_you_mean
@@ -14,8 +14,8 @@ def find(text: str, kind: str = "auto") -> Source:
     """Return the input that a user names.
 
     Args:
-      text: an ndjson file; a folder of SVG files or of KanjiVG's; or "kanjivg", where nothing of
-        that name is there, for the installed package.
+      text: an ndjson file; a folder of SVG files or of KanjiVG's; or "kanjivg" (or another of
+        `ready_made.SOURCES`), where nothing of that name is there, for the installed package.
       kind: "quickdraw", "svg", "kanjivg", or "auto", which goes by what is there.
 
     Raises:
@@ -23,8 +23,8 @@ def find(text: str, kind: str = "auto") -> Source:
     """
     path = Path(text)
     try:
-        if text == "kanjivg" and not path.exists() and kind in ("auto", "kanjivg"):
-            return kanjivg.source()
+        if text in ready_made.SOURCES and not path.exists() and kind in ("auto", text):
+            return ready_made.SOURCES[text]()
         if path.is_dir():
             return _folder(path, kind)
         size = path.stat().st_size

@@ -10,13 +10,42 @@ Shares = tuple[int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
+class Settings:
+    """How drawings become sketches. Each source has defaults of its own; here are the common ones.
+
+    Attributes:
+      pixels_per_unit: pixels for a unit of the source's, so that drawings keep their sizes. None:
+        each is fitted, so that its larger side is 255 pixels.
+      epsilon: pixels, as written, by which simplification may move a line, 0 or more.
+      max_points: sketches of more points are left out; None for no limit.
+    """
+
+    pixels_per_unit: float | None = None
+    epsilon: float = polylines.EPSILON
+    max_points: int | None = None
+
+    def __str__(self) -> str:
+        size = (
+            f"fitted to {polylines.SIDE:g} px"
+            if self.pixels_per_unit is None
+            else f"{self.pixels_per_unit:g} px a unit"
+        )
+        limit = (
+            "any number of points"
+            if self.max_points is None
+            else f"at most {self.max_points:,} points"
+        )
+        return f"{size}, epsilon {self.epsilon:g} px, {limit}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Options:
     """Choices of a conversion.
 
     Attributes:
-      epsilon: pixels by which simplification may move a line, 0 or more. None: 2, but drawings
-        that are simplified already are taken as they are.
-      max_points: sketches of more points are left out; None for no limit.
+      epsilon: as in `Settings`. None: the source's default, but drawings that are simplified
+        already are taken as they are.
+      max_points: as in `Settings`. None: the source's default.
       recognized_only: leave out what QuickDraw's game did not recognise.
       counts: the most sketches of train, valid and test in each class; where there are more, those
         are kept whose keys have the lowest hashes. None for no limit.
@@ -32,10 +61,12 @@ class Options:
     shares: Shares | None = None
     overwrite: bool = False
 
-    @property
-    def pixels(self) -> float:
-        """Return the epsilon in use, pixels."""
-        return polylines.EPSILON if self.epsilon is None else self.epsilon
+    def settings(self, defaults: Settings) -> Settings:
+        """Return a source's settings: its defaults, but for what is chosen here."""
+        chosen = {"epsilon": self.epsilon, "max_points": self.max_points}
+        return dataclasses.replace(
+            defaults, **{name: value for name, value in chosen.items() if value is not None}
+        )
 
     @property
     def parts(self) -> Shares:

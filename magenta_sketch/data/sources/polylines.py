@@ -28,28 +28,42 @@ Lines = Sequence[NDArray[np.float64]]
 
 
 def in_pixels(
-    lines: Lines, epsilon: float = EPSILON, *, spacing: float | None
+    lines: Lines,
+    epsilon: float = EPSILON,
+    *,
+    spacing: float | None,
+    pixels_per_unit: float | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Fit, resample, simplify and round a drawing.
+    """Fit or scale, resample, simplify and round a drawing.
 
     Args:
       lines: the drawing's lines, [k, 2] each with k >= 1, in any unit, finite.
       epsilon: pixels, 0 or more.
       spacing: pixels between resampled points; None leaves the points as they are, as is right for
         lines that are exact, not sampled by hand.
+      pixels_per_unit: what the lines are scaled by; None fits them instead.
 
     Returns:
-      As many lines, whole pixels from 0 to 255. A line that has become one point is a dot, [1, 2].
+      As many lines, whole pixels, fitted ones from 0 to 255. A line that has become one point is a
+      dot, [1, 2].
 
     Raises:
-      ValueError: all points are equal, or the lines are over a million pixels long.
+      ValueError: all points of lines to be fitted are equal, or resampled lines are over a million
+        pixels long.
     """
-    lines = fit(lines)
+    if pixels_per_unit is None:
+        lines = fit(lines)
+    else:
+        lines = [line * pixels_per_unit for line in lines]
     if spacing is not None:
         lines = resample(lines, spacing)
-    # To a millionth first, so that points that are equal and in the middle between two pixels, as
-    # the ends of a circle are, stay equal whatever their last digits are.
-    return whole_pixels([simplify(line, epsilon).round(6) for line in lines])
+    lines = [simplify(line, epsilon) for line in lines]
+    if pixels_per_unit is None:
+        # To a millionth first, so that points that are equal and in the middle between two pixels,
+        # as the ends of a circle are, stay equal whatever their last digits are. Not where nothing
+        # is fitted: it would move single points of KanjiVG, and with them the quick start's data.
+        lines = [line.round(6) for line in lines]
+    return whole_pixels(lines)
 
 
 def fit(lines: Lines) -> list[NDArray[np.float64]]:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.npz_archive import SPLITS
 
-# Parts of train, valid and test. With these, characters of KanjiVG fall where `kanjivg_npz` puts
-# them.
+# Parts of train, valid and test. Whoever changes them changes the quick start's data set.
 SHARES = (90, 5, 5)
 
 # What is proposed where a class is too small for the shares asked for.

@@ -26,7 +26,7 @@ class Tally:
 
     def add(self, skipped: Skipped, name: str | None = None) -> None:
         """Add a drawing, of a class if that is known."""
-        if len(self._named[skipped.reason]) < NAMED:
+        if not skipped.by_default and len(self._named[skipped.reason]) < NAMED:
             self._named[skipped.reason].append(str(skipped))
         self.count(skipped.reason, 1, name)
 

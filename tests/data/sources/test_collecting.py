@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from characters import write_characters
 from ndjson_files import build, contents, record, write
 
 from magenta_sketch.data import read_npz
@@ -63,6 +64,33 @@ def test_too_many_classes(tmp_path, monkeypatch):
     records = [record(key, f"word {key}") for key in range(6)]
     with pytest.raises(DataError, match="over 5 classes"):
         build(write(tmp_path / "a.ndjson", records), tmp_path / "out")
+
+
+def test_sources_of_different_settings_are_not_one_class(tmp_path):
+    characters = write_characters(tmp_path / "kanji")
+    more = tmp_path / "more"
+    more.mkdir()
+    characters[0].rename(more / "04fff.svg")
+    (path,) = build([tmp_path / "kanji", more], tmp_path / "out")
+    assert sum(map(len, contents(path).values())) == 80
+    named_alike = tmp_path / "pens" / "kanjivg"
+    named_alike.mkdir(parents=True)
+    (named_alike / "a.svg").write_text('<svg><line x2="9" y2="7"/></svg>')
+    ndjson = write(tmp_path / "a.ndjson", [record(7, "kanjivg")])
+    for other in (named_alike, ndjson):
+        message = (
+            rf"class kanjivg: {tmp_path}/kanji \(4 px a unit, epsilon 4 px, at most 48 "
+            rf"points\) and {other} \(fitted to 255 px, epsilon 2 px, any number of "
+            r"points\) cannot be one data set"
+        )
+        with pytest.raises(DataError, match=message):
+            build([tmp_path / "kanji", other], tmp_path / "new")
+        assert not (tmp_path / "new").exists()
+    # Those of ndjson and of SVG are treated alike.
+    build([ndjson, named_alike, write(tmp_path / "b.ndjson", RECORDS)], tmp_path / "alike")
+
+
+RECORDS = [record(key, "kanjivg") for key in range(8, 200)]
 
 
 # What is left out

@@ -92,6 +92,14 @@ def test_unresampled_corners_stay_where_they_are():
     assert line.tolist() == [[0, 0], [255, 0], [255, 102], [0, 102], [0, 0]]
 
 
+def test_scaled_drawings_keep_their_size_and_place():
+    line = np.array([[10, -20], [10.1, -20], [15, -19.9], [20, -20], [20, 5.3]])
+    (scaled,) = polylines.in_pixels([line], 4.0, spacing=None, pixels_per_unit=4)
+    assert scaled.tolist() == [[40, -80], [80, -80], [80, 21]]
+    (dot,) = polylines.in_pixels([line[:2]], spacing=None, pixels_per_unit=4)
+    assert dot.tolist() == [[40, -80]]
+
+
 @given(
     st.lists(
         st.lists(st.tuples(*[st.integers(-3000, 3000)] * 2), min_size=1, max_size=8), min_size=1

@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from magenta_sketch.data.sources import kanjivg_npz, splitting
+from magenta_sketch.data.sources import splitting
 
 KEYS = [str(10**15 + 7 * i) for i in range(20_000)]
 
@@ -27,7 +27,3 @@ def test_one_by_one_and_all_at_once():
     together = splitting.splits_of(places, (60, 30, 10))
     alone = [splitting.split_of(key, (60, 30, 10)) for key in KEYS[:500]]
     assert [("train", "valid", "test")[number] for number in together] == alone
-
-
-def test_characters_fall_where_the_quick_start_has_them():
-    assert kanjivg_npz.split_of is splitting.split_of and splitting.SHARES == (90, 5, 5)

@@ -1,4 +1,7 @@
-"""Files like KanjiVG's, sound and damaged."""
+"""Files like KanjiVG's, sound and damaged, and a package that has installed them."""
+
+import importlib.metadata
+from types import SimpleNamespace
 
 DOCTYPE = """<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.0//EN" "http://www.w3.org/svg10.dtd" [
 <!ATTLIST g xmlns:kvg CDATA #FIXED "http://kanjivg.tagaini.net" kvg:element CDATA #IMPLIED >
@@ -33,3 +36,23 @@ DAMAGED = {
     "no path": (svg("M1,1L2,2", ""), "stroke 2 draws nothing"),
     "far away": (svg("M1,1L2,20000"), "stroke 1 leaves the character's box"),
 }
+
+
+def write_characters(folder, count=80):
+    """Write small characters, each of its own shape, that fill all three splits; return the files.
+
+    Each has a curve, a line and a dot.
+    """
+    folder.mkdir(parents=True)
+    files = [folder / f"{0x4E00 + i:05x}.svg" for i in range(count)]
+    for i, file in enumerate(files):
+        curve, line = f"M10,{10 + i}c5,0 20,{i} 30,-3", f"M30,{5 + i}L30,100"
+        file.write_text(svg(curve, line, "M90,90l0.01,0"))
+    return files
+
+
+def install(monkeypatch, files):
+    """Let `files` be those of the installed package kanjivg 1, until the test is over."""
+    listed = [SimpleNamespace(suffix=file.suffix, locate=lambda file=file: file) for file in files]
+    package = SimpleNamespace(version="1", files=listed)
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: package)
