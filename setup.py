@@ -45,7 +45,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="The magenta_sketch authors",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     keywords="sketch-rnn magenta drawing generative-model variational-autoencoder tensorflow keras",
     classifiers=[
