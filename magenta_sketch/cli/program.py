@@ -16,7 +16,7 @@ from magenta_sketch.errors import SketchError
 
 def new_flags() -> flags.FlagValues:
     """An empty set of flags with those that every program has."""
-    values = flags.FlagValues()
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]  # absl left out its types
     flags.DEFINE_boolean("help", False, "Show this help.", short_name="h", flag_values=values)
     flags.DEFINE_boolean(
         "verbose_tensorflow", False, "Show TensorFlow's own start-up messages.", flag_values=values

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.messages import printable
 
+Form = Literal["timed", "exact", "simplified"]
+
 
 class Drawing(NamedTuple):
     """One drawing, as its source has it.
@@ -35,7 +37,7 @@ class Drawing(NamedTuple):
     name: str
     key: str | None
     lines: list[NDArray[np.float64]]
-    form: Literal["timed", "exact", "simplified"]
+    form: Form
     recognized: bool | None = None
     split: str | None = None
     file: str | None = None
