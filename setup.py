@@ -112,6 +112,7 @@ setup(
             "import-linter>=2.7",
             "pytest>=8",
             "pytest-xdist>=3.5",
+            "pyyaml>=6",
             "selenium>=4.11",
         ],
     },
