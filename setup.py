@@ -4,9 +4,39 @@ import pathlib
 import re
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = pathlib.Path(__file__).parent
 INIT = (HERE / "magenta_sketch" / "__init__.py").read_text(encoding="utf-8")
+
+
+class BuildWithConfigs(build_py):
+    """Put the flag files of configs/ into the package, where --preset finds them.
+
+    An editable install finds them where they are.
+    """
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._configs().items():
+                self.mkpath(str(pathlib.Path(target).parent))
+                self.copy_file(source, target)
+
+    def get_source_files(self):
+        """Return the files that a source distribution needs."""
+        return [*super().get_source_files(), *self._configs()]
+
+    def get_outputs(self, include_bytecode=1):
+        """Return the files that this command writes."""
+        files = [] if self.editable_mode else self._configs().values()
+        return [*super().get_outputs(include_bytecode), *files]
+
+    def _configs(self):
+        folder = pathlib.Path(self.build_lib, "magenta_sketch", "configs")
+        paths = sorted((HERE / "configs").glob("*.cfg"))
+        return {str(path.relative_to(HERE)): str(folder / path.name) for path in paths}
+
 
 setup(
     name="magenta-sketch",
@@ -14,9 +44,30 @@ setup(
     description="Sketch-RNN in TensorFlow 2 and Keras 3, with Magenta's command line",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The magenta_sketch authors",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    keywords="sketch-rnn magenta drawing generative-model variational-autoencoder tensorflow keras",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["magenta_sketch", "magenta_sketch.*"]),
+    cmdclass={"build_py": BuildWithConfigs},
     package_data={
+        "magenta_sketch": ["py.typed"],
         "magenta_sketch.study": ["static/*"],
         "magenta_sketch.web": ["static/*", "static/vendor/*"],
     },
@@ -43,12 +94,25 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        "dev": [  # versions stand here only: .ci/run and .pre-commit-config.yaml use these
+            "build==1.6.1",
+            "import-linter==2.17",
+            "mypy==2.4.1",
+            "pre-commit==4.7.0",
+            "ruff==0.17.6",
+        ],
+        "docs": [
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.6,<10",
+            "mkdocstrings[python]>=1",
+        ],
         "ray": ["ray>=2.50"],  # sketch_rnn_sweep --ray_address; tested with 2.60
         "test": [
             "hypothesis>=6",
             "import-linter>=2.7",
             "pytest>=8",
             "pytest-xdist>=3.5",
+            "pyyaml>=6",
             "selenium>=4.11",
         ],
     },

@@ -13,11 +13,33 @@ models once this package is imported.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magenta_sketch._registration import register_with_keras
 
 __version__ = "0.2.0"
+
+if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
+    from magenta_sketch.config import HParams as HParams
+    from magenta_sketch.config import RunConfig as RunConfig
+    from magenta_sketch.data import DataSet as DataSet
+    from magenta_sketch.data import SketchSet as SketchSet
+    from magenta_sketch.data import load_data_set as load_data_set
+    from magenta_sketch.data import write_npz as write_npz
+    from magenta_sketch.drawing.grid import save_grid as save_grid
+    from magenta_sketch.drawing.grid import save_svg as save_svg
+    from magenta_sketch.errors import DataError as DataError
+    from magenta_sketch.errors import HParamsError as HParamsError
+    from magenta_sketch.errors import ModelFileError as ModelFileError
+    from magenta_sketch.errors import RunError as RunError
+    from magenta_sketch.errors import SketchError as SketchError
+    from magenta_sketch.from_python import train as train
+    from magenta_sketch.inference.trained_model import TrainedModel as TrainedModel
+    from magenta_sketch.interop.loading import load as load
+    from magenta_sketch.nn.sketch_rnn import SketchRNN as SketchRNN
+    from magenta_sketch.training.callbacks import schedule_callbacks as schedule_callbacks
+    from magenta_sketch.training.keras_datasets import evaluation_dataset as evaluation_dataset
+    from magenta_sketch.training.keras_datasets import training_dataset as training_dataset
 
 _HOMES = {
     "DataError": "errors",

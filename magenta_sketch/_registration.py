@@ -49,5 +49,6 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
                 execute(module)
                 _register()
 
-            spec.loader.exec_module = execute_and_register
+            # Of this one loader, which is not the class's any more.
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec

@@ -15,13 +15,13 @@ from magenta_sketch.training.run_folder import RunFolder
 
 
 def train(
-    log_root: str | os.PathLike | None = None,
+    log_root: str | os.PathLike[str] | None = None,
     *,
     resume_training: bool = False,
     overwrite: bool = False,
     encoder_cell: CellMaker | None = None,
     decoder_cell: CellMaker | None = None,
-    save_image_dir: str | os.PathLike | None = None,
+    save_image_dir: str | os.PathLike[str] | None = None,
     report: runs.Report = print,
     **settings: Any,
 ) -> TrainedModel:
@@ -63,7 +63,7 @@ def train(
         return load(root, warn=report)
 
 
-def _saved_or_new(log_root: str | os.PathLike, resume_training: bool) -> RunConfig:
+def _saved_or_new(log_root: str | os.PathLike[str], resume_training: bool) -> RunConfig:
     """Return what settings are read on top of: the saved run's values, or the defaults."""
     folder = RunFolder(log_root)
     return folder.read() if resume_training and folder.run.exists() else RunConfig()

@@ -53,7 +53,7 @@ class Run:
 
 def begin(
     config: RunConfig,
-    log_root: str | os.PathLike,
+    log_root: str | os.PathLike[str],
     *,
     overwrite: bool = False,
     report: Report = print,
@@ -102,7 +102,7 @@ def begin(
     return run
 
 
-def resume(config: RunConfig, log_root: str | os.PathLike, *, report: Report = print) -> Run:
+def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Report = print) -> Run:
     """Read what the folder's run is, and load its data again.
 
     Omitted settings keep their saved values. Those in ``config.given`` must agree with them, but
@@ -206,7 +206,7 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
 
 
 def train_run(
-    run: Run, *, image_dir: str | os.PathLike | None = None, report: Report = print
+    run: Run, *, image_dir: str | os.PathLike[str] | None = None, report: Report = print
 ) -> int:
     """Train a run to its end, draw what it has learnt, and say what was written.
 
@@ -308,7 +308,7 @@ def _start_from_source(trainer: Trainer, config: RunConfig, report: Report) -> N
     report(f"begins with the weights of {config.init_from}{after}")
 
 
-def _make_image_dir(run: Run, image_dir: str | os.PathLike) -> pathlib.Path:
+def _make_image_dir(run: Run, image_dir: str | os.PathLike[str]) -> pathlib.Path:
     images = pathlib.Path(image_dir)
     try:
         images.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
@@ -365,7 +365,7 @@ def _evaluated_form(config: RunConfig) -> str:
 
 
 def _what_was_written(
-    folder: RunFolder, step: int, image_dir: str | os.PathLike | None
+    folder: RunFolder, step: int, image_dir: str | os.PathLike[str] | None
 ) -> list[str]:
     written = [
         ("newest/, best/", "checkpoints"),

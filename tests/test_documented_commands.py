@@ -15,7 +15,7 @@ from magenta_sketch.cli import convert, draw, sweep, train
 from magenta_sketch.config.hparams import HParams
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS = {
     "sketch_rnn_train": train,
     "sketch_rnn_train.py": train,

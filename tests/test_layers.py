@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import magenta_sketch
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "magenta_sketch"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -58,6 +60,14 @@ assert "HParams" in dir(magenta_sketch) and magenta_sketch.HParams.__name__ == "
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split("\n") == ["[]", "[]", ""]
+
+
+def test_type_checkers_see_each_public_name_where_it_is():
+    text = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
+    (block,) = [node for node in ast.parse(text).body if isinstance(node, ast.If)]
+    seen = {one.asname: node.module for node in block.body for one in node.names}
+    homes = {name: f"magenta_sketch.{home}" for name, home in magenta_sketch._HOMES.items()}
+    assert seen == homes
 
 
 def test_the_script_at_the_top_level_is_the_program():

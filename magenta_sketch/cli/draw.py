@@ -14,11 +14,16 @@ from __future__ import annotations
 import math
 import pathlib
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
 from magenta_sketch.errors import UsageError
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from magenta_sketch.inference.trained_model import TrainedModel
 
 MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are written
 LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
@@ -112,7 +117,7 @@ def main() -> int:
     return 0
 
 
-def _draw_new(trained, how) -> None:
+def _draw_new(trained: TrainedModel, how: Mapping[str, Any]) -> None:
     from magenta_sketch.drawing.grid import save_svg
 
     sketches = trained.sample(FLAGS.count or 10, **how)
@@ -128,7 +133,9 @@ def _draw_new(trained, how) -> None:
         print(f"note: {empty} of them empty: the model ended the sketch before its second point")
 
 
-def _draw_reconstructions(trained, numbers: list[int], how) -> None:
+def _draw_reconstructions(
+    trained: TrainedModel, numbers: list[int], how: Mapping[str, Any]
+) -> None:
     from magenta_sketch.drawing.grid import save_grid, save_svg
 
     if not trained.conditional:

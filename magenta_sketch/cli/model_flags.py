@@ -53,14 +53,14 @@ def define_data(values: flags.FlagValues, purpose: str, default: str) -> None:
 def require_model(values: flags.FlagValues) -> None:
     """Raises UsageError unless --model_dir is given and something is there, before it is loaded."""
     require(values, "model_dir")
-    place = values["model_dir"].value
+    place = str(values["model_dir"].value)
     if not os.path.exists(place) and not os.path.exists(f"{place}.index"):  # one checkpoint
         raise UsageError(f"--model_dir={place}: there is no such file or folder.")
 
 
 def require_apart(values: flags.FlagValues, *outs: str | os.PathLike[str]) -> None:
     """Raises UsageError when writing one of ``outs`` would replace a part of --model_dir."""
-    model = pathlib.Path(values["model_dir"].value).resolve()
+    model = pathlib.Path(str(values["model_dir"].value)).resolve()
     if not model.exists():  # one checkpoint of a directory
         model = model.parent
     for out in outs:

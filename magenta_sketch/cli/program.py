@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
+from magenta_sketch.cli import presets
 from magenta_sketch.errors import SketchError
 
 
 def new_flags() -> flags.FlagValues:
     """An empty set of flags with those that every program has."""
-    values = flags.FlagValues()
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]  # absl left out its types
     flags.DEFINE_boolean("help", False, "Show this help.", short_name="h", flag_values=values)
     flags.DEFINE_boolean(
         "verbose_tensorflow", False, "Show TensorFlow's own start-up messages.", flag_values=values
@@ -58,7 +59,7 @@ def _run(
     takes_files: bool,
 ) -> int:
     try:
-        rest = values(arguments)[1:]
+        rest = values(presets.expand(arguments, values))[1:]
     except (flags.Error, UnicodeError) as error:
         return _fail(name, str(error).removeprefix("ERROR:: "), 2)  # absl's, of a flag file
     if rest and not takes_files and not values.help:
@@ -156,4 +157,6 @@ def _flag_help(values: flags.FlagValues) -> str:
         default = "" if flag.default in (None, False, []) else f" [default: {flag.default}]"
         lines.append(f"  --{flag_name}: {flag.help}{default}")
     lines.append("  --flagfile: a file with one --flag=value a line, # comments (see configs/).")
+    if "preset" in values:
+        lines += ["", presets.describe(values)]
     return "\n".join(lines)

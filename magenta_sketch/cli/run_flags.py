@@ -13,7 +13,7 @@ from magenta_sketch.config.options import checked, options_of
 from magenta_sketch.config.run_config import RunConfig
 
 
-class _HParamsParser(flags.ArgumentParser):
+class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
     """absl's parser of one --hparams string: the values it assigns, by name."""
 
     syntactic_help = "a comma-separated list of name=value"
@@ -25,7 +25,7 @@ class _HParamsParser(flags.ArgumentParser):
         return "hyperparameters"
 
 
-class _OptionParser(flags.ArgumentParser):
+class _OptionParser(flags.ArgumentParser[Any]):
     """absl's parser of one option of `RunConfig`."""
 
     def __init__(self, name: str):
@@ -57,8 +57,8 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
         if isinstance(declared.kind, Switch):
             flags.DEFINE_boolean(name, None, declared.help, flag_values=values)
         else:
-            parser, serializer = _OptionParser(name), flags.ArgumentSerializer()
-            flags.DEFINE(parser, name, None, declared.help, values, serializer)
+            serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
+            flags.DEFINE(_OptionParser(name), name, None, declared.help, values, serializer)
 
 
 def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
@@ -67,7 +67,8 @@ def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
     Raises:
       HParamsError: the settings do not go together.
     """
-    settings = {name: value for one in values["hparams"].value for name, value in one.items()}
+    given: list[dict[str, Any]] = values["hparams"].value or []
+    settings = {name: value for one in given for name, value in one.items()}
     for name, declared in options_of(RunConfig).items():
         # An empty path is none, as a flag file may have it.
         if declared.flag and name in values and values[name].value not in (None, ""):

@@ -1,6 +1,6 @@
 """Train every value of a hyperparameter for several seeds, measure the models, write a report.
 
-    sketch_rnn_sweep --flagfile=configs/noise_scale.cfg --jobs=2
+    sketch_rnn_sweep --preset=noise_scale_kanji --jobs=2
     sketch_rnn_sweep --out=studies/z --sweep=z_size=8,32,128 --seeds=0-2 --data_dir=datasets \\
         --hparams="data_set=[cat.npz],num_steps=5000"
     sketch_rnn_sweep --out=studies/grid --sweep=scale=1,2 --sweep=kl_weight=0.2,0.5 ...
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.cli import program, run_flags, values
+from magenta_sketch.cli import presets, program, run_flags, values
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.errors import HParamsError, UsageError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # it imports TensorFlow
 
 NAME = "sketch_rnn_sweep"
 FLAGS = program.new_flags()
+presets.define(FLAGS)
 # --seeds has its place; a sweep begins with random weights.
 run_flags.define(FLAGS, leave_out=("seed", "init_from", "init_optimizer"))
 flags.DEFINE_string(

@@ -1,5 +1,6 @@
 """Train a Sketch-RNN: Magenta's command line, and a little more.
 
+    sketch_rnn_train --preset=quickstart
     python sketch_rnn_train.py --flagfile=configs/quickstart.cfg
     python sketch_rnn_train.py --log_root=models/cats --data_dir=datasets \\
         --hparams="data_set=[cat.npz],scale=2.0,num_steps=10000"
@@ -12,13 +13,14 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import program, run_flags
+from magenta_sketch.cli import presets, program, run_flags
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import UsageError
 from magenta_sketch.training.run_folder import RunFolder
 
 FLAGS = program.new_flags()
+presets.define(FLAGS)
 run_flags.define(FLAGS)
 flags.DEFINE_string(
     "log_root",

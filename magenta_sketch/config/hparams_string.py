@@ -35,7 +35,8 @@ def parse_assignments(table: type, text: str | Sequence[str]) -> dict[str, Any]:
     {'scale': 2.0, 'data_set': ('cat.npz',)}
     """
     assignments: dict[str, Any] = {}
-    for part in text if isinstance(text, (list, tuple)) else [text]:
+    parts: Sequence[Any] = text if isinstance(text, (list, tuple)) else [text]
+    for part in parts:
         assignments.update(_Scanner(table, part).assignments())
     return assignments
 
@@ -111,7 +112,7 @@ class _Scanner:
     def _list(self, name: str) -> list[str]:
         start = self.at
         self.at += 1
-        items = []
+        items: list[str] = []
         while True:
             while not self._at_end() and (self._next() == "," or self._next().isspace()):
                 self.at += 1

@@ -32,9 +32,14 @@ MAGENTA_DATA_URL = "https://github.com/hardmaru/sketch-rnn-datasets/raw/master/a
 class HasDataProperties(Protocol):
     """What a run takes from its data; a `magenta_sketch.data.DataSet` has it."""
 
-    max_seq_len: int
-    normalizing_factor: float
-    fingerprint: str
+    @property
+    def max_seq_len(self) -> int: ...
+
+    @property
+    def normalizing_factor(self) -> float: ...
+
+    @property
+    def fingerprint(self) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,7 +180,8 @@ class RunConfig:
 
     def replace(self, **changes: Any) -> RunConfig:
         """Return a copy with ``changes``, hyperparameters among them, which count as given."""
-        own, hyper = {}, {}
+        own: dict[str, Any] = {}
+        hyper: dict[str, Any] = {}
         for name, value in changes.items():
             require_known(name, all_options(), what="option")
             (own if name in options_of(self) else hyper)[name] = value
@@ -257,7 +263,8 @@ class RunConfig:
 
     def with_absolute_paths(self) -> RunConfig:
         """Return a copy that is as good in another working directory."""
-        paths = {name: absolute_data_dir(self[name]) for name in ("data_dir", "init_from")}
+        names = ("data_dir", "init_from")
+        paths: dict[str, Any] = {name: absolute_data_dir(self[name]) for name in names}
         return dataclasses.replace(self, **paths)
 
     # --------------------------------------------------------------------------------- JSON

@@ -131,8 +131,8 @@ def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
         with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
             if response.status_code != 200:
                 raise _failure(url, f"HTTP {response.status_code} {response.reason or ''}".strip())
-            declared = response.headers.get("Content-Length", "")
-            declared = int(declared) if declared.isdecimal() else None
+            length = response.headers.get("Content-Length", "")
+            declared = int(length) if length.isdecimal() else None
             if declared is not None and declared > limits.max_bytes:
                 raise _failure(url, _too_large(limits))
             bar.total = declared

@@ -96,8 +96,8 @@ def inspect_npz(path: str | os.PathLike[str]) -> Inspection:
         part = raw.pop(split)
         usable = find_refused_and_clamped(part, split, finds)
         sketches[split], numbers[split] = _taken(part, usable), np.flatnonzero(usable)
-    for split, part in sketches.items():
-        find_odd_points(part, split, numbers[split], finds)
+    for split, part_sketches in sketches.items():
+        find_odd_points(part_sketches, split, numbers[split], finds)
     longest = {split: _longest_offsets(part) for split, part in sketches.items()}
     sizes = np.concatenate([np.zeros((0, 2)), *map(drawing_sizes, sketches.values())])
     find_jumps(longest, np.hypot(*sizes.T), numbers, finds)

@@ -135,6 +135,6 @@ def _shorter(
 def _fingerprint(sets: Iterable[SketchSet]) -> str:
     digest = hashlib.sha256()
     for sketches in sets:
-        digest.update(sketches.starts.astype("<i8", copy=False))
-        digest.update(sketches.points.astype("<f4", copy=False))
+        digest.update(sketches.starts.astype("<i8", copy=False).data)
+        digest.update(sketches.points.astype("<f4", copy=False).data)
     return digest.hexdigest()

@@ -61,7 +61,7 @@ def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[
         return result
 
 
-def _checked(points: NDArray, starts: NDArray[np.int64], name: str) -> SketchSet:
+def _checked(points: np.ndarray, starts: NDArray[np.int64], name: str) -> SketchSet:
     if len(starts) == 1:
         raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
     check_values(points, starts, name)
@@ -79,7 +79,7 @@ class RawSplit:
         sketch, so that indices are those of the file.
     """
 
-    points: NDArray
+    points: np.ndarray
     starts: NDArray[np.int64]
     refused: dict[int, str]
 

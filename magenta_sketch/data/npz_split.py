@@ -29,7 +29,7 @@ _NO_POINTS = Array.of((0, 3), b"", np.dtype(np.float32))
 
 def decode_split(
     data: bytes, name: str, refused: dict[int, str] | None = None
-) -> tuple[NDArray, NDArray[np.int64]]:
+) -> tuple[np.ndarray, NDArray[np.int64]]:
     """Return points [N, 3], of any values in the file's own type, and starts [n + 1].
 
     Args:
@@ -67,7 +67,7 @@ def _flatten_block(
     fortran_order: bool,
     dtype: np.dtype,
     name: str,
-) -> tuple[NDArray, NDArray[np.int64]]:
+) -> tuple[np.ndarray, NDArray[np.int64]]:
     """Return points and starts of an array [m, n, 3] of numbers, which begins at the offset."""
     if dtype.kind not in "biuf":
         raise DataError(f"{name}: expected sketches of real numbers, got the type {dtype}")
@@ -107,7 +107,7 @@ def _unpickle_items(file: io.BytesIO, shape: tuple[int, ...], name: str) -> list
 
 def _flatten_items(
     items: list[Any], name: str, refused: dict[int, str] | None
-) -> tuple[NDArray, NDArray[np.int64]]:
+) -> tuple[np.ndarray, NDArray[np.int64]]:
     """Return points [N, 3] in the items' own type, and starts.
 
     For `refused` see `decode_split`.
@@ -115,12 +115,16 @@ def _flatten_items(
     arrays = _sketch_arrays(items, name, refused)
     starts = starts_of([array.shape[0] for array in arrays])
     filled = [array for array in arrays if array.data]
-    types = {array.dtype for array in filled} or {np.dtype(np.float32)}
+    types: set[Any] = {array.dtype for array in filled} or {np.dtype(np.float32)}
+    bytes_of_each: list[Any] = [array.data for array in filled]
     if len(types) == 1:
-        points = np.frombuffer(b"".join([array.data for array in filled]), types.pop())
+        points = np.frombuffer(b"".join(bytes_of_each), types.pop())
     else:
         points = np.concatenate(
-            [np.frombuffer(array.data, array.dtype).astype(np.float64) for array in filled]
+            [
+                np.frombuffer(data, array.dtype).astype(np.float64)
+                for data, array in zip(bytes_of_each, filled, strict=True)
+            ]
         )
     return points.reshape(-1, 3), starts
 

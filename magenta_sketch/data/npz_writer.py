@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from magenta_sketch.data import npz_archive
 from magenta_sketch.data.messages import writing
@@ -27,9 +27,9 @@ from magenta_sketch.files import replacing
 def write_npz(
     path: str | os.PathLike[str],
     *,
-    train: Iterable[ArrayLike],
-    valid: Iterable[ArrayLike],
-    test: Iterable[ArrayLike],
+    train: SketchSet | Iterable[ArrayLike],
+    valid: SketchSet | Iterable[ArrayLike],
+    test: SketchSet | Iterable[ArrayLike],
 ) -> None:
     """Write a data set, whole or not at all; equal sketches give equal bytes.
 
@@ -50,24 +50,25 @@ def write_npz(
     path = Path(path)
     sets = {}
     for split, sketches in zip(SPLITS, (train, valid, test), strict=True):
-        if not isinstance(sketches, SketchSet):
-            sketches = SketchSet.from_sketches(sketches, f"{path.name}, {split}")
-        if not len(sketches):
+        if isinstance(sketches, SketchSet):
+            sets[split] = sketches
+        else:
+            sets[split] = SketchSet.from_sketches(sketches, f"{path.name}, {split}")
+        if not len(sets[split]):
             raise DataError(f"{path.name}, {split}: no sketches to write, expected at least 1")
-        sets[split] = sketches
-    whole = all(fits_int16(sketches.points) for sketches in sets.values())
+    whole = all(fits_int16(one.points) for one in sets.values())
     dtype = "<i2" if whole else "<f4"
     stream_npz(
         path,
         dtype,
-        {split: (len(sketches), _items(sketches, dtype)) for split, sketches in sets.items()},
+        {split: (len(one), _items(one, dtype)) for split, one in sets.items()},
     )
 
 
 def stream_npz(
     path: str | os.PathLike[str],
     dtype: str,
-    splits: Mapping[str, tuple[int, Iterable[NDArray]]],
+    splits: Mapping[str, tuple[int, Iterable[np.ndarray]]],
 ) -> None:
     """Write a data set whose sketches come one by one, as `write_npz` does; none is kept.
 
@@ -104,18 +105,18 @@ def too_large(name: str) -> DataError:
     )
 
 
-def fits_int16(points: NDArray) -> bool:
+def fits_int16(points: np.ndarray) -> bool:
     """Return whether all values are whole numbers that int16 holds."""
     return bool(((points == np.rint(points)) & (np.abs(points) < 1 << 15)).all())
 
 
-def _items(sketches: SketchSet, dtype: str) -> Iterator[NDArray]:
+def _items(sketches: SketchSet, dtype: str) -> Iterator[np.ndarray]:
     points = sketches.points.astype(dtype)
     for start, end in zip(sketches.starts[:-1].tolist(), sketches.starts[1:].tolist(), strict=True):
         yield points[start:end]
 
 
-def _npy_parts(dtype: str, count: int, items: Iterable[NDArray]) -> Iterator[bytes]:
+def _npy_parts(dtype: str, count: int, items: Iterable[np.ndarray]) -> Iterator[bytes]:
     header = io.BytesIO()
     npy.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": (count,)})
     yield header.getvalue()

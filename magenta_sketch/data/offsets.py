@@ -15,7 +15,7 @@ MAX_OFFSET = 1000  # pixels; larger offsets are clamped on reading, as the origi
 _ROWS_AT_ONCE = 1 << 18
 
 
-def clamped(points: NDArray) -> NDArray[np.float32]:
+def clamped(points: np.ndarray) -> NDArray[np.float32]:
     """Return a float32 copy of points [N, 3] with dx and dy clamped to [-1000, 1000] pixels."""
     with np.errstate(over="ignore"):  # what overflows float32 is clamped next
         points = points.astype(np.float32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-from numpy.typing import NDArray
+import numpy as np
 
 
-def pickle_parts(count: int, dtype: str, items: Iterable[NDArray]) -> Iterator[bytes]:
+def pickle_parts(count: int, dtype: str, items: Iterable[np.ndarray]) -> Iterator[bytes]:
     """Yield the pickle of an object array of arrays, piece by piece.
 
     np.save would name `numpy._core`, which NumPy 1 does not have, and use a protocol that Python 2

@@ -61,6 +61,7 @@ def _check_opcodes(data: bytes, position: int) -> None:
     four_bytes = struct.Struct("<I").unpack
     while position <= len(data):
         found = match(data, position)
+        assert found is not None  # the expression matches nothing at all, too
         four, one, eight, index, stop = found.groups()
         previous, position = position, found.end()
         if four is not None:
@@ -181,7 +182,7 @@ class _FromBuffer:
 
     __slots__ = ()
 
-    def __new__(cls, buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Array:
+    def __new__(cls, buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Any:
         if axes is not None or order not in ("C", "F"):
             raise pickle.UnpicklingError("an array in an unknown order")
         array = Array(Array, (0,), b"b")
@@ -197,7 +198,7 @@ class _Encode:
 
     __slots__ = ()
 
-    def __new__(cls, text: Any, encoding: Any) -> bytes:
+    def __new__(cls, text: Any, encoding: Any) -> Any:
         if type(text) is not str or encoding not in ("latin1", "latin-1"):
             raise pickle.UnpicklingError("text in an unknown encoding")
         _count_copy(len(text))
@@ -212,7 +213,7 @@ class _EmptyBytes:
 
     __slots__ = ()
 
-    def __new__(cls) -> bytes:
+    def __new__(cls) -> Any:
         return b""
 
     def __setstate__(self, state: Any) -> None:

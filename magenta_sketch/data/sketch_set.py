@@ -102,6 +102,9 @@ class SketchSet:
         return self.points[self.starts[index] : self.starts[index + 1]]
 
 
+Sketches = Sequence[np.ndarray] | SketchSet  # stroke-3 sketches [n, 3], as functions take them
+
+
 def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
     """Return where each of several sketches of these lengths starts, and the end: [n + 1]."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
@@ -115,7 +118,7 @@ def check_shape(shape: Sequence[int], where: str) -> None:
         raise DataError(f"{where}: the sketch has no points, expected at least 1")
 
 
-def check_values(points: NDArray, starts: NDArray[np.int64], name: str) -> None:
+def check_values(points: np.ndarray, starts: NDArray[np.int64], name: str) -> None:
     """Raise DataError unless all of points [N, 3] is finite and every lift is 0 or 1.
 
     All points are looked at together; the sketch's index is only sought once something is wrong.

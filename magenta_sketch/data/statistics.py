@@ -27,7 +27,7 @@ class Summary:
     max: float
 
     @classmethod
-    def of(cls, numbers: NDArray) -> Summary:
+    def of(cls, numbers: np.ndarray) -> Summary:
         """Return the summary of numbers [n]."""
         if not len(numbers):
             return cls(0.0, 0.0, 0.0, 0.0, 0.0)

@@ -37,14 +37,14 @@ class Bounds(NamedTuple):
     max_y: float
 
 
-def _stroke3(stroke3: ArrayLike) -> NDArray:
+def _stroke3(stroke3: ArrayLike) -> np.ndarray:
     array = np.asarray(stroke3)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"a stroke-3 sketch has the shape [n, 3], got {list(array.shape)}")
     return array
 
 
-def _positions(stroke3: NDArray) -> NDArray[np.float64]:
+def _positions(stroke3: np.ndarray) -> NDArray[np.float64]:
     """Return where the pen is at the origin and after each row, [n + 1, 2]."""
     positions = np.zeros((len(stroke3) + 1, 2))
     np.cumsum(stroke3[:, :2], axis=0, dtype=np.float64, out=positions[1:])
@@ -165,7 +165,7 @@ def bounds(stroke3: ArrayLike) -> Bounds:
 
 
 def scale_randomly(
-    points: NDArray[np.float32], starts: NDArray[np.int64], factor: float, draws: NDArray
+    points: NDArray[np.float32], starts: NDArray[np.int64], factor: float, draws: np.ndarray
 ) -> NDArray[np.float32]:
     """Stretch each of many sketches in x and in y, each by a factor in [1 - f, 1 + f).
 
@@ -186,7 +186,7 @@ def drop_points(
     points: NDArray[np.float32],
     starts: NDArray[np.int64],
     probability: float,
-    draws: NDArray,
+    draws: np.ndarray,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Merge points of many sketches, at random, each into the last kept point before it.
 

@@ -118,7 +118,7 @@ def _points(count: int) -> str:
     return f", {count} point{'s' if count != 1 else ''}"
 
 
-def _largest(values: dict[str, NDArray]) -> list[tuple[str, int]]:
+def _largest(values: dict[str, np.ndarray]) -> list[tuple[str, int]]:
     """Return (split, index) of the `COLUMNS` largest, in falling order; the first of equal ones."""
     splits = [(split, i) for split, part in values.items() for i in range(len(part))]
     order = np.argsort(-np.concatenate(list(values.values())), kind="stable")[:COLUMNS]

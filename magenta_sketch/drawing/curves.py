@@ -120,7 +120,7 @@ def _draw_losses(panel: Axes, history: Sequence[Mapping[str, Any]], key: str, la
         drawn += 1
         if split == "train":
             # A line through one point is invisible, so that one gets a marker.
-            style = {"linewidth": 1.3, "marker": "." if len(steps) == 1 else None}
+            style: dict[str, Any] = {"linewidth": 1.3, "marker": "." if len(steps) == 1 else None}
         else:
             style = {"marker": marker, "markersize": 5, "linestyle": "none", "zorder": 3}
         panel.plot(steps, values, color=color, label=split, **style)

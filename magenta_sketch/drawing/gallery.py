@@ -15,7 +15,7 @@ TEMPERATURE = 0.3  # low enough to show what was learnt, not the noise of drawin
 
 
 def save_gallery(
-    path: str | os.PathLike, trained: TrainedModel, test: SketchSet, *, title: str, seed: int
+    path: str | os.PathLike[str], trained: TrainedModel, test: SketchSet, *, title: str, seed: int
 ) -> None:
     """Write an SVG grid: `COLUMNS` test sketches, each above its reconstruction, and new ones.
 

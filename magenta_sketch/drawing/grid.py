@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import svgwrite
 
+from magenta_sketch.data.sketch_set import Sketches
 from magenta_sketch.drawing.svg import (
     INK,
     Sketch,
@@ -39,7 +40,7 @@ _CELL = 160.0
 
 def save_svg(
     path: str | os.PathLike[str],
-    sketches: np.ndarray | Sequence[np.ndarray],
+    sketches: np.ndarray | Sketches,
     *,
     cell: float | None = None,
     columns: int | None = None,
@@ -65,10 +66,11 @@ def save_svg(
 
         save_svg("new.svg", model.sample(9), columns=3)
     """
+    several: Any = sketches
     if _is_one_sketch(sketches):
-        sketches = [sketches]
+        several = [sketches]
         cell = _ONE if cell is None else cell
-    count = len(sketches)
+    count = len(several)
     if count == 0:
         raise ValueError("sketches is empty: there is nothing to draw")
     if columns is None:
@@ -76,7 +78,7 @@ def save_svg(
     elif columns < 1:
         raise ValueError(f"columns must be at least 1, got {columns}")
     columns = min(columns, count)
-    drawn = [checked(sketches[i], f"sketch {i}") for i in range(count)]
+    drawn = [checked(several[i], f"sketch {i}") for i in range(count)]
     rows = [drawn[i : i + columns] for i in range(0, count, columns)]
     layout = _Layout.of(rows, _CELL if cell is None else cell, _Words())
     _write_svg(path, _document(rows, layout, _Words(), stroke_width, shared_scale, count > 1))
@@ -263,7 +265,7 @@ def _add_words(drawing: svgwrite.Drawing, layout: _Layout, words: _Words) -> Non
     captions = drawing.g(font_family=FONT, fill=_PALE)
 
     def add(parent: Any, text: str, x: float, y: float, **how: Any) -> None:
-        add_text(drawing, parent, text, x, y, **({"size": small, "anchor": "middle"} | how))
+        add_text(drawing, parent, text, x, y, **{"size": small, "anchor": "middle", **how})
 
     if words.title:
         room = layout.right - large

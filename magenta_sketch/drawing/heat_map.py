@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -77,7 +77,8 @@ def _fill(
     for i, row in enumerate(texts):
         for j, (text, below) in enumerate(row):
             light = not np.isfinite(table[i, j]) or norm(table[i, j]) > 0.5
-            style = {"ha": "center", "va": "center", "color": "#1a1a1a" if light else "white"}
+            style: dict[str, Any] = {"ha": "center", "va": "center"}
+            style["color"] = "#1a1a1a" if light else "white"
             panel.text(j + 0.5, i + (0.36 if below else 0.5), text, fontsize=size, **style)
             if below:
                 panel.text(j + 0.5, i + 0.7, below, fontsize=size - 2, **style)

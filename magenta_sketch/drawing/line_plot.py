@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from magenta_sketch.drawing.plots import BLUE, GREY, panel_to_svg, use_log_y
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _DASHES = {"dashed": (0, (6, 3)), "dotted": (0, (1, 2))}
@@ -87,9 +88,8 @@ class Level:
 
     def draw(self, panel: Axes) -> None:
         """Draw the line."""
-        panel.axhline(
-            self.y, color=GREY, lw=1, ls=self.dash, **({"label": self.label} if self.label else {})
-        )
+        how: dict[str, Any] = {"label": self.label} if self.label else {}
+        panel.axhline(self.y, color=GREY, lw=1, ls=self.dash, **how)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +134,8 @@ class XAxis:
         """Set the panel's axis."""
         panel.set_xlabel(self.label)
         if self.integer:
-            panel.xaxis.get_major_locator().set_params(integer=True)
+            locator: Any = panel.xaxis.get_major_locator()
+            locator.set_params(integer=True)
         if self.ticks is not None:
             self._apply_ticks(panel, list(self.ticks), list(self.ticks.values()))
 
@@ -151,8 +152,8 @@ class XAxis:
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_minor_formatter(NullFormatter())
         long = max(map(len, texts)) * len(texts) > 44
-        how = {"rotation": 25, "ha": "right"} if long else {"rotation": 0, "ha": "center"}
-        panel.set_xticks(places, texts, **how)
+        rotation, side = (25, "right") if long else (0, "center")
+        panel.set_xticks(places, texts, rotation=rotation, ha=side)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +205,7 @@ class LegendBelow:
         """Draw the legend."""
         from matplotlib.lines import Line2D
 
-        handles = [Line2D([], [], **key.style) for key in self.keys]
+        handles: list[Artist] = [Line2D([], [], **key.style) for key in self.keys]
         handles += panel.get_legend_handles_labels()[0]
         panel.figure.legend(
             handles=handles,

@@ -65,7 +65,8 @@ def settings(salt: str, **more: Any) -> Iterator[None]:
     """Use matplotlib's settings ``more`` for a while, and a salt by which SVGs repeat."""
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": salt, **more}):
+    changed: dict[Any, Any] = {"svg.hashsalt": salt, **more}
+    with matplotlib.rc_context(changed):
         yield
 
 

@@ -85,7 +85,7 @@ class Sampler:
 
     def __init__(self, decoder: Any):
         self.decoder = decoder
-        self._loops = {}  # greedy -> the compiled loop
+        self._loops: dict[bool, Any] = {}  # greedy -> the compiled loop
 
     def decode(
         self,
@@ -158,7 +158,9 @@ class Sampler:
             )
         return self._loops[greedy]
 
-    def _draw(self, greedy, t, drawing, settings):
+    def _draw(
+        self, greedy: bool, t: tf.Tensor, drawing: _Drawing, settings: _Settings
+    ) -> tuple[tf.Tensor, _Drawing, tf.Tensor]:
         """Draw from point ``t`` on, until a part of the sketches has ended (`_STILL_DRAWING`).
 
         Returns:
@@ -170,11 +172,19 @@ class Sampler:
         enough = tf.cast(_STILL_DRAWING * tf.cast(count, tf.float32), tf.int32)
         drawn = tf.TensorArray(tf.float32, settings.max_seq_len - first, element_shape=[None, 5])
 
-        def running(t, points, state, ended, drawn):
+        def running(
+            t: tf.Tensor, points: Any, state: Any, ended: tf.Tensor, drawn: Any
+        ) -> tf.Tensor:
             still_drawing = count - tf.math.count_nonzero(ended, dtype=tf.int32)
             return tf.logical_and(t < settings.max_seq_len, still_drawing > enough)
 
-        def body(t, points, state, ended, drawn):
+        def body(
+            t: tf.Tensor,
+            points: tf.Tensor,
+            state: list[tf.Tensor],
+            ended: tf.Tensor,
+            drawn: tf.TensorArray,
+        ) -> tuple[Any, ...]:
             output, state = self.decoder.step(points, context, state)
             params = mixture.split_output(output)
             if greedy:

@@ -25,12 +25,12 @@ _REGISTERED_NAME = "magenta_sketch>SketchRNN"
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
-def is_keras_file(path: str | os.PathLike) -> bool:
+def is_keras_file(path: str | os.PathLike[str]) -> bool:
     """Return whether the name says that this is a .keras file."""
     return os.fspath(path).lower().endswith(KERAS_ENDING)
 
 
-def save(path: str | os.PathLike, model: SketchRNN, config: RunConfig, step: int) -> None:
+def save(path: str | os.PathLike[str], model: SketchRNN, config: RunConfig, step: int) -> None:
     """Write a model; see `TrainedModel.save`."""
     if is_keras_file(path):
         write_keras(path, model, config)
@@ -39,7 +39,7 @@ def save(path: str | os.PathLike, model: SketchRNN, config: RunConfig, step: int
 
 
 def write_folder(
-    path: str | os.PathLike, model: SketchRNN, config: RunConfig, step: int
+    path: str | os.PathLike[str], model: SketchRNN, config: RunConfig, step: int
 ) -> pathlib.Path:
     """Write the files of a run that has its best checkpoint alone, all of them or nothing.
 
@@ -69,7 +69,7 @@ def write_folder(
     return path
 
 
-def write_keras(path: str | os.PathLike, model: SketchRNN, config: RunConfig) -> None:
+def write_keras(path: str | os.PathLike[str], model: SketchRNN, config: RunConfig) -> None:
     """Write a .keras file, whole or not at all, with the configuration inside.
 
     It comes back by ``keras.saving.load_model(path)`` after ``import magenta_sketch`` too.
@@ -91,7 +91,7 @@ def write_keras(path: str | os.PathLike, model: SketchRNN, config: RunConfig) ->
     write_bytes(path, data)
 
 
-def read_keras(path: str | os.PathLike) -> SketchRNN:
+def read_keras(path: str | os.PathLike[str]) -> SketchRNN:
     """Return the model of a .keras file. Nothing that the file may hold is run.
 
     Raises:
@@ -125,7 +125,7 @@ def read_keras(path: str | os.PathLike) -> SketchRNN:
 
 
 @contextlib.contextmanager
-def naming(path: str | os.PathLike) -> Iterator[None]:
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Have an error in what the file ``path`` describes name the file, in one line.
 
     Raises:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data import batches
+from magenta_sketch.data.sketch_set import Sketches
 from magenta_sketch.inference import saving
 from magenta_sketch.inference.arguments import latent_vectors, natural, noise_scale
 from magenta_sketch.inference.sampler import PointDecoder, Sampler
@@ -46,8 +47,9 @@ class TrainedModel:
         self.model, self.config = model, model.config
         self.adam, self.step, self.data_known = adam_state, step, data_known
         self._sampler = Sampler(PointDecoder(model.decoder))
+        encoder: Any = model.encoder  # None in an unconditional model, which encodes nothing
         self._encode = tf.function(
-            lambda strokes, lengths: model.encoder(strokes, lengths),
+            lambda strokes, lengths: encoder(strokes, lengths),
             reduce_retracing=True,
             autograph=False,
         )
@@ -85,7 +87,7 @@ class TrainedModel:
         twin.config = dataclasses.replace(self.config, normalizing_factor=float(factor))
         return twin
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Save the model, so that `magenta_sketch.load` finds it there.
 
         Args:
@@ -115,7 +117,7 @@ class TrainedModel:
         """The most points a sketch can have."""
         return self.config.max_seq_len
 
-    def encode_distribution(self, sketches: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def encode_distribution(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
         """(mu, sigma), both [batch, Z], of the sketches' posteriors N(mu, sigma²).
 
         ``sketches`` is a sequence of stroke-3 arrays or a `SketchSet`.
@@ -133,9 +135,7 @@ class TrainedModel:
             mu[rows], presig[rows] = (part.numpy() for part in found)
         return mu, np.exp(0.5 * presig)
 
-    def encode(
-        self, sketches: Sequence[np.ndarray], *, scale: float = 0.0, seed: int = 0
-    ) -> np.ndarray:
+    def encode(self, sketches: Sketches, *, scale: float = 0.0, seed: int = 0) -> np.ndarray:
         """Latent vectors [batch, Z] of stroke-3 sketches.
 
         ``scale`` is the standard deviation of the noise added, in units of each posterior's sigma:
@@ -155,7 +155,7 @@ class TrainedModel:
 
     def losses(
         self,
-        sketches: Sequence[np.ndarray],
+        sketches: Sketches,
         *,
         scale: float = 0.0,
         seed: int = 0,
@@ -183,9 +183,7 @@ class TrainedModel:
                 values[rows] = new.numpy()
         return found
 
-    def _batches(
-        self, sketches: Sequence[np.ndarray]
-    ) -> Iterator[tuple[np.ndarray, batches.Batch]]:
+    def _batches(self, sketches: Sketches) -> Iterator[tuple[np.ndarray, batches.Batch]]:
         """Yield batches, and for each row of a batch the place of its sketch."""
         size = self.config.hparams.batch_size
         for start in range(0, len(sketches), size):
@@ -243,7 +241,7 @@ class TrainedModel:
 
     def reconstruct(
         self,
-        sketches: Sequence[np.ndarray],
+        sketches: Sketches,
         *,
         scale: float = 0.0,
         temperature: float = 1.0,
@@ -254,10 +252,12 @@ class TrainedModel:
         z = self.encode(sketches, scale=scale, seed=seed)
         return self.decode(z, temperature=temperature, greedy=greedy, seed=seed)
 
-    def _draw(self, z, count, temperature, greedy, seed):
+    def _draw(
+        self, z: np.ndarray | None, count: int, temperature: float, greedy: bool, seed: int
+    ) -> list[np.ndarray]:
         if z is not None:
             z = self.model.decoder_z(tf.constant(z)).numpy()
-        drawn = []
+        drawn: list[np.ndarray] = []
         # Once even for no sketches, so that the arguments are checked.
         for part, start in enumerate(range(0, max(count, 1), _AT_ONCE)):
             drawn += self._sampler.decode(

@@ -16,7 +16,7 @@ from magenta_sketch.interop.foreign import ForeignModel
 __all__ = ["ForeignModel", "ModelFileError", "read"]
 
 
-def read(path: str | os.PathLike) -> ForeignModel | None:
+def read(path: str | os.PathLike[str]) -> ForeignModel | None:
     """The model of another program at ``path``; None where there is none.
 
     Raises:

@@ -14,7 +14,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 ENDING = ".weights.h5"
 
 
-def write(path: str | os.PathLike, model: SketchRNN, hparams: HParams) -> pathlib.Path:
+def write(path: str | os.PathLike[str], model: SketchRNN, hparams: HParams) -> pathlib.Path:
     """Writes the weights, and `NAME.model_config.json`, each whole or not at all.
 
     They come back with ``SketchRNN(HParams.from_json(text)).load_weights(path)``.

@@ -24,7 +24,7 @@ def _warn(text: str) -> None:
 
 
 def load(
-    model_dir: str | os.PathLike,
+    model_dir: str | os.PathLike[str],
     *,
     checkpoint: str = "best",
     with_optimizer: bool = False,

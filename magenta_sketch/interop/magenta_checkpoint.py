@@ -37,7 +37,7 @@ _SLOTS = ("/Adam", "/Adam_1")
 _BETAS = {"beta1_power": 0.9, "beta2_power": 0.999}
 
 
-def find(path: str | os.PathLike) -> pathlib.Path | None:
+def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
     """The checkpoint's prefix (`.../vector-N`) for a directory or a prefix; None if there is none.
 
     In a directory it is the one that the file `checkpoint` names, else the one of the most steps.
@@ -60,7 +60,7 @@ def find(path: str | os.PathLike) -> pathlib.Path | None:
     return max(numbered)[1] if numbered else None
 
 
-def read(path: str | os.PathLike) -> ForeignModel:
+def read(path: str | os.PathLike[str]) -> ForeignModel:
     """The model in a Magenta checkpoint directory, or under a prefix in one.
 
     Raises:
@@ -159,7 +159,7 @@ def _lenient(default: Any, value: Any) -> Any:
 def _adam(
     variables: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray], step: int
 ) -> AdamState | None:
-    moments = []
+    moments: list[dict[str, np.ndarray]] = []
     for slot in _SLOTS:
         names = {name: _slot_name(name, slot) for name in weights}
         for name, there in names.items():
@@ -173,14 +173,15 @@ def _adam(
     # they soon underflow.
     power = variables.get(magenta_tf1.PREFIX + "beta1_power", np.float32(0.0))
     began_anew = power.dtype.kind == "f" and np.isclose(power, _BETAS["beta1_power"]).all()
-    return AdamState(*moments, step=0 if began_anew else step)
+    first, second = moments
+    return AdamState(first, second, 0 if began_anew else step)
 
 
 # Writing
 
 
 def write(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     model: SketchRNN,
     hparams: HParams,
     *,
@@ -237,10 +238,10 @@ def _refuse(path: pathlib.Path, model: SketchRNN) -> None:
 
 def _tensors(
     model: SketchRNN, hparams: HParams, step: int, adam: AdamState | None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Return all that a checkpoint holds, by the original's names."""
     weights = magenta_tf1.to_original(model)
-    tensors = dict(weights)
+    tensors: dict[str, Any] = dict(weights)
     for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
         for name, value in weights.items():
             tensors[_slot_name(name, slot)] = moments.get(name, np.zeros_like(value))
@@ -255,7 +256,7 @@ def _tensors(
     return tensors | {magenta_tf1.PREFIX + name: value for name, value in scalars.items()}
 
 
-def _save(prefix: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None:
+def _save(prefix: pathlib.Path, tensors: Mapping[str, Any]) -> None:
     names = sorted(tensors)
     try:
         tf.raw_ops.SaveV2(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from magenta_sketch._backend import keras
 from magenta_sketch.data.strokes import STROKE_WIDTH
 from magenta_sketch.nn.cells import HYPER_UNITS
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -47,15 +48,21 @@ def state_order(cell: str, units: int) -> np.ndarray:
 class _Entry:
     """How one of our variables is made of the original's, and the reverse."""
 
-    def __init__(self, variable, names: Sequence[str], join: Callable, split: Callable):
+    def __init__(
+        self,
+        variable: keras.Variable,
+        names: Sequence[str],
+        join: Callable[[list[np.ndarray]], np.ndarray],
+        split: Callable[[np.ndarray], Sequence[np.ndarray]],
+    ):
         self.variable, self.names, self.join, self.split = variable, names, join, split
 
 
-def _same(variable, name: str) -> _Entry:
+def _same(variable: keras.Variable, name: str) -> _Entry:
     return _Entry(variable, [name], lambda arrays: arrays[0], lambda array: [array])
 
 
-def _blocks(variable, names: Sequence[str], axis: int) -> _Entry:
+def _blocks(variable: keras.Variable, names: Sequence[str], axis: int) -> _Entry:
     """Several matrices side by side along ``axis``."""
     return _Entry(
         variable,
@@ -65,18 +72,18 @@ def _blocks(variable, names: Sequence[str], axis: int) -> _Entry:
     )
 
 
-def _stack(variable, names: Sequence[str]) -> _Entry:
+def _stack(variable: keras.Variable, names: Sequence[str]) -> _Entry:
     return _Entry(variable, names, np.stack, list)
 
 
-def _permuted(variable, name: str, order: np.ndarray) -> _Entry:
+def _permuted(variable: keras.Variable, name: str, order: np.ndarray) -> _Entry:
     inverse = np.argsort(order)
     return _Entry(
         variable, [name], lambda arrays: arrays[0][..., order], lambda a: [a[..., inverse]]
     )
 
 
-def _cell_entries(cell, kind: str, prefix: str) -> list[_Entry]:
+def _cell_entries(cell: keras.layers.Layer, kind: str, prefix: str) -> list[_Entry]:
     prefix = f"{prefix}{_CELL_NAMES[kind]}/"
     entries = [
         _same(cell.kernel, prefix + "W_xh"),
@@ -89,7 +96,7 @@ def _cell_entries(cell, kind: str, prefix: str) -> list[_Entry]:
     if kind == "hyper":
         entries += _cell_entries(cell.hyper_cell, "layer_norm", prefix)
 
-        def names(parts, layer, letter):
+        def names(parts: Sequence[str], layer: str, letter: str) -> list[str]:
             return [f"{prefix}hyper_{part}/{layer}/super_linear_{letter}" for part in parts]
 
         recurrent_parts = _PARTS[4:]
@@ -103,7 +110,7 @@ def _cell_entries(cell, kind: str, prefix: str) -> list[_Entry]:
     return entries
 
 
-def _dense_entries(dense, prefix: str) -> list[_Entry]:
+def _dense_entries(dense: keras.layers.Dense, prefix: str) -> list[_Entry]:
     return [
         _same(dense.kernel, prefix + "super_linear_w"),
         _same(dense.bias, prefix + "super_linear_b"),
@@ -112,14 +119,14 @@ def _dense_entries(dense, prefix: str) -> list[_Entry]:
 
 def _entries(model: SketchRNN) -> list[_Entry]:
     hps, decoder, encoder = model.hparams, model.decoder, model.encoder
-    entries = []
+    entries: list[_Entry] = []
     if encoder is not None:
         for cell, direction in ((encoder.forward_cell, "fw"), (encoder.backward_cell, "bw")):
             entries += _cell_entries(cell, hps.enc_model, f"{PREFIX}ENC_RNN/{direction}/")
         entries += _dense_entries(encoder.mu, f"{PREFIX}ENC_RNN_mu/")
         entries += _dense_entries(encoder.presig, f"{PREFIX}ENC_RNN_sigma/")
         order = state_order(hps.dec_model, hps.dec_rnn_size)
-        dense = decoder.state_dense
+        dense: Any = decoder.state_dense
         entries += [
             _permuted(dense.kernel, f"{PREFIX}linear/super_linear_w", order),
             _permuted(dense.bias, f"{PREFIX}linear/super_linear_b", order),
@@ -166,13 +173,15 @@ def load_variables(model: SketchRNN, arrays: Arrays) -> None:
         variable.assign(values[id(variable)])
 
 
-def to_original(model: SketchRNN, values: Mapping[int, np.ndarray] | None = None) -> dict:
+def to_original(
+    model: SketchRNN, values: Mapping[int, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """``{original name: array}`` of the model's variables.
 
     ``values`` maps ``id(variable)`` to another array in that variable's layout (its gradient, say),
     to have that in the original's layout instead.
     """
-    original = {}
+    original: dict[str, np.ndarray] = {}
     for entry in _entries(model):
         array = entry.variable.numpy() if values is None else values[id(entry.variable)]
         original.update(zip(entry.names, entry.split(np.asarray(array)), strict=True))
@@ -218,7 +227,7 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     units, width = shape("RNN/output_w")
     if width < 9 or (width - 3) % 6:
         raise ValueError(f"{PREFIX}RNN/output_w has {width} columns, expected 3 + 6·num_mixture.")
-    found = {
+    found: dict[str, Any] = {
         "conditional": PREFIX + "ENC_RNN_mu/super_linear_w" in shapes,
         "dec_model": dec_model,
         "dec_rnn_size": units,

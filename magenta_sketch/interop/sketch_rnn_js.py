@@ -60,7 +60,7 @@ class Quantised:
     rounding: float
 
 
-def read(path: str | os.PathLike) -> ForeignModel:
+def read(path: str | os.PathLike[str]) -> ForeignModel:
     """The model in a Sketch-RNN-JS file, decoder-only or conditional, of any version.
 
     Raises:
@@ -163,7 +163,7 @@ def _weights(shape: Any, blob: Any, where: str) -> np.ndarray:
 
 
 def write(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     model: SketchRNN,
     *,
     name: str,
@@ -218,8 +218,8 @@ def widen(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     if components >= BROWSER_MIXTURE:
         return kernel, bias
     copied = np.sort(np.arange(BROWSER_MIXTURE) % components)
-    columns = [np.arange(3), *(3 + part * components + copied for part in range(6))]
-    columns = np.concatenate(columns)
+    parts = [np.arange(3), *(3 + part * components + copied for part in range(6))]
+    columns = np.concatenate(parts)
     kernel, bias = kernel[:, columns], bias[columns]
     bias[3 : 3 + BROWSER_MIXTURE] -= np.log(np.bincount(copied)[copied])
     return kernel, bias
@@ -239,7 +239,7 @@ def require_lstm(hparams: HParams) -> None:
 
 
 def write_arrays(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     arrays: list[np.ndarray],
     *,
     name: str,

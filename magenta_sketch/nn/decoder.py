@@ -16,7 +16,7 @@ from magenta_sketch.nn.any_cell import (
     state_sizes,
     zero_state,
 )
-from magenta_sketch.nn.randomness import initializer_seed, keep_mask
+from magenta_sketch.nn.randomness import initializer_seed, keep_mask, seed_of
 from magenta_sketch.nn.time_step import prepare, time_step
 from magenta_sketch.seeds import DecoderPart, Draw
 
@@ -114,7 +114,7 @@ class Decoder(keras.layers.Layer):
                 inputs, constant = self.with_z(inputs, z), None
                 inputs = _drop(inputs, self.input_keep_prob, seeds, Draw.INPUT)
             if self.keep_prob < 1.0:
-                mask = keep_masks(self.rnn_cell, [time, batch], seeds[Draw.DECODER])
+                mask = keep_masks(self.rnn_cell, [time, batch], seed_of(seeds, Draw.DECODER))
         outputs, _ = recurrence.run(
             self.rnn_cell,
             inputs,
@@ -154,12 +154,12 @@ class Decoder(keras.layers.Layer):
         return tf.cast(product, h.dtype) + self.output_bias
 
     def get_config(self) -> dict[str, Any]:
-        names = ("cell", "units", "num_mixture", "z_size", "keep_prob", "input_keep_prob")
-        names += ("output_keep_prob", "seed")
+        names = ["cell", "units", "num_mixture", "z_size", "keep_prob", "input_keep_prob"]
+        names += ["output_keep_prob", "seed"]
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _drop(x: tf.Tensor, keep_prob: float, seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
     if keep_prob >= 1.0:
         return x
-    return x * keep_mask(tf.shape(x), keep_prob, seeds[draw], x.dtype)
+    return x * keep_mask(tf.shape(x), keep_prob, seed_of(seeds, draw), x.dtype)

@@ -14,7 +14,7 @@ from magenta_sketch.nn.any_cell import (
     small_dense,
     zero_state,
 )
-from magenta_sketch.nn.randomness import initializer_seed
+from magenta_sketch.nn.randomness import initializer_seed, seed_of
 from magenta_sketch.seeds import Draw, EncoderPart
 
 
@@ -96,7 +96,7 @@ class Encoder(keras.layers.Layer):
         if training and self.keep_prob < 1.0:
             draws = (Draw.ENCODER_FORWARD, Draw.ENCODER_BACKWARD)
             masks = [
-                keep_masks(cell, [time, batch], seeds[draw])
+                keep_masks(cell, [time, batch], seed_of(seeds, draw))
                 for cell, draw in zip(cells, draws, strict=True)
             ]
         states = recurrence.run_both_ways(
@@ -139,6 +139,6 @@ def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | No
     if isinstance(scale, (int, float)) and scale == 0.0:
         return mu
     noise = tf.random.stateless_normal(
-        tf.shape(mu), seeds[Draw.LATENT], dtype=mu.dtype, alg="philox"
+        tf.shape(mu), seed_of(seeds, Draw.LATENT), dtype=mu.dtype, alg="philox"
     )
     return mu + tf.exp(0.5 * presig) * (scale * noise)

@@ -82,7 +82,8 @@ def run_fast(
     )
 
     @tf.custom_gradient
-    def run_loop(*flat):  # flat, because a function with a gradient takes no dictionaries
+    # Flat, because a function with a gradient takes no dictionaries.
+    def run_loop(*flat: tf.Tensor) -> tuple[Tensors, Callable[..., list[tf.Tensor]]]:
         values = tf.nest.pack_sequence_as(arguments, flat)
         results, tape = loop.forward(values)
         return results, lambda *d: tf.nest.flatten(loop.backward(d, values, tape))
@@ -158,7 +159,13 @@ class _Loop:
         """Return ([outputs,] *final state), and the tape that `backward` needs."""
         time_step, initial_state = self._time_step(arguments), arguments.state
 
-        def body(t, state, residuals, rows, outputs):
+        def body(
+            t: tf.Tensor,
+            state: Tensors,
+            residuals: list[tf.TensorArray],
+            rows: RowArrays,
+            outputs: list[tf.TensorArray],
+        ) -> tuple[Any, ...]:
             now = self._running(t)
             new = time_step(t, now, state)
             return (
@@ -212,7 +219,9 @@ class _Loop:
         d_outputs, d_state = d_results[: -len(state)], list(d_results[-len(state) :])
         add_output = self._output_gradients(d_outputs)
 
-        def body(t, d_state, d_vectors, d_products):
+        def body(
+            t: tf.Tensor, d_state: Tensors, d_vectors: Any, d_products: RowArrays
+        ) -> tuple[Any, ...]:
             now = self._running(t)
             d_now = [now.of(part) for part in d_state]
             d_now[0] = add_output(t, d_now[0])
@@ -254,21 +263,24 @@ class _Loop:
             transposed = tf.cast(tf.linalg.matrix_transpose(matrix[..., :rows, :]), self.dtype)
         return BackProduct(transposed, self.dtype, self.forms[name].blocks)
 
-    def _output_gradients(self, d_outputs: Sequence[tf.Tensor]) -> Callable:
+    def _output_gradients(
+        self, d_outputs: Sequence[tf.Tensor]
+    ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         """A function of t and the gradient of h' that adds the output's to it, if there is one."""
         if not d_outputs:
             return lambda t, d_h: d_h
         (d_output,) = d_outputs
         if self.counts is None:
             return lambda t, d_h: d_h + d_output[t]
-        starts = tf.cumsum(self.counts, exclusive=True)  # where the rows of each time begin
-        return lambda t, d_h: d_h + d_output[starts[t] :][: self.counts[t]]
+        numbers = self.counts
+        starts = tf.cumsum(numbers, exclusive=True)  # where the rows of each time begin
+        return lambda t, d_h: d_h + d_output[starts[t] :][: numbers[t]]
 
     def _d_x(self, d_rows: Mapping[str, Tensors], arguments: _Arguments) -> tf.Tensor:
         """The gradient of the input; TensorFlow leaves it out where nobody asks for it."""
         names = [name for name, form in self.forms.items() if form.input is not None]
 
-        def of_direction(number):
+        def of_direction(number: int) -> tf.Tensor:
             matrices = []
             for name in names:
                 matrix = arguments.matrices[name]
@@ -298,14 +310,18 @@ class _Loop:
             for name, width in widths.items()
         }
 
-    def _write_rows(self, t, arrays: RowArrays, rows: Mapping[str, tf.Tensor]) -> RowArrays:
-        def of_directions(value):
+    def _write_rows(
+        self, t: tf.Tensor, arrays: RowArrays, rows: Mapping[str, tf.Tensor]
+    ) -> RowArrays:
+        def of_directions(value: tf.Tensor) -> Tensors:
             return [value] if self.directions == 1 else tf.unstack(value, self.directions)
 
         return {name: _write(t, each, of_directions(rows[name])) for name, each in arrays.items()}
 
 
-def _write(t, arrays: list[tf.TensorArray], values: Sequence[tf.Tensor]) -> list[tf.TensorArray]:
+def _write(
+    t: tf.Tensor, arrays: list[tf.TensorArray], values: Sequence[tf.Tensor]
+) -> list[tf.TensorArray]:
     return [array.write(t, value) for array, value in zip(arrays, values, strict=True)]
 
 

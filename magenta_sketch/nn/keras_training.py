@@ -31,7 +31,7 @@ class _FitState:
         return {name: self.means[name].result() for name in values}
 
 
-class KerasTraining:
+class KerasTraining(keras.Model):
     """The part of `SketchRNN` that Keras's own training calls.
 
     Data are batches as `magenta_sketch.training_dataset` gives them: mappings with ``strokes``,

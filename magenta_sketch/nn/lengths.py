@@ -42,17 +42,17 @@ def per_sketch(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
 
 
 class Running(NamedTuple):
-    """The rows of a batch that have a point at one time: the first ``count``, or all (None)."""
+    """The rows of a batch that have a point at one time: the first ``number``, or all (None)."""
 
-    count: tf.Tensor | None
+    number: tf.Tensor | None
 
     def of(self, values: tf.Tensor) -> tf.Tensor:
         """Those rows of values [..., batch, n]."""
-        return values if self.count is None else values[..., : self.count, :]
+        return values if self.number is None else values[..., : self.number, :]
 
     def into(self, old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
         """``old`` [..., batch, n] with its first rows replaced by ``new``."""
-        if self.count is not None:
-            new = tf.concat([new, old[..., self.count :, :]], axis=-2)
+        if self.number is not None:
+            new = tf.concat([new, old[..., self.number :, :]], axis=-2)
         new.set_shape(old.shape)
         return new

@@ -8,7 +8,7 @@ is that of Graves 2013 (arXiv:1308.0850, eq. 24 and 25).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from magenta_sketch._backend import tf
 
@@ -76,7 +76,9 @@ def log_density(params: MixtureParams, offsets: tf.Tensor, reg_covar: float = 0.
     return tf.reduce_logsumexp(params.log_pi + log_normal, axis=-1)
 
 
-def _regularised(log_s1, log_s2, log_minus, log_plus, log_r):
+def _regularised(
+    log_s1: tf.Tensor, log_s2: tf.Tensor, log_minus: tf.Tensor, log_plus: tf.Tensor, log_r: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Log sigmas and log(1 ∓ rho) after adding exp(log_r) to both variances.
 
     With s1' = sqrt(s1² + r), s2' likewise and rho' = rho·s1·s2 / (s1'·s2'):
@@ -95,7 +97,7 @@ def _regularised(log_s1, log_s2, log_minus, log_plus, log_r):
     )
 
 
-def _log_add(x, y):
+def _log_add(x: tf.Tensor, y: Any) -> tf.Tensor:
     """log(exp(x) + exp(y)) without overflow."""
     return y + tf.nn.softplus(x - y)
 
@@ -152,5 +154,5 @@ def _choose(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
     return tf.minimum(index, probabilities.shape[-1] - 1)  # rounding: the sum may end below 1
 
 
-def _point(dx, dy, pen) -> tf.Tensor:
+def _point(dx: tf.Tensor, dy: tf.Tensor, pen: tf.Tensor) -> tf.Tensor:
     return tf.concat([dx[:, None], dy[:, None], tf.one_hot(pen, 3, dtype=dx.dtype)], axis=-1)

@@ -31,6 +31,19 @@ def seed_table(
     return tf.constant((words >> np.uint64(1)).astype(np.int64).reshape(SEED_ROWS, 2))
 
 
+def seed_of(seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
+    """Return the stateless seed of one draw, [2], from a `seed_table`.
+
+    Raises:
+      ValueError: there is no table.
+    """
+    if seeds is None:
+        raise ValueError(
+            "dropout and latent noise need seeds, got None; pass a randomness.seed_table"
+        )
+    return seeds[draw]
+
+
 def initializer_seed(seed: int, number: int) -> int:
     """Return a seed for a Keras initializer.
 

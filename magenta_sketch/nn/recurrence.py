@@ -145,7 +145,9 @@ def _plain(
     steps = tf.shape(inputs)[0]
     prepared = prepare(cell, constant)
 
-    def body(t, state, outputs):
+    def body(
+        t: tf.Tensor, state: Tensors, outputs: tf.TensorArray
+    ) -> tuple[tf.Tensor, Tensors, tf.TensorArray]:
         mask = None if keep_mask is None else keep_mask[t]
         output, new_state = time_step(cell, prepared, inputs[t], state, mask)
         if lengths is not None:

@@ -19,7 +19,7 @@ from magenta_sketch.seeds import ModelPart
 
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
-class SketchRNN(KerasTraining, keras.Model):
+class SketchRNN(KerasTraining):
     """The Sketch-RNN of a configuration: encoder (when conditional), decoder, and their loss.
 
     The model works on stroke-5 in model units, sketches longest first
@@ -60,14 +60,14 @@ class SketchRNN(KerasTraining, keras.Model):
         if isinstance(config, HParams):
             config = RunConfig(hparams=config)
         config = (config or RunConfig()).replace(**options)
-        cells = {"encoder_cell": encoder_cell, "decoder_cell": decoder_cell}
+        given = {"encoder_cell": encoder_cell, "decoder_cell": decoder_cell}
         self._unsaved: ModelFileError | None = None
         try:
-            config = describe_cells(config, **cells)
-            cells = {name: config[name] for name in cells}
+            config = describe_cells(config, **given)
+            cells: dict[str, CellMaker] = {name: config[name] for name in given}
         except ModelFileError as error:  # the model works all the same, until it is to be saved
             self._unsaved = error
-            cells = {name: maker or config[name] for name, maker in cells.items()}
+            cells = {name: maker or config[name] for name, maker in given.items()}
         self.config = config
         self._make_layers(**cells)
         self.built = True
@@ -79,7 +79,7 @@ class SketchRNN(KerasTraining, keras.Model):
 
     def _make_layers(self, encoder_cell: CellMaker, decoder_cell: CellMaker) -> None:
         hps = self.hparams
-        self.encoder = None
+        self.encoder: Encoder | None = None
         if hps.conditional:
             self.encoder = Encoder(
                 encoder_cell or hps.enc_model,

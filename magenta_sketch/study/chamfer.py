@@ -19,12 +19,11 @@ length its dots are taken, each alike; an empty drawing is the one dot where the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
+from magenta_sketch.data.sketch_set import Sketches
 from magenta_sketch.data.strokes import to_polylines
 
 # Of a drawing. On kanji of 40 points, distances of two different ones are 2 % smaller with twice as
@@ -35,7 +34,6 @@ _COARSE = 64
 _CANDIDATES = 32
 _AT_ONCE = 2**20  # distances of points held at a time: what the processor's cache holds
 
-Sketches = Sequence[np.ndarray]  # stroke-3 [n, 3] each; or a SketchSet
 Points = NDArray[np.float64]  # of one drawing [p, 2], or of several [n, p, 2]
 
 

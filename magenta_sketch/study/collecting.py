@@ -103,7 +103,7 @@ def _baselines(study: Study, data: DataSet) -> dict[str, float | None]:
     """Return the distances of real drawings; they are kept, for they take a while."""
     path = study.folder.baselines(data.fingerprint)
     key = {"version": MEASURES_VERSION, "settings": study.settings.to_dict()}
-    kept = read_json(path)
+    kept: Any = read_json(path)
     if not isinstance(kept, dict) or {name: kept.get(name) for name in key} != key:
         kept = key | {"values": baselines(data, study.settings)}
         write_json(path, kept)

@@ -32,7 +32,7 @@ def results_csv(result: StudyResult) -> bytes:
     writer.writerow(header)
     for run in result.runs:
         values = dict(run.trial.setting.values)
-        row = [run.trial.name, *(value_text(values[name]) for name in swept)]
+        row: list[Any] = [run.trial.name, *(value_text(values[name]) for name in swept)]
         row += [run.trial.seed, run.status, finite(run.seconds)]
         if run.measures is not None:
             row.append(run.measures.step)

@@ -62,7 +62,7 @@ def write_json(path: pathlib.Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: pathlib.Path) -> Any | None:
+def read_json(path: pathlib.Path) -> Any:
     """Return what a JSON file holds; None where there is none that can be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))

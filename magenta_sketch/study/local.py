@@ -24,7 +24,7 @@ _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
 @dataclasses.dataclass
 class _Running:
     task: Task
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     slot: int
     began: float
 
@@ -109,13 +109,15 @@ class LocalEngine:
             "cores": self._shares[slot],
             "share_gpu": len(self._shares) > 1,
         }
+        assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it is dead already: its exit status says so
             process.stdin.write(json.dumps(order).encode() + b"\n")
             process.stdin.flush()
         return _Running(task, process, slot, time.monotonic())
 
 
-def _close(pipe: IO[bytes]) -> None:
+def _close(pipe: IO[bytes] | None) -> None:
+    assert pipe is not None
     with contextlib.suppress(BrokenPipeError):
         pipe.close()
 
@@ -136,6 +138,7 @@ def _path() -> str:
 def _outcome(one: _Running) -> Outcome:
     """Return what a task that has ended says of itself, or what its process's end says."""
     seconds = time.monotonic() - one.began
+    assert one.process.stdout is not None
     said = one.process.stdout.read()
     one.process.stdout.close()
     _close(one.process.stdin)

@@ -66,7 +66,7 @@ class MeasureSettings:
 
         Raises ValueError, KeyError or TypeError for anything else.
         """
-        fields = {field.name: field.default for field in dataclasses.fields(cls)}
+        fields: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(cls)}
         if set(values) != set(fields):
             raise ValueError(f"measure settings must be {sorted(fields)}, got {sorted(values)}")
         kept = {name: type(default)(values[name]) for name, default in fields.items()}
@@ -125,7 +125,9 @@ class Measures:
             raise ValueError(f"measures are of version {values.get('version')}, not {VERSION}")
         if set(values["scalars"]) != set(SCALARS):
             raise ValueError(f"scalars must be {sorted(SCALARS)}, got {sorted(values['scalars'])}")
-        drawings = {name: _to_arrays(values["drawings"][name]) for name in DRAWINGS[:-1]}
+        drawings: dict[str, Any] = {
+            name: _to_arrays(values["drawings"][name]) for name in DRAWINGS[:-1]
+        }
         drawings["interpolations"] = [
             _to_arrays(row) for row in values["drawings"]["interpolations"]
         ]
@@ -152,7 +154,7 @@ def interpolation_ends(shown: Sequence[int]) -> list[tuple[int, int]]:
     return [(shown[i], shown[half + i]) for i in range(min(INTERPOLATIONS, half))]
 
 
-def _to_lists(drawings: Any) -> list:
+def _to_lists(drawings: Any) -> list[Any]:
     """Return sketches in lists of any depth as lists [dx, dy, lift]; -0.0 as 0.0."""
     if isinstance(drawings, list):
         return [_to_lists(one) for one in drawings]

@@ -62,7 +62,7 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
         "masked_recon": at[own].masked_recon,
     }
     matrix: dict[str, list[float | None]] = {name: [None] * len(settings.noises) for name in MATRIX}
-    by_dimension: dict[str, list] = {name: [] for name in LATENT}
+    by_dimension: dict[str, list[float | None]] = {name: [] for name in LATENT}
     drawings: dict[str, Any] = {name: [] for name in DRAWINGS}
     shown: list[int] = []
     if trained.conditional:

@@ -95,9 +95,10 @@ class _Open:
                     self._begin(began)
         return self._began is not None
 
-    def _begin(self, began: Callable[[Task], None]) -> None:
+    def _begin(self, began: Callable[[Task], None]) -> float:
         self._began = time.monotonic()
         began(self.task)
+        return self._began
 
     def end(
         self,
@@ -106,10 +107,9 @@ class _Open:
         ended: Callable[[Task, Outcome], None],
     ) -> None:
         """Tell that the task has ended."""
-        if self._began is None:
-            self._begin(began)
+        since = self._begin(began) if self._began is None else self._began
         # With the time of attempts that died.
-        seconds = max(outcome.seconds, time.monotonic() - self._began)
+        seconds = max(outcome.seconds, time.monotonic() - since)
         ended(self.task, Outcome(outcome.status, outcome.message, seconds))
 
 
@@ -120,18 +120,20 @@ def _carrier() -> Callable[..., dict[str, Any]]:
     which the package is absent, or another, can say so. Hence it imports all it needs, too.
     """
 
-    def carry_out_there(task: bytes, log: str, token: str, version: str, cpus: int):
+    def carry_out_there(
+        task: bytes, log: str, token: str, version: str, cpus: int
+    ) -> dict[str, Any]:
         import dataclasses
         import os
         import pickle
         import socket
 
-        def failed(message):
+        def failed(message: str) -> dict[str, Any]:
             return {"status": "failed", "message": f"{message}, on {socket.gethostname()}"}
 
         try:
-            with open(log, "rb") as file:
-                seen = token.encode() in file.read()
+            with open(log, "rb") as written:
+                seen = token.encode() in written.read()
         except OSError:
             seen = False
         if not seen:

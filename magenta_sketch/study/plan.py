@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from magenta_sketch.config.hparams import HParams
@@ -144,7 +144,7 @@ class Plan:
 
     def settings(self) -> list[Setting]:
         """Return all combinations of values, the last axis running fastest."""
-        pairs: Sequence = [[(axis.name, value) for value in axis.values] for axis in self.axes]
+        pairs = [[(axis.name, value) for value in axis.values] for axis in self.axes]
         return [Setting(tuple(values)) for values in itertools.product(*pairs)]
 
     def trials(self) -> list[Trial]:

@@ -13,12 +13,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from magenta_sketch.errors import RunError
 
 _ANSWER = 30.0  # seconds that a cluster may take to answer
 # There is one display of a sweep's progress, and Ray's workers are not to write into it.
-_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 NO_RAY = "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
 
 

@@ -121,7 +121,8 @@ def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
     share = _MOST_POINTS / max(len(grids), 1)
     made = []
     for sheet in grids:
-        rows, points = [], 0
+        rows: list[dict[str, Any]] = []
+        points = 0
         for label, cells in sheet.rows:
             points += sum(len(cell.sketch) for cell in cells if cell.sketch is not None)
             if rows and points > share:

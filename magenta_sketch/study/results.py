@@ -29,6 +29,12 @@ class RunResult:
     measures: Measures | None
     log_root: str
 
+    @property
+    def measured(self) -> Measures:
+        """Its measures, where it has some."""
+        assert self.measures is not None
+        return self.measures
+
 
 @dataclasses.dataclass(frozen=True)
 class StudyResult:

@@ -83,7 +83,7 @@ def _by_data(shown: _Shown) -> list[_Shown]:
     """Return groups of settings whose test sketches are the same."""
     groups: dict[Any, _Shown] = {}
     for one, run in shown:
-        key = (_data_set(run), tuple(run.measures.test_indices))
+        key = (_data_set(run), tuple(run.measured.test_indices))
         groups.setdefault(key, []).append((one, run))
     return list(groups.values())
 
@@ -93,11 +93,11 @@ def _data_set(run: RunResult) -> str:
 
 
 def _reconstructions(group: _Shown, kind: str, name: str, data: str) -> Sheet | None:
-    group = [(one, run) for one, run in group if run.measures.drawings.get(kind)]
+    group = [(one, run) for one, run in group if run.measured.drawings.get(kind)]
     if not group:
         return None
     noisy = kind == "with_noise"
-    first = group[0][1].measures
+    first = group[0][1].measured
     originals = first.drawings.get("originals") or []
     rows = []
     for i, index in enumerate(first.test_indices[: len(originals)]):
@@ -107,7 +107,7 @@ def _reconstructions(group: _Shown, kind: str, name: str, data: str) -> Sheet | 
             noise = _noise(run) if noisy else "z = mu"
             cells.append(
                 Cell(
-                    _sketch(run.measures.drawings[kind], i),
+                    _sketch(run.measured.drawings[kind], i),
                     f"{what}, reconstructed by the model of {one.setting.label} "
                     f"(seed {run.trial.seed}), {noise}",
                 )
@@ -135,7 +135,7 @@ def _noise(run: RunResult) -> str:
 def _new(shown: _Shown) -> Sheet | None:
     rows = []
     for one, run in shown:
-        drawings = run.measures.drawings.get("new") or []
+        drawings = run.measured.drawings.get("new") or []
         what = f"drawn by the model of {one.setting.label} (seed {run.trial.seed})"
         cells = [
             Cell(_sketch(drawings, i), f"new sketch {i + 1}, {what}") for i in range(len(drawings))
@@ -144,7 +144,7 @@ def _new(shown: _Shown) -> Sheet | None:
             rows.append((one.setting.label, cells))
     if not rows:
         return None
-    temperature = shown[0][1].measures.settings.temperature
+    temperature = shown[0][1].measured.settings.temperature
     return Sheet(
         "new_sketches",
         "New sketches",
@@ -157,8 +157,8 @@ def _new(shown: _Shown) -> Sheet | None:
 def _interpolations(shown: _Shown) -> Sheet | None:
     rows = []
     for one, run in shown:
-        ends = interpolation_ends(run.measures.test_indices)
-        made = run.measures.drawings.get("interpolations") or []
+        ends = interpolation_ends(run.measured.test_indices)
+        made = run.measured.drawings.get("interpolations") or []
         for number, ((first, last), drawings) in enumerate(zip(ends, made, strict=False)):
             what = f"model of {one.setting.label} (seed {run.trial.seed})"
             way = f"from test sketch {first} to {last}"

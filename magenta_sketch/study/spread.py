@@ -22,6 +22,18 @@ class Spread(NamedTuple):
     spread: float | None
     n: int
 
+    @property
+    def known_mean(self) -> float:
+        """The mean, where n is at least 1."""
+        assert self.mean is not None
+        return self.mean
+
+    @property
+    def known_spread(self) -> float:
+        """The standard deviation, where n is at least 2."""
+        assert self.spread is not None
+        return self.spread
+
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Spread:
         """Return the mean and spread of the values that are finite numbers.
@@ -44,7 +56,8 @@ def differs(a: Spread, b: Spread) -> bool:
     """
     if min(a.n, b.n) < FEWEST_SEEDS:
         return False
-    return abs(a.mean - b.mean) > 2 * math.hypot(a.spread, b.spread)
+    apart = abs(a.known_mean - b.known_mean)
+    return apart > 2 * math.hypot(a.known_spread, b.known_spread)
 
 
 def finite(value: Any) -> float | None:

@@ -166,7 +166,7 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
         if run.trial.setting == setting and run.status == DONE and run.measures is not None
     ]
     runs.sort(key=lambda run: place.get(run.trial.seed, len(place)))
-    measures = [run.measures for run in runs]
+    measures = [run.measured for run in runs]
     scalars = {name: Spread.of(m.scalars.get(name) for m in measures) for name in SCALARS}
     scalars["active_sigma"] = Spread.of(map(active_sigma, runs))
     scalars["active_effective_noise"] = Spread.of(map(_active_effective_noise, runs))
@@ -176,7 +176,7 @@ def _setting(result: StudyResult, setting: Setting, noises: Sequence[float]) -> 
     }
     latent = {}
     for name in LATENT:
-        rows = [sorted(m.latent[name], reverse=True) for m in measures if _all_finite(m, name)]
+        rows = [sorted(row, reverse=True) for m in measures if (row := _finite_row(m, name))]
         if rows:
             latent[name] = [Spread.of(column) for column in zip(*rows, strict=False)]
     planned = len(result.plan.seeds)
@@ -194,18 +194,20 @@ def _baselines(result: StudyResult, setting: Setting) -> dict[str, float]:
     }
 
 
-def _all_finite(measures: Measures, name: str) -> bool:
-    values = measures.latent.get(name) or [None]
-    return all(finite(value) is not None for value in values)
+def _finite_row(measures: Measures, name: str) -> list[float]:
+    """Return a number for each latent dimension; none at all where one is not finite."""
+    values = measures.latent.get(name) or []
+    known = [number for value in values if (number := finite(value)) is not None]
+    return known if len(known) == len(values) else []
 
 
 def active_sigma(run: RunResult) -> float | None:
     """Return the mean sigma of the dimensions that the model uses; None where there is none."""
-    latent = run.measures.latent
-    if not _all_finite(run.measures, "sigma") or not _all_finite(run.measures, "mu_variance"):
+    sigma, variance = (_finite_row(run.measured, name) for name in ("sigma", "mu_variance"))
+    if not sigma or not variance:
         return None
-    active = np.asarray(latent["mu_variance"], float) > ACTIVE
-    return float(np.mean(np.asarray(latent["sigma"], float)[active])) if active.any() else None
+    active = np.asarray(variance) > ACTIVE
+    return float(np.mean(np.asarray(sigma)[active])) if active.any() else None
 
 
 def _active_effective_noise(run: RunResult) -> float | None:

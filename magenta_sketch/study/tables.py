@@ -28,8 +28,8 @@ _TABLES = {
 def tables(summary: Summary) -> list[dict[str, Any]]:
     """Return the tables as the page's template wants them: title, names of columns, rows."""
     made = []
-    for title, names in _TABLES.items():
-        names = [name for name in names if summary.has(name)]
+    for title, of_title in _TABLES.items():
+        names = [name for name in of_title if summary.has(name)]
         if not names:
             continue
         decimals = {
@@ -57,7 +57,7 @@ def _real_drawings(
     summary: Summary, names: Sequence[str], decimals: dict[str, int | None]
 ) -> list[dict[str, Any]]:
     """Return a row of what distances are for real drawings, or one for each data set."""
-    found = {}
+    found: dict[tuple[float | None, ...], list[str]] = {}
     for one in summary.settings:
         values = tuple(one.baseline(name) for name in names)
         if any(value is not None for value in values):

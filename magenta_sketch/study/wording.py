@@ -32,7 +32,7 @@ def decimals_for(spreads: Iterable[Spread]) -> int | None:
     Two digits of the spread, or fewer where the mean has three before that; at least one.
     """
     found = sorted(
-        max(min(_decimals(s.spread, 2), _decimals(s.mean, 3)), _decimals(s.spread, 1))
+        max(min(_decimals(s.spread, 2), _decimals(s.known_mean, 3)), _decimals(s.spread, 1))
         for s in spreads
         if s.spread
     )

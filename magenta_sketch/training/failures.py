@@ -33,7 +33,7 @@ def writing(folder: RunFolder, what: str) -> Iterator[None]:
         ) from error
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """The gist of an exception in one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

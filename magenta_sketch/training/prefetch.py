@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def prefetch(make: Callable[[int], Item], steps: range) -> Iterator[Item]:
+def prefetch(make: Callable[[int], Item], steps: range) -> Generator[Item, None, None]:
     """Yield make(step) for each of ``steps``, made on a thread while the one before is in use.
 
     Nothing is made before the first item is asked for, nor beyond the last step. An error of

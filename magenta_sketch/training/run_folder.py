@@ -34,7 +34,7 @@ class RunFolder:
     'models/cats/newest'
     """
 
-    def __init__(self, root: str | os.PathLike):
+    def __init__(self, root: str | os.PathLike[str]):
         self.root = pathlib.Path(root)
         self.config = self.root / "model_config.json"
         self.run = self.root / "run.json"

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import ClassVar
 
 
@@ -27,7 +28,7 @@ class StopRequest:
 
     _listening: ClassVar[list[StopRequest]] = []
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.signal_number: int | None = None
 
     def check(self) -> None:
@@ -47,7 +48,7 @@ class StopRequest:
     def listening(self) -> Iterator[StopRequest]:
         """Install the handlers for the body of a with statement; a second signal ends at once."""
 
-        def handle(number, frame):
+        def handle(number: int, frame: FrameType | None) -> None:
             if self.signal_number is not None:
                 signal.signal(number, signal.SIG_DFL)
                 signal.raise_signal(number)

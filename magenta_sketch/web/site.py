@@ -86,7 +86,7 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         size=_typical_size(trained, seed),
         name=name,
         max_seq_len=trained.max_seq_len,
-        normalizing_factor=trained.config.normalizing_factor,
+        normalizing_factor=trained.normalizing_factor,
     )
 
 
@@ -97,7 +97,7 @@ def _typical_size(trained: TrainedModel, seed: int) -> float:
         box = bounds(sketch)
         sizes.append(max(box.max_x - box.min_x, box.max_y - box.min_y))
     size = float(np.median(sizes))
-    return size if np.isfinite(size) and size > 0.0 else trained.config.normalizing_factor
+    return size if np.isfinite(size) and size > 0.0 else trained.normalizing_factor
 
 
 def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -161,13 +161,13 @@ def _fill(folder: Path, page: Page, bundle: Bundle) -> sketch_rnn_js.Quantised:
             content = content.replace(b"{version}", (bundle.version or "(unknown)").encode())
         write_bytes(folder / file.relative_to(STATIC), content)
     write_bytes(folder / _VENDOR, bundle.script)
-    about = {
+    about: dict[str, Any] = {
         "name": page.name,
         "max_seq_len": page.max_seq_len,
         "normalizing_factor": page.normalizing_factor,
     }
     model = folder / _MODEL
-    latents = []
+    latents: list[Mapping[str, Any]] = []
     # The file of each z in turn, of which the bias is kept in the file's own coding; that of the
     # first z comes last, and stays.
     for decoder in reversed(page.decoders):

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from magenta_sketch._backend import tf
-from magenta_sketch.nn.randomness import SEED_ROWS, initializer_seed, keep_mask, seed_table
-from magenta_sketch.seeds import DecoderPart, EncoderPart, Purpose
+from magenta_sketch.nn.randomness import (
+    SEED_ROWS,
+    initializer_seed,
+    keep_mask,
+    seed_of,
+    seed_table,
+)
+from magenta_sketch.seeds import DecoderPart, Draw, EncoderPart, Purpose
 
 
 def test_seed_table_is_a_function_of_its_key():
@@ -13,6 +19,13 @@ def test_seed_table_is_a_function_of_its_key():
     assert table.dtype == tf.int64 and table.shape == (SEED_ROWS, 2)
     np.testing.assert_array_equal(table, seed_table(1, 2, 3))
     assert len({tuple(row) for row in table.numpy()}) == SEED_ROWS
+
+
+def test_the_seed_of_a_draw_is_its_row():
+    table = seed_table(1, 2)
+    np.testing.assert_array_equal(seed_of(table, Draw.LATENT), table[Draw.LATENT])
+    with pytest.raises(ValueError, match="need seeds, got None; pass a randomness.seed_table"):
+        seed_of(None, Draw.LATENT)
 
 
 def test_seed_tables_of_different_keys_differ():

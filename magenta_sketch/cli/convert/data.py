@@ -33,11 +33,15 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.cli import program
 from magenta_sketch.errors import UsageError
+
+if TYPE_CHECKING:  # it imports NumPy
+    from magenta_sketch.data.sources.options import Options
 
 TAKES_FILES = True
 LARGEST_COUNT = 1_000_000_000
@@ -112,8 +116,8 @@ def main(files: list[str]) -> int:
     return 0
 
 
-def _options():
-    from magenta_sketch.data.sources.building import Options
+def _options() -> Options:
+    from magenta_sketch.data.sources.options import Options
 
     # absl lets NaN pass any bounds.
     if FLAGS.epsilon is not None and not 0 <= FLAGS.epsilon <= 255:
@@ -140,7 +144,8 @@ def _three_numbers(flag: str) -> tuple[int, int, int] | None:
             f"from 1 to {LARGEST_COUNT:,}, such as --{flag}="
             f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}."
         )
-    return tuple(numbers)
+    train, valid, test = numbers
+    return train, valid, test
 
 
 @contextlib.contextmanager

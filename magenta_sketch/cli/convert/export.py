@@ -18,14 +18,20 @@ every sketch comes back lifted.
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.cli import program, values
 from magenta_sketch.errors import UsageError
 
+if TYPE_CHECKING:
+    from magenta_sketch.data import SketchSet
+
 SHEET_LIMIT = 100
 ENDINGS = {"ndjson": (".ndjson", ".ndjson.gz"), "sheet": (".svg",)}
+Chosen = Sequence[tuple[str, int]]  # splits and numbers of the sketches to write
 ONLY_FOR = {"columns": "sheet", "units": "svg", "word": "ndjson"}  # flag -> the --to that it is for
 
 FLAGS = program.new_flags()
@@ -173,14 +179,14 @@ def _numbers() -> list[int] | None:
     return list(dict.fromkeys(numbers))  # a sketch that is named twice is written once
 
 
-def _progress(chosen):
+def _progress(chosen: Chosen) -> Iterable[tuple[str, int]]:
     from tqdm import tqdm
 
     # disable=None: a bar on a terminal, nothing in a log file.
     return tqdm(chosen, unit="sketch", disable=None, leave=False, dynamic_ncols=True)
 
 
-def _write_svgs(file: pathlib.Path, splits, chosen) -> None:
+def _write_svgs(file: pathlib.Path, splits: Mapping[str, SketchSet], chosen: Chosen) -> None:
     from magenta_sketch.drawing.svg import sketch_to_pixel_svg, sketch_to_svg
     from magenta_sketch.files import write_bytes
 
@@ -191,7 +197,7 @@ def _write_svgs(file: pathlib.Path, splits, chosen) -> None:
     print(f"wrote {len(chosen):,} sketches of {file} to {FLAGS.out}, one SVG each")
 
 
-def _write_sheet(file: pathlib.Path, splits, chosen) -> None:
+def _write_sheet(file: pathlib.Path, splits: Mapping[str, SketchSet], chosen: Chosen) -> None:
     from magenta_sketch.drawing.contact_sheet import Entry, save_sheet
 
     entries = [Entry(splits[split][number], f"{split} {number}") for split, number in chosen]
@@ -202,7 +208,7 @@ def _write_sheet(file: pathlib.Path, splits, chosen) -> None:
     print(f"wrote {FLAGS.out}: {len(entries):,} of {total:,} sketches of {file}")
 
 
-def _write_ndjson(file: pathlib.Path, splits, chosen) -> None:
+def _write_ndjson(file: pathlib.Path, splits: Mapping[str, SketchSet], chosen: Chosen) -> None:
     from magenta_sketch.data.sources.quickdraw_writer import write_ndjson
 
     word = file.stem.replace("_", " ") if FLAGS.word is None else FLAGS.word

@@ -14,11 +14,18 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.cli import program, values
 from magenta_sketch.errors import UsageError
+
+if TYPE_CHECKING:  # they import NumPy
+    from magenta_sketch.data.inspection import Inspection
+    from magenta_sketch.data.oddities import Oddity
+    from magenta_sketch.data.statistics import Bar, Statistics
 
 WIDTH = 79  # of a line, so that it fits a terminal of 80 columns
 
@@ -64,7 +71,7 @@ def main(files: list[str]) -> int:
     return 0
 
 
-def _sheets(files: list[str]) -> list[pathlib.Path | None]:
+def _sheets(files: list[str]) -> Sequence[pathlib.Path | None]:
     """Where the sheet of each file goes, None for no sheet."""
     if not files:
         raise UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz.")
@@ -92,7 +99,7 @@ def _sheets(files: list[str]) -> list[pathlib.Path | None]:
     return sheets
 
 
-def _report(inspection) -> list[str]:
+def _report(inspection: Inspection) -> list[str]:
     """The findings as lines."""
     counts = ", ".join(f"{split} {count:,}" for split, count in inspection.counts.items())
     lines = [inspection.name, f"  sketches: {counts}"]
@@ -106,7 +113,7 @@ def _report(inspection) -> list[str]:
     return lines
 
 
-def _statistics(found) -> list[str]:
+def _statistics(found: Statistics) -> list[str]:
     columns = ("min", "median", "mean", "percentile_95", "max")
     lines = [f"  {'':<20}" + "".join(f"{name:>10}" for name in ("min", "median", "mean", "95 %"))]
     lines[0] += f"{'max':>10}"
@@ -131,7 +138,7 @@ def _statistics(found) -> list[str]:
     return [*lines, "  points a sketch:", *_bars(found.histogram)]
 
 
-def _bars(histogram) -> list[str]:
+def _bars(histogram: Sequence[Bar]) -> list[str]:
     labels = [
         str(bar.last) if bar.first == bar.last else f"{bar.first}-{bar.last}" for bar in histogram
     ]
@@ -147,8 +154,8 @@ def _bars(histogram) -> list[str]:
     return lines
 
 
-def _oddities(oddities) -> list[str]:
-    from magenta_sketch.data.inspection import KINDS
+def _oddities(oddities: Sequence[Oddity]) -> list[str]:
+    from magenta_sketch.data.oddities import KINDS
 
     if not oddities:
         return ["  nothing odd"]
@@ -159,7 +166,7 @@ def _oddities(oddities) -> list[str]:
     return lines
 
 
-def _named(oddity) -> list[str]:
+def _named(oddity: Oddity) -> list[str]:
     """The places, as many on a line as fit."""
     words = [str(place) for place in oddity.places]
     more = oddity.count - len(words)

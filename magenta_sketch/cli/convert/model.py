@@ -15,11 +15,16 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
 from magenta_sketch.errors import UsageError
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from magenta_sketch.data import DataSet, SketchSet
+    from magenta_sketch.inference.trained_model import TrainedModel
 
 TAKES_FILES = False
 MOST_SKETCHES = 500  # that the loss is measured on
@@ -124,7 +129,7 @@ def _note(text: str) -> None:
     print(f"sketch_rnn_convert model: note: {text}.", file=sys.stderr)
 
 
-def _write_keras(trained) -> None:
+def _write_keras(trained: TrainedModel) -> None:
     from magenta_sketch.inference import saving
 
     saving.write_keras(FLAGS.out, trained.model, trained.config)
@@ -135,7 +140,7 @@ def _write_keras(trained) -> None:
         _note("the model does not know its normalizing factor: its sketches are in model units")
 
 
-def _write_weights(trained) -> None:
+def _write_weights(trained: TrainedModel) -> None:
     from magenta_sketch.interop import keras_weights
 
     config = keras_weights.write(FLAGS.out, trained.model, trained.config.hparams)
@@ -150,7 +155,7 @@ def _write_weights(trained) -> None:
         )
 
 
-def _write_magenta(trained) -> None:
+def _write_magenta(trained: TrainedModel) -> None:
     from magenta_sketch.interop import magenta_checkpoint
 
     info = trained.config
@@ -169,7 +174,7 @@ def _write_magenta(trained) -> None:
         )
 
 
-def _write_js(trained) -> None:
+def _write_js(trained: TrainedModel) -> None:
     from magenta_sketch.interop import sketch_rnn_js
     from magenta_sketch.interop.loading import load
 
@@ -197,7 +202,7 @@ def _write_js(trained) -> None:
         trained.model,
         name=FLAGS.name or pathlib.Path(FLAGS.out).name.split(".")[0],
         max_seq_len=info.max_seq_len,
-        normalizing_factor=info.normalizing_factor,
+        normalizing_factor=trained.normalizing_factor,
         for_browsers=True,
     )
     kind = "conditional" if trained.conditional else "decoder-only"
@@ -220,11 +225,11 @@ def _write_js(trained) -> None:
     _warn_of_the_clients(trained, done.clipped)
 
 
-def _with_data(trained):
+def _with_data(trained: TrainedModel) -> tuple[TrainedModel, DataSet]:
     return model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
 
 
-def _warn_of_the_clients(trained, clipped: int) -> None:
+def _warn_of_the_clients(trained: TrainedModel, clipped: int) -> None:
     from magenta_sketch.interop.sketch_rnn_js import BROWSER_MIXTURE
 
     notes = []
@@ -254,7 +259,7 @@ def _warn_of_the_clients(trained, clipped: int) -> None:
         _note(note)
 
 
-def _sketches(trained, data):
+def _sketches(trained: TrainedModel, data: DataSet | None) -> tuple[str, SketchSet | None]:
     """(what they are, a SketchSet to measure the loss on, or None with the reason)."""
     from magenta_sketch.data import SketchSet
     from magenta_sketch.errors import DataError

@@ -18,6 +18,7 @@ import sys
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
+from magenta_sketch.config.run_config import RunConfig
 
 TAKES_FILES = False
 MOST_LATENTS = 24
@@ -85,7 +86,7 @@ def main() -> int:
     return 0
 
 
-def _name(config) -> str:
+def _name(config: RunConfig) -> str:
     if not config.data_dir:  # another program's: its file is all that is known
         return pathlib.Path(FLAGS.model_dir).resolve().name.split(".")[0]
     return ", ".join(pathlib.PurePath(name).stem for name in config.hparams.data_set)

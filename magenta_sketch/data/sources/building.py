@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from numpy.typing import NDArray
+import numpy as np
 
 from magenta_sketch.data.messages import writing
 from magenta_sketch.data.npz_archive import SPLITS
@@ -76,7 +76,7 @@ def build(
             report(line)
         check_none_is_empty(collection.spool, chosen)
         check_none_is_too_large(collection.spool, chosen)
-        paths = []
+        paths: list[Path] = []
         sketches = sum(sum(one.counts) for one in chosen.values())
         with progress_bar("writing", sketches, unit=" sketches") as bar:
             for name, one in chosen.items():
@@ -86,10 +86,10 @@ def build(
                 _write(paths[-1], spool, one, bar.update)
                 _remove_old_license(paths[-1], collection.sources(name))
                 longest = int(spool.column("points")[one.all].max())
-                left = collection.tally.of_class[name]
+                left_out = collection.tally.of_class[name]
                 report(
                     f"wrote {paths[-1]}: {one}; the longest has {longest:,} points"
-                    + (f"; {left:,} of this class left out" if left else "")
+                    + (f"; {left_out:,} of this class left out" if left_out else "")
                 )
         return paths
 
@@ -120,7 +120,9 @@ def _remove_old_license(path: Path, sources: Sequence[Source]) -> None:
             license_file.unlink()
 
 
-def _counted(sketches: Iterator[NDArray], advance: Callable[[int], None]) -> Iterator[NDArray]:
+def _counted(
+    sketches: Iterator[np.ndarray], advance: Callable[[int], None]
+) -> Iterator[np.ndarray]:
     for sketch in sketches:
         yield sketch
         advance(1)

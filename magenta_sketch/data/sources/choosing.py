@@ -30,7 +30,8 @@ class Chosen(NamedTuple):
     @property
     def counts(self) -> tuple[int, int, int]:
         """Return how many there are in each split."""
-        return tuple(int(np.count_nonzero(mask)) for mask in self)
+        train, valid, test = (int(np.count_nonzero(mask)) for mask in self)
+        return train, valid, test
 
     def __str__(self) -> str:
         pairs = zip(SPLITS, self.counts, strict=True)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from magenta_sketch.data.messages import printable
 from magenta_sketch.data.sources.options import Options, Settings
 
+Form = Literal["timed", "exact", "simplified"]
+
 
 class Drawing(NamedTuple):
     """One drawing, as its source has it.
@@ -36,7 +38,7 @@ class Drawing(NamedTuple):
     name: str
     key: str | None
     lines: list[NDArray[np.float64]]
-    form: Literal["timed", "exact", "simplified"]
+    form: Form
     recognized: bool | None = None
     split: str | None = None
     file: str | None = None

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data.npz_archive import SPLITS
-from magenta_sketch.data.sources.drawings import Drawing, Skipped, Source
+from magenta_sketch.data.sources.drawings import Drawing, Form, Skipped, Source
 from magenta_sketch.errors import DataError
 
 SUFFIXES = (".ndjson", ".ndjson.gz")
@@ -160,7 +160,7 @@ def _key(value: Any) -> str | None:
     return value
 
 
-def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], str]:
+def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], Form]:
     """Return the lines [k, 2] of a line's `drawing`, and its form: "timed" or "simplified".
 
     Strokes without points are left out.

@@ -90,7 +90,9 @@ def ndjson_line(sketch: NDArray[np.float32], *, word: str, split: str, number: i
     return json.dumps(drawing, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _packing(file: BinaryIO, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+def _packing(
+    file: BinaryIO, path: Path
+) -> contextlib.AbstractContextManager[BinaryIO | gzip.GzipFile]:
     if path.suffix.lower() != ".gz":
         return contextlib.nullcontext(file)
     # Without a name and a time, so that the bytes depend on the sketches alone.

@@ -33,7 +33,7 @@ def split_of(key: str, shares: Sequence[int] = SHARES) -> str:
     return SPLITS[int(splits_of(np.array([number]), shares)[0])]
 
 
-def splits_of(places: NDArray, shares: Sequence[int]) -> NDArray[np.uint8]:
+def splits_of(places: np.ndarray, shares: Sequence[int]) -> NDArray[np.uint8]:
     """Return 0, 1 or 2 for train, valid or test of each of some places."""
     _, valid, test = shares
     remainders = places % places.dtype.type(sum(shares))

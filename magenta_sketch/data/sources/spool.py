@@ -129,7 +129,7 @@ class ClassSpool:
                     file.write(buffer)
                 buffer.clear()
 
-    def column(self, name: str) -> NDArray:
+    def column(self, name: str) -> np.ndarray:
         """Return one field of all records, [count].
 
         Args:
@@ -146,7 +146,7 @@ class ClassSpool:
         """Return whether any of the chosen sketches, bool [count], does not fit int16."""
         return bool(self.column("is_float")[chosen].any())
 
-    def sketches(self, chosen: NDArray[np.bool_], dtype: str) -> Iterator[NDArray]:
+    def sketches(self, chosen: NDArray[np.bool_], dtype: str) -> Iterator[np.ndarray]:
         """Yield the chosen sketches, bool [count], as arrays [n, 3] of the type "<i2" or "<f4"."""
         start = position = 0
         with open(self._files[0], "rb", buffering=1 << 18) as file:
@@ -170,7 +170,7 @@ class ClassSpool:
                     file.seek(int(ends[-1]))
                 position = int(ends[-1])
 
-    def _records(self) -> Iterator[NDArray]:
+    def _records(self) -> Iterator[np.ndarray]:
         with open(self._files[1], "rb") as file:
             while len(records := np.fromfile(file, _RECORD, _CHUNK)):
                 yield records

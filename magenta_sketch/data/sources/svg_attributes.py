@@ -54,8 +54,9 @@ def view_box(element: Element) -> tuple[float, float, float, float] | None:
     numbers = text.replace(",", " ").split()
     if len(numbers) != 4 or not all(len(n) < 100 and NUMBER.fullmatch(n) for n in numbers):
         raise ValueError(f"viewBox={text[:40]!r} is not four numbers")
-    box = tuple(map(float, numbers))
-    return box if box[2] > 0 and box[3] > 0 and np.isfinite(box).all() else None
+    x, y, width, height = map(float, numbers)
+    usable = width > 0 and height > 0 and np.isfinite((x, y, width, height)).all()
+    return (x, y, width, height) if usable else None
 
 
 def transform_of(element: Element) -> NDArray[np.float64]:

@@ -124,23 +124,23 @@ def _wrapper(step: Any) -> Any:
 
     class Wrapper(cssselect2.ElementWrapper):
         @property
-        def ancestors(self):
+        def ancestors(self) -> Iterator[Any]:
             return _chain(self.parent, "parent", step)
 
         @property
-        def previous_siblings(self):
+        def previous_siblings(self) -> Iterator[Any]:
             return _chain(self.previous, "previous", step)
 
         @property
-        def etree_siblings(self):
+        def etree_siblings(self) -> Any:
             step(1 + len(self._siblings) // 8)  # they are looked through at once, which is faster
             return self._siblings
 
         @etree_siblings.setter
-        def etree_siblings(self, siblings):
+        def etree_siblings(self, siblings: Any) -> None:
             self._siblings = siblings
 
-        def iter_children(self):
+        def iter_children(self) -> Iterator[Any]:
             for child in super().iter_children():
                 step(10)  # new wrappers
                 yield child

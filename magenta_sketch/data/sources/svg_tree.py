@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data.sources.svg_attributes import sizes_of, tag_of, transform_of, view_box
+from magenta_sketch.data.sources.svg_declarations import INITIAL
 from magenta_sketch.data.sources.svg_shapes import SHAPES
-from magenta_sketch.data.sources.svg_style import INITIAL, Styles, is_hidden, is_painted, is_stroked
+from magenta_sketch.data.sources.svg_style import Styles, is_hidden, is_painted, is_stroked
 
 MOST_ELEMENTS = 20_000  # with all that is used several times
 
@@ -77,7 +78,7 @@ def _used(
     element: Element, place: Place, by_id: dict[str | None, Element], styles: Styles
 ) -> list[tuple[Element, Place]]:
     """Return what a `use` draws, with the place it has there, the first last."""
-    link = next((element.get(name) for name in _HREFS if element.get(name)), "")
+    link = next(filter(None, map(element.get, _HREFS)), "")
     target = by_id.get(link[1:]) if link.startswith("#") else None
     if target is None or id(target) in place.uses:
         raise ValueError(f"use of {link[:40]!r}, which is not in the document, or is its own part")

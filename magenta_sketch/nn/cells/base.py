@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.nn.cell_protocol import Tensors
@@ -17,7 +18,7 @@ class BlockOrthogonal(keras.initializers.Initializer):
     def __init__(self, seed: int = 0):
         self.seed = seed
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: tuple[int, int], dtype: Any = None) -> tf.Tensor:
         rows, columns = shape
         if columns % rows:
             raise ValueError(f"BlockOrthogonal needs a shape [n, k·n], got {tuple(shape)}.")
@@ -27,7 +28,7 @@ class BlockOrthogonal(keras.initializers.Initializer):
         ]
         return tf.concat(blocks, axis=1)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}
 
 
@@ -49,7 +50,7 @@ class SketchCell(keras.layers.Layer):
       ValueError: for a value outside its range.
     """
 
-    def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs):
+    def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"units must be >= 1, got {units}.")
@@ -60,7 +61,7 @@ class SketchCell(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         self.kernel = self.add_weight(
             shape=(input_shape[-1], 4 * self.units),
             initializer=keras.initializers.GlorotUniform(seed=self.seed + 100),
@@ -81,7 +82,7 @@ class SketchCell(keras.layers.Layer):
     def output_size(self) -> int:
         return self.units
 
-    def get_initial_state(self, batch_size=None) -> Tensors:
+    def get_initial_state(self, batch_size: Any = None) -> Tensors:
         """A state of zeros: a list of [batch, width] tensors."""
         return [tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size]
 
@@ -92,7 +93,9 @@ class SketchCell(keras.layers.Layer):
         """
         return keep_mask([*shape, self.units], self.keep_prob, seed, self.compute_dtype)
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: tf.Tensor, states: Sequence[tf.Tensor], training: bool = False
+    ) -> tuple[tf.Tensor, Tensors]:
         """Take one time step as Keras asks for it: (output [batch, units], new state)."""
         mask = None
         if training and self.keep_prob < 1.0:
@@ -102,6 +105,6 @@ class SketchCell(keras.layers.Layer):
             )
         return step_forward(self, prepare_forward(self), inputs, states, mask)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "keep_prob": self.keep_prob, "seed": self.seed}
         return {**super().get_config(), **own}

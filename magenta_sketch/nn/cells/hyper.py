@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.nn.cell_protocol import Backward, Forward, Matrix
+from magenta_sketch.nn.cell_protocol import (
+    BackProduct,
+    Backward,
+    Forward,
+    Matrix,
+    Product,
+    Tensors,
+)
 from magenta_sketch.nn.cells.layer_norm import (
     LayerNormLSTMCell,
     NormalisedResiduals,
@@ -69,7 +77,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
     Args: see `SketchCell`.
     """
 
-    def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs):
+    def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(units, keep_prob, seed, **kwargs)
         self.hyper_cell = LayerNormLSTMCell(
             HYPER_UNITS, seed=seed + 10, dtype=self.dtype_policy, name="hyper_cell"
@@ -79,7 +87,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
     def state_size(self) -> list[int]:
         return [self.units, self.units, HYPER_UNITS, HYPER_UNITS]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         super().build(input_shape)
         self.hyper_cell.build((None, input_shape[-1] + self.units))
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
@@ -103,7 +111,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
             shape=(SHIFTS, EMBEDDING, self.units), initializer="zeros", name="shift_kernel"
         )
 
-    def matrices(self):
+    def matrices(self) -> dict[str, Matrix]:
         hyper = self.hyper_cell  # whose kernel has the rows of [x, h]
         of_x, of_h = hyper.kernel[: -self.units], hyper.kernel[-self.units :]
         return {
@@ -130,7 +138,13 @@ class HyperLSTMCell(LayerNormLSTMCell):
         )
 
     @staticmethod
-    def forward(products, vectors, x, state, keep_mask):
+    def forward(
+        products: Mapping[str, Product],
+        vectors: HyperVectors,
+        x: tf.Tensor,
+        state: Tensors,
+        keep_mask: tf.Tensor | None,
+    ) -> Forward:
         h, c, hyper_h, hyper_c = state
         hyper_pre, hyper_rows = products["hyper"](h, hyper_h, x)
         hyper_h, hyper_c, hyper = normalised_lstm(hyper_pre, hyper_c, vectors.hyper_norms, None)
@@ -156,7 +170,13 @@ class HyperLSTMCell(LayerNormLSTMCell):
         )
 
     @staticmethod
-    def backward(products, vectors, residuals, keep_mask, d_state):
+    def backward(
+        products: Mapping[str, BackProduct],
+        vectors: HyperVectors,
+        residuals: HyperResiduals,
+        keep_mask: tf.Tensor | None,
+        d_state: Tensors,
+    ) -> Backward:
         d_h, d_c, d_hyper_h, d_hyper_c = d_state
         main, hyper, embedding, x_part, h_part, scale_x, scale_h = residuals
         d_pre, d_c, d_norms = normalised_lstm_backward(main, vectors.norms, d_h, d_c, keep_mask)
@@ -172,6 +192,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
         )
 
         d_both, d_hyper_rows = products["hyper"](d_hyper_pre)  # of [h, hyper h]
+        assert d_h is not None and d_both is not None  # both matrices have rows for the state
         units = d_h.shape[-1]
         d_vectors = HyperVectors(
             d_norms,
@@ -192,6 +213,6 @@ class HyperLSTMCell(LayerNormLSTMCell):
         )
 
 
-def _matmul_in(dtype, a, b, **transpose) -> tf.Tensor:
+def _matmul_in(dtype: Any, a: tf.Tensor, b: tf.Tensor, **transpose: bool) -> tf.Tensor:
     """The product computed from numbers of ``dtype``, in the type of ``a``."""
     return tf.cast(tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), **transpose), a.dtype)

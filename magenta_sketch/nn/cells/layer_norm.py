@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.nn.cell_protocol import Backward, Forward, Matrix
+from magenta_sketch.nn.cell_protocol import (
+    BackProduct,
+    Backward,
+    Forward,
+    Matrix,
+    Product,
+    Tensors,
+)
 from magenta_sketch.nn.cells.base import SketchCell
 from magenta_sketch.nn.cells.gates import (
     Gates,
@@ -113,7 +121,7 @@ class LayerNormLSTMCell(SketchCell):
     Args: see `SketchCell`.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         super().build(input_shape)
         gates, cell = (4 * self.units,), (self.units,)
         self.gates_gamma = self.add_weight(shape=gates, initializer="ones", name="gates_gamma")
@@ -121,7 +129,7 @@ class LayerNormLSTMCell(SketchCell):
         self.cell_gamma = self.add_weight(shape=cell, initializer="ones", name="cell_gamma")
         self.cell_beta = self.add_weight(shape=cell, initializer="zeros", name="cell_beta")
 
-    def matrices(self):
+    def matrices(self) -> dict[str, Matrix]:
         return {
             "gates": Matrix(
                 state=tf.convert_to_tensor(self.recurrent_kernel),
@@ -129,7 +137,8 @@ class LayerNormLSTMCell(SketchCell):
             )
         }
 
-    def vectors(self) -> Norms:
+    def vectors(self) -> Any:
+        """The `Norms`; a subclass has more."""
         return Norms(
             tf.reshape(self.gates_gamma, [4, 1, -1]),
             tf.reshape(add_forget_bias(self.gates_beta), [4, 1, -1]),
@@ -138,14 +147,27 @@ class LayerNormLSTMCell(SketchCell):
         )
 
     @staticmethod
-    def forward(products, vectors, x, state, keep_mask):
+    def forward(
+        products: Mapping[str, Product],
+        vectors: Any,
+        x: tf.Tensor,
+        state: Tensors,
+        keep_mask: tf.Tensor | None,
+    ) -> Forward:
         h, c = state
         pre, rows = products["gates"](h, x)
         h, c, residuals = normalised_lstm(pre, c, vectors, keep_mask)
         return Forward([h, c], residuals, {"gates": rows})
 
     @staticmethod
-    def backward(products, vectors, residuals, keep_mask, d_state):
-        d_pre, d_c, d_norms = normalised_lstm_backward(residuals, vectors, *d_state, keep_mask)
+    def backward(
+        products: Mapping[str, BackProduct],
+        vectors: Any,
+        residuals: Any,
+        keep_mask: tf.Tensor | None,
+        d_state: Tensors,
+    ) -> Backward:
+        d_h, d_c = d_state
+        d_pre, d_c, d_norms = normalised_lstm_backward(residuals, vectors, d_h, d_c, keep_mask)
         d_h, d_rows = products["gates"](d_pre)
         return Backward([d_h, d_c], d_norms, {"gates": d_rows})

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.nn.cell_protocol import Backward, Forward, Matrix
+from magenta_sketch.nn.cell_protocol import (
+    BackProduct,
+    Backward,
+    Forward,
+    Matrix,
+    Product,
+    Tensors,
+)
 from magenta_sketch.nn.cells.base import SketchCell
 from magenta_sketch.nn.cells.gates import (
     Gates,
@@ -37,11 +45,11 @@ class LSTMCell(SketchCell):
     Args: see `SketchCell`.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Any]) -> None:
         super().build(input_shape)
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
 
-    def matrices(self):
+    def matrices(self) -> dict[str, Matrix]:
         return {
             "gates": Matrix(
                 state=tf.convert_to_tensor(self.recurrent_kernel),
@@ -50,11 +58,17 @@ class LSTMCell(SketchCell):
             )
         }
 
-    def vectors(self):
+    def vectors(self) -> tuple[()]:
         return ()
 
     @staticmethod
-    def forward(products, vectors, x, state, keep_mask):
+    def forward(
+        products: Mapping[str, Product],
+        vectors: tuple[()],
+        x: tf.Tensor,
+        state: Tensors,
+        keep_mask: tf.Tensor | None,
+    ) -> Forward:
         h, c = state
         pre, rows = products["gates"](h, x)
         c, gates = memory(pre, c, keep_mask)
@@ -62,7 +76,13 @@ class LSTMCell(SketchCell):
         return Forward([y * gates.o, c], LSTMResiduals(gates, y), {"gates": rows})
 
     @staticmethod
-    def backward(products, vectors, residuals, keep_mask, d_state):
+    def backward(
+        products: Mapping[str, BackProduct],
+        vectors: tuple[()],
+        residuals: LSTMResiduals,
+        keep_mask: tf.Tensor | None,
+        d_state: Tensors,
+    ) -> Backward:
         gates, y = residuals
         d_h, d_c = d_state
         d_c += tanh_gradient(y, d_h * gates.o)

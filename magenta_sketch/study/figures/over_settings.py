@@ -143,7 +143,7 @@ def _line(one: Slice, curve: Curve, positions: dict[str, float], **style: Any) -
     values = [s.scalars[curve.scalar] for s in found]
     return LineWithBars(
         [positions[s.setting.key] for s in found],
-        [v.mean for v in values],
+        [v.known_mean for v in values],
         spread=[v.spread or 0 for v in values],
         dash=curve.dash,
         **style,
@@ -158,7 +158,7 @@ def _guides(one: Slice, scalar: str, powers: Sequence[float], end: float) -> lis
     start = float(dict(known[0].setting.values)["scale"])
     x = np.array([start, float(end)])
     guides = zip(powers, ("undone", "not undone"), ("dashed", "dotted"), strict=True)
-    first = known[0].scalars[scalar].mean
+    first = known[0].scalars[scalar].known_mean
     return [Guide(x, first * (x / start) ** power, text, dash) for power, text, dash in guides]
 
 

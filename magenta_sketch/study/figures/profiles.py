@@ -57,13 +57,15 @@ def profiles(summary: Summary) -> list[Picture]:
 
 def _draw(summary: Summary, multiple: Multiple, moment: str, title: str, level: float) -> bytes:
     lines = []
+    heights: list[float] = []
     for one in multiple.settings:
-        mean = [value.mean for value in one.latent.get(moment, [])]
+        mean = [value.known_mean for value in one.latent.get(moment, [])]
         if mean:
+            heights += mean
             dimensions = np.arange(1, len(mean) + 1)
             style = style_of(summary, one)
             lines.append(Line(dimensions, mean, marker_size=3, width=1.2, **style))
-    least, most = min(min(line.y) for line in lines), max(max(line.y) for line in lines)
+    least, most = min(heights), max(heights)
     return line_plot(
         multiple.named(f"latent_{moment}"),
         multiple.titled(title),

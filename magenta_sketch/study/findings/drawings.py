@@ -98,13 +98,19 @@ def _copying(used: Sequence[SettingSummary]) -> str:
     certain = [s for s in used if s.scalars["novelty"].n >= FEWEST_SEEDS]
     if not certain:
         return f"{few(max(s.scalars['novelty'].n for s in used))} says nothing for certain."
-    near, far, same = [], [], []
+    near: list[SettingSummary] = []
+    far: list[SettingSummary] = []
+    same: list[SettingSummary] = []
+    ratios = set()
     for s in certain:
         value, real = s.scalars["novelty"], s.baseline("novelty")
+        if not real:  # `_compare` asks where all have one
+            continue
         # That of real ones is a mean over a sample, whose error is no spread of seeds.
-        error = math.hypot(value.spread, s.baselines.get("novelty_error") or 0.0)
-        apart = abs(value.mean - real) > 2 * error
-        (same if not apart else near if value.mean < real else far).append(s)
+        error = math.hypot(value.known_spread, s.baselines.get("novelty_error") or 0.0)
+        apart = abs(value.known_mean - real) > 2 * error
+        (same if not apart else near if value.known_mean < real else far).append(s)
+        ratios.add(number(value.known_mean / real, 2))
     parts = [
         f"{how} at {names(group)}"
         for how, group in (
@@ -114,8 +120,8 @@ def _copying(used: Sequence[SettingSummary]) -> str:
         )
         if group
     ]
-    ratios = sorted({number(s.scalars["novelty"].mean / s.baseline("novelty"), 2) for s in certain})
-    span = ratios[0] if len(ratios) == 1 else f"{ratios[0]} to {ratios[-1]}"
+    ordered = sorted(ratios)
+    span = ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
     return (
         f"By their distance to the nearest training sketch, new ones are {', '.join(parts)} "
         f"({span} times as far)."

@@ -31,9 +31,9 @@ def change(settings: Settings, name: str, what: str) -> str:
     ends = f"from {plus_minus(a)} at {low.label} to {plus_minus(b)} at {high.label}"
     ends += f" ({seeds(a.n)}{' each' if a.n == b.n else f' and {b.n}'})"
     if differs(a, b):
-        return f"{capital(what)} {'rises' if b.mean > a.mean else 'falls'} {ends}."
+        return f"{capital(what)} {'rises' if b.known_mean > a.known_mean else 'falls'} {ends}."
     found = with_scalar(settings, name)
-    least, most = (pick(found, key=lambda s: s.scalars[name].mean) for pick in (min, max))
+    least, most = (pick(found, key=lambda s: s.scalars[name].known_mean) for pick in (min, max))
     if differs(least.scalars[name], most.scalars[name]):
         return (
             f"{capital(what)} goes {ends}, but is {plus_minus(least.scalars[name])} at "
@@ -44,7 +44,7 @@ def change(settings: Settings, name: str, what: str) -> str:
 
 def is_above(a: Spread, b: Spread) -> bool:
     """Return whether the data show that a is larger than b."""
-    return differs(a, b) and a.mean > b.mean
+    return differs(a, b) and a.known_mean > b.known_mean
 
 
 def verdict(a: Spread, b: Spread) -> str:
@@ -62,7 +62,7 @@ def best(settings: Settings, get: Getter, which: str = "lowest") -> str:
     if len(found) == 1:
         return f"{plus_minus(get(found[0]))} at {found[0].label}, with none to compare."
     sign = 1 if which == "lowest" else -1
-    first = min(found, key=lambda one: sign * get(one).mean)
+    first = min(found, key=lambda one: sign * get(one).known_mean)
     same = [one for one in found if one is not first and not differs(get(first), get(one))]
     if not same:
         return f"{which} at {first.label}, apart from all others."

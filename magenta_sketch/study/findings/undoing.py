@@ -39,7 +39,7 @@ class Undone:
             return None
         low, high = scales[min(scales)], scales[max(scales)]
         return cls(
-            _slopes(list(scales.values()), lambda run: run.measures.scalars.get("mean_sigma")),
+            _slopes(list(scales.values()), lambda run: run.measured.scalars.get("mean_sigma")),
             _slopes(list(scales.values()), active_sigma),
             low,
             high,
@@ -54,10 +54,11 @@ def _slopes(
     runs = [run for one in settings for run in one.runs]
     found = []
     for seed in {run.trial.seed for run in runs}:
-        points = [(_run_scale(run), sigma(run)) for run in runs if run.trial.seed == seed]
-        points = [(x, y) for x, y in points if y]
+        of_seed = [(_run_scale(run), sigma(run)) for run in runs if run.trial.seed == seed]
+        points = [(x, y) for x, y in of_seed if y]
         if len(points) == len(settings):
-            found.append(-float(np.polyfit(*np.log(np.transpose(points)), 1)[0]))
+            x, y = np.log(np.transpose(points))
+            found.append(-float(np.polyfit(x, y, 1)[0]))
     return Spread.of(sorted(found))
 
 
@@ -113,7 +114,8 @@ def _say(draft: Draft, one: Slice, found: Undone) -> None:
 def _how_far(slope: Spread) -> str:
     if slope.n < FEWEST_SEEDS:
         return f"{few(slope.n)} says nothing for certain; the slope found is {plus_minus(slope)}."
-    low, high = slope.mean - 2 * slope.spread, slope.mean + 2 * slope.spread
+    low = slope.known_mean - 2 * slope.known_spread
+    high = slope.known_mean + 2 * slope.known_spread
     if low <= 0 and high >= 1:
         return "The data do not tell: the spread covers both wholly and not at all."
     if low > 1:
@@ -145,7 +147,7 @@ def _effects(found: Undone) -> list[str]:
         sentences.append(
             f"From {low.label} to {high.label} the noise scale grows by a factor "
             f"of {number(found.factor, 1)}, the effective noise scale · sigma by "
-            f"{number(noise[1].mean / noise[0].mean, 2)}: from {with_n(noise[0])} to "
+            f"{number(noise[1].known_mean / noise[0].known_mean, 2)}: from {with_n(noise[0])} to "
             f"{with_n(noise[1])}" + verdict(*noise)
         )
     sentences.append(
