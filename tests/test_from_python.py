@@ -103,7 +103,7 @@ def test_a_run_whose_cell_nobody_has_registered_here_says_so(tmp_path):
 
 
 def test_the_documented_cell_of_ones_own(tmp_path, monkeypatch):
-    """The ten lines of docs/python.md as they stand there, but for fewer steps, on a smaller data set."""
+    """The ten lines of docs/python.md, with fewer steps and a smaller data set."""
     page = (ROOT / "docs" / "python.md").read_text("utf-8")
     code = next(part for part in page.split("```python\n")[1:] if "decoder_cell=" in part)
     code = code.split("```")[0]

@@ -63,9 +63,10 @@ class Options:
 
     def settings(self, defaults: Settings) -> Settings:
         """Return a source's settings: its defaults, but for what is chosen here."""
-        chosen = {"epsilon": self.epsilon, "max_points": self.max_points}
         return dataclasses.replace(
-            defaults, **{name: value for name, value in chosen.items() if value is not None}
+            defaults,
+            epsilon=defaults.epsilon if self.epsilon is None else self.epsilon,
+            max_points=defaults.max_points if self.max_points is None else self.max_points,
         )
 
     @property
