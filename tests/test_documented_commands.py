@@ -35,7 +35,8 @@ def commands():
         lines += re.findall(r"`([^`\n]+)`", text)
         for line in lines:
             for part in re.split(r" && | \| ", line):
-                if match := STARTS.fullmatch(part):
+                match = STARTS.fullmatch(part)
+                if match and not match[1].split()[1].endswith(":"):  # that is output
                     yield page.name, match[1]
 
 
