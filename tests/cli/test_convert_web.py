@@ -1,6 +1,7 @@
 """sketch_rnn_convert web as its users run it; the page itself is tried in tests/web/."""
 
 import base64
+import functools
 import json
 import os
 
@@ -19,17 +20,19 @@ LIBRARY = b"window.ms={SketchRNN:class{}};"  # stands for the real one, which is
 PLACE = "node_modules/@magenta/sketch"
 
 
+@functools.cache
+def network(num_mixture=20):
+    sizes = {"enc_rnn_size": 8, "dec_rnn_size": 8, "z_size": 4, "num_mixture": num_mixture}
+    return SketchRNN(HParams(**sizes, enc_model="lstm", dec_model="lstm"), seed=3)
+
+
 @pytest.fixture
 def model(tmp_path):
     """``model(...)`` writes a Sketch-RNN-JS file of a small untrained model and gives its name."""
 
     def write(name="twigs.gen.json", **changes):
-        sizes = {"enc_rnn_size": 8, "dec_rnn_size": 8, "z_size": 4, "num_mixture": 20}
-        cells = {"enc_model": "lstm", "dec_model": "lstm"}
-        network = SketchRNN(HParams(**(sizes | cells | changes)), seed=3)
-        sketch_rnn_js.write(
-            tmp_path / name, network, name="twigs", max_seq_len=30, normalizing_factor=25.0
-        )
+        how = {"name": "twigs", "max_seq_len": 30, "normalizing_factor": 25.0}
+        sketch_rnn_js.write(tmp_path / name, network(**changes), **how)
         return name
 
     return write

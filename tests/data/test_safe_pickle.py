@@ -143,6 +143,7 @@ def test_a_memo_or_string_larger_than_the_file(tmp_path, opcodes, where):
         read_npz(archive(tmp_path / "a.npz", train=npy(payload)))
 
 
+@pytest.mark.slow
 def test_memo_indices_as_large_as_the_file_warrants(tmp_path):
     # Over 65,536 entries, with indices of four bytes in protocol 2 and as text in protocol 0.
     items = [np.array([[i % 99, 1, 1]], np.int16) for i in range(17000)]
