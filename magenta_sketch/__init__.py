@@ -20,6 +20,7 @@ from magenta_sketch._registration import register_with_keras
 __version__ = "0.2.0"
 
 _HOMES = {
+    "ArgumentError": "errors",
     "DataError": "errors",
     "DataSet": "data",
     "HParams": "config",
