@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.data import write_npz as write_npz
     from magenta_sketch.drawing.grid import save_grid as save_grid
     from magenta_sketch.drawing.grid import save_svg as save_svg
+    from magenta_sketch.errors import ArgumentError as ArgumentError
     from magenta_sketch.errors import DataError as DataError
     from magenta_sketch.errors import HParamsError as HParamsError
     from magenta_sketch.errors import ModelFileError as ModelFileError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.training.keras_datasets import training_dataset as training_dataset
 
 _HOMES = {
+    "ArgumentError": "errors",
     "DataError": "errors",
     "DataSet": "data",
     "HParams": "config",

@@ -31,7 +31,7 @@ def _check_keras_backend() -> None:
     if wanted != "tensorflow":
         raise BackendError(
             f"magenta_sketch runs on Keras's TensorFlow backend, but {where}{wanted}: "
-            "unset KERAS_BACKEND or set it to tensorflow, and start Python anew."
+            "unset KERAS_BACKEND or set it to tensorflow, and start Python anew"
         )
 
 

@@ -1,6 +1,7 @@
 """Every error that a user can cause, under one base class that carries the program's exit status.
 
-A message is one line: what is wrong, the rule, what came, what to do.
+A message is one line: what is wrong, the rule, what came, what to do, as in "scale must be a finite
+number >= 0, got '-1'; use for example scale=1.0". No full stop at its end, and no contractions.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class UsageError(SketchError):
 
 class HParamsError(SketchError, ValueError):
     """Hyperparameters or run options that cannot be used."""
+
+
+class ArgumentError(SketchError, ValueError):
+    """An argument of a function that cannot be used."""
 
 
 class DataError(SketchError, ValueError):

@@ -97,12 +97,15 @@ def did_you_mean(path: Path, suffixes: tuple[str, ...], *, folders: bool = False
     def stem(name: str) -> str:  # equal endings would make all names alike
         return next((name.removesuffix(end) for end in suffixes if name.endswith(end)), name)
 
+    wanted = stem(path.name)
+    if wanted == path.name and suffixes:  # another ending, such as a misspelt one
+        wanted = path.stem
     names: dict[str, list[str]] = {}
     with contextlib.suppress(OSError, ValueError):  # ValueError: a null character
         for entry in path.parent.iterdir():
             if entry.name.endswith(suffixes) or (folders and entry.is_dir()):
                 names.setdefault(stem(entry.name), []).append(entry.name)
-    near = difflib.get_close_matches(stem(path.name), sorted(names), n=5, cutoff=0.6)
+    near = difflib.get_close_matches(wanted, sorted(names), n=5, cutoff=0.6)
     meant = [name for one in near for name in sorted(names[one])]
     return f"; did you mean {' or '.join(meant[:5])}?" if meant else ""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from magenta_sketch import runs
 from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop.loading import load
 from magenta_sketch.nn.any_cell import CellMaker, describe_cells
@@ -51,6 +52,9 @@ def train(
         model = magenta_sketch.train(data_set=["kanjivg.npz"], data_dir="datasets", num_steps=500)
         magenta_sketch.save_svg("new.svg", model.sample(9))
     """
+    if resume_training and (log_root is None or overwrite):
+        wrong = "goes without overwrite" if overwrite else "needs log_root, the folder of the run"
+        raise ArgumentError(f"resume_training {wrong}: mend the call, or begin a new run")
     with tempfile.TemporaryDirectory() as temporary:
         root = temporary if log_root is None else log_root
         config = _saved_or_new(root, resume_training).asked(**settings)

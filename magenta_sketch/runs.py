@@ -16,6 +16,7 @@ from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.drawing.curves import save_training_curve
 from magenta_sketch.drawing.gallery import save_gallery
 from magenta_sketch.errors import HParamsError, ModelFileError, RunError
+from magenta_sketch.files import did_you_mean
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load
@@ -80,8 +81,10 @@ def begin(
     if folder.holds_run() and not overwrite:
         raise RunError(
             f"{folder.root} already holds a run: go on with it with --resume_training, name "
-            "another --log_root, or give --overwrite to delete it."
+            "another --log_root, or give --overwrite to delete it"
         )
+    if folder.root.exists() and not folder.root.is_dir():
+        raise RunError(f"{folder.root} is a file: name a folder for the run")
     config, source_step = _with_source(config, folder, overwrite)
     data = load_data_set(list(config.hparams.data_set), config.data_dir, report=report)
     config = dataclasses.replace(config, onednn=processor.onednn_is_on())
@@ -89,7 +92,7 @@ def begin(
     if config.init_optimizer and source_step >= run.total_steps:
         raise RunError(
             f"{config.init_from} has {source_step} steps already, and this run would end at "
-            f"{run.total_steps}: give a larger num_steps, or num_epochs."
+            f"{run.total_steps}: give a larger num_steps, or num_epochs"
         )
     # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
     try:
@@ -98,7 +101,7 @@ def begin(
         folder.create(run.config)
     except OSError as error:
         folder.forget()
-        raise RunError(f"{folder.root} can't be written: {reason(error)}.") from error
+        raise RunError(f"{folder.root} cannot be written: {reason(error)}") from error
     return run
 
 
@@ -120,27 +123,28 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
     )
     if not folder.holds_run():
         raise RunError(
-            f"{folder.root} holds no run to go on with: check --log_root, or leave out "
-            "--resume_training to begin one there."
+            f"{folder.root} holds no run to go on with"
+            f"{did_you_mean(folder.root, (), folders=True) or ': check --log_root,'} or leave out "
+            "--resume_training to begin one there"
         )
     saved = folder.read()
     if saved_steps(folder.best) and not saved_steps(folder.newest):
         raise RunError(
             f"{folder.root} holds a model without its training, which cannot go on: begin a run in "
-            "another --log_root, with this one as --init_from."
+            "another --log_root, with this one as --init_from"
         )
     differences = saved.differences(config)
     if differences:
         raise RunError(
             f"{folder.root} holds a run with other settings ({'; '.join(differences)}): leave them "
-            "as they were, or begin a new run in another --log_root."
+            "as they were, or begin a new run in another --log_root"
         )
     new = saved.resumed_with(config).with_absolute_paths()
     data = load_data_set(list(new.hparams.data_set), new.data_dir, report=report)
     if data.fingerprint != saved.fingerprint:
         raise RunError(
             f"the data in {new.data_dir} are not those the run in {folder.root} was begun with: "
-            "give the --data_dir it had, or begin a new run in another --log_root."
+            "give the --data_dir it had, or begin a new run in another --log_root"
         )
     if saved.onednn not in (None, processor.onednn_is_on()):
         report(
@@ -172,7 +176,7 @@ def _source(config: RunConfig) -> TrainedModel:
     if config.init_optimizer and source.adam is None:
         raise RunError(
             f"{config.init_from} holds no state of an optimizer: leave out --init_optimizer to "
-            "begin with its weights alone."
+            "begin with its weights alone"
         )
     return source
 
@@ -185,7 +189,7 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
     if overwrite and inside:
         raise RunError(
             f"--overwrite would delete {config.init_from}, which --init_from needs: name another "
-            "--log_root."
+            "--log_root"
         )
     source = _source(config)
     theirs = source.config.architecture()
@@ -197,7 +201,7 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
     if differences:
         raise HParamsError(
             f"the model of --init_from has another architecture ({'; '.join(differences)}): leave "
-            "these out of --hparams, they follow from the model."
+            "these out of --hparams, they follow from the model"
         )
     return config.replace(**theirs, tanh_z=source.config.tanh_z), source.step
 
@@ -271,7 +275,7 @@ def _prepare(run: Run, report: Report) -> Trainer:
         _forget_new(run)
         raise RunError(
             f"the model is too large for this machine's memory ({reason(error)}): choose smaller "
-            "cells."
+            "cells"
         ) from error
     except ModelFileError:
         _forget_new(run)
@@ -285,8 +289,8 @@ def _prepare(run: Run, report: Report) -> Trainer:
                 raise
             raise RunError(
                 f"the run in {folder.root} has no checkpoint yet, and begins with the weights of "
-                f"{config.init_from}, which can't be had ({error}): put them back, or begin anew "
-                "with --overwrite."
+                f"{config.init_from}, which cannot be had ({error}): put them back, or begin anew "
+                "with --overwrite"
             ) from error
     return trainer
 
@@ -314,7 +318,7 @@ def _make_image_dir(run: Run, image_dir: str | os.PathLike[str]) -> pathlib.Path
         images.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
     except OSError as error:
         _forget_new(run)
-        raise RunError(f"the image folder {images} can't be made: {reason(error)}.") from error
+        raise RunError(f"the image folder {images} cannot be made: {reason(error)}") from error
     return images
 
 

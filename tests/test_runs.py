@@ -139,7 +139,7 @@ def test_a_mistake_costs_and_makes_nothing(folder, change, error, overwrite):
 def test_a_log_root_that_is_a_file(folder):
     folder.root.parent.mkdir()
     folder.root.write_text("mine")
-    with pytest.raises(RunError, match=f"{folder.root} can't be written: .*exists"):
+    with pytest.raises(RunError, match=f"{folder.root} is a file: name a folder"):
         begin(folder)
     assert folder.root.read_text() == "mine"
 
@@ -155,7 +155,7 @@ def test_a_full_disk_leaves_no_half_a_run(folder, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", full)
-        with pytest.raises(RunError, match="can't be written: No space left on device."):
+        with pytest.raises(RunError, match="cannot be written: No space left on device"):
             begin(folder)
     assert contents(folder.root) == {}
     begin(folder)
@@ -332,7 +332,7 @@ def test_a_full_disk_when_resuming_leaves_the_run_as_it_was(folder, monkeypatch)
 
     with monkeypatch.context() as patched, contextlib.ExitStack() as stack:
         patched.setattr(os, "fsync", full)
-        stack.enter_context(pytest.raises(RunError, match="can't be written: No space left"))
+        stack.enter_context(pytest.raises(RunError, match="cannot be written: No space left"))
         resume(folder, {"num_steps": 99})
     assert contents(folder.root) == before
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
+from magenta_sketch.data.data_dir import require_files
 from magenta_sketch.errors import UsageError
 
 if TYPE_CHECKING:  # it imports TensorFlow
@@ -27,14 +28,16 @@ if TYPE_CHECKING:  # it imports TensorFlow
 
 MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are written
 LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
+ONLY_FOR_RECONSTRUCTIONS = ("split", "scale", "data_dir", "data_set")
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "out",
     "drawings.svg",
     "Where to draw: a name ending in .svg for one grid, else a folder for one SVG a sketch.",
-    flag_values=FLAGS,
+    kind="file or folder",
 )
 flags.DEFINE_integer(
     "count",
@@ -80,24 +83,32 @@ flags.DEFINE_integer(
 
 
 def _check_flags() -> list[int] | None:
+    values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
     values.is_one_svg(FLAGS.out)
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise UsageError(
-            f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
-            "give --greedy."
+            f"--temperature must be in (0, 1], got {FLAGS.temperature:g}; for no randomness at all "
+            "give --greedy"
         )
     # absl lets NaN pass any bounds.
     if not (math.isfinite(FLAGS.scale) and FLAGS.scale <= LARGEST_SCALE):
-        raise UsageError(f"--scale={FLAGS.scale:g}: must be a number from 0 to {LARGEST_SCALE:g}.")
+        raise UsageError(
+            f"--scale must be a number from 0 to {LARGEST_SCALE:g}, got {FLAGS.scale:g}"
+        )
     if FLAGS.reconstruct is None:
+        alone = [name for name in ONLY_FOR_RECONSTRUCTIONS if FLAGS[name].present]
+        if alone:
+            raise UsageError(f"--{alone[0]} is for --reconstruct, which is missing")
         return None
+    if FLAGS.data_dir:
+        require_files(FLAGS.data_dir, FLAGS.data_set or ())
     numbers = values.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
     count = FLAGS.count or 1
     if len(numbers) * count > MOST_SKETCHES:
         raise UsageError(
             f"--reconstruct names {len(numbers)} sketches, which --count={count} times over are "
-            f"more than {MOST_SKETCHES}: draw them in several goes."
+            f"more than {MOST_SKETCHES}: draw them in several goes"
         )
     return numbers
 
@@ -140,21 +151,21 @@ def _draw_reconstructions(
 
     if not trained.conditional:
         raise UsageError(
-            f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
+            f"{FLAGS.model_dir} is unconditional, and cannot reconstruct: leave out --reconstruct"
         )
     trained, data = model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
     info, place = trained.config, FLAGS.data_dir or trained.config.data_dir
     if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
         print(
             f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
-            "on; numbers may name other sketches.",
+            "on; numbers may name other sketches",
             file=sys.stderr,
         )
     sketches = getattr(data, FLAGS.split)
     if max(numbers) >= len(sketches):
         raise UsageError(
             f"--reconstruct={FLAGS.reconstruct}: the {FLAGS.split} set has {len(sketches)} "
-            f"sketches, 0 to {len(sketches) - 1}."
+            f"sketches, 0 to {len(sketches) - 1}"
         )
     originals = [sketches[number] for number in numbers]
     count = FLAGS.count or 1

@@ -9,6 +9,7 @@ from typing import Any
 from absl import flags
 
 from magenta_sketch.config.kinds import nearest
+from magenta_sketch.errors import UsageError
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
@@ -17,7 +18,7 @@ class _PresetParser(flags.ArgumentParser[str]):
     """absl's parser of a --preset that `expand` has not replaced: one in a flag file."""
 
     def parse(self, argument: Any) -> str:
-        raise ValueError("a flag file cannot name a preset; write --flagfile= and its path there")
+        raise UsageError("a flag file cannot name a preset; write --flagfile= and its path there")
 
     def flag_type(self) -> str:
         return "preset"
@@ -56,7 +57,7 @@ def expand(arguments: Iterable[str], values: flags.FlagValues) -> list[str]:
     """Return the command line with --flagfile=PATH for each --preset=NAME or --preset NAME.
 
     Raises:
-      flags.IllegalFlagValueError: there is no such preset among those of ``values``.
+      UsageError: there is no such preset among those of ``values``.
     """
     expanded: list[str] = []
     rest = iter(arguments)
@@ -75,7 +76,7 @@ def _path(name: str, values: flags.FlagValues) -> pathlib.Path:
     if name not in known:
         near = nearest(name, known)
         advice = f"did you mean {near!r}? The" if near else "the"
-        raise flags.IllegalFlagValueError(
+        raise UsageError(
             f"--preset={name}: this command has no such preset; {advice} presets are "
             f"{', '.join(known)}"
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from magenta_sketch.cli import presets
+from magenta_sketch.cli import command_line, presets
 from magenta_sketch.errors import SketchError
 
 
@@ -45,7 +45,7 @@ def run_program(
     _mend_standard_streams()
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
-        return _run(name, doc, values, main, [name, *arguments], takes_files)
+        return _run(name, doc, values, main, arguments, takes_files)
     finally:
         _flush_output()
 
@@ -55,15 +55,13 @@ def _run(
     doc: str,
     values: flags.FlagValues,
     main: Callable[..., int],
-    arguments: list[str],
+    arguments: Sequence[str],
     takes_files: bool,
 ) -> int:
     try:
-        rest = values(presets.expand(arguments, values))[1:]
-    except (flags.Error, UnicodeError) as error:
-        return _fail(name, str(error).removeprefix("ERROR:: "), 2)  # absl's, of a flag file
-    if rest and not takes_files and not values.help:
-        return _fail(name, f"what is {rest[0]!r}? All settings are flags: --name=value.", 2)
+        rest = command_line.read(values, arguments, takes_files=takes_files)
+    except SketchError as error:
+        return _fail(name, str(error), error.exit_status)
     if values.verbose_tensorflow:
         os.environ["MAGENTA_SKETCH_VERBOSE"] = "1"
     else:
@@ -74,7 +72,7 @@ def _run(
             return 0
         return main(rest) if takes_files else main()
     except KeyboardInterrupt:
-        return _fail(name, "interrupted.", 130)
+        return _fail(name, "interrupted", 130)
     except BrokenPipeError:
         return 1  # the reader of our output has gone; nothing more can be said to it
     except SketchError as error:
@@ -89,12 +87,12 @@ def _message(error: Exception) -> str:
     if _is_lack_of_memory(error):
         return (
             "the memory is too small for what is asked: ask for fewer sketches, smaller batches "
-            "or a smaller model, or stop other programs."
+            "or a smaller model, or stop other programs"
         )
     if isinstance(error, OSError) and error.strerror:
         # An open file's name is not in its errors.
         place = error.filename or ("standard output" if _cannot_print() else None)
-        return f"{error.strerror}." if place is None else f"{place}: {error.strerror}."
+        return error.strerror if place is None else f"{place}: {error.strerror}"
     return str(error)
 
 
@@ -139,7 +137,7 @@ def _mend_standard_streams() -> None:
 
 
 def _flush_output() -> None:
-    """Write what is left; give it up when it can't be, so that Python does not try it again."""
+    """Write what is left; give it up when that fails, so that Python does not try it again."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

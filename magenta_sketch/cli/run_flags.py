@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 from absl import flags
 
+from magenta_sketch.cli import model_flags
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.kinds import Switch
-from magenta_sketch.config.options import checked, options_of
+from magenta_sketch.config.kinds import Place, Switch, show
+from magenta_sketch.config.options import attempt, checked, options_of
 from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.data.data_dir import require_files
 
 
 class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
@@ -19,7 +22,10 @@ class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
     syntactic_help = "a comma-separated list of name=value"
 
     def parse(self, argument: Any) -> dict[str, Any]:
-        return argument if isinstance(argument, dict) else HParams.parse_assignments(argument)
+        if isinstance(argument, dict):
+            return argument
+        flagged = [name for name, one in options_of(RunConfig).items() if one.flag]
+        return HParams.parse_assignments(argument, flags=flagged)
 
     def flag_type(self) -> str:
         return "hyperparameters"
@@ -34,8 +40,12 @@ class _OptionParser(flags.ArgumentParser[Any]):
         self.syntactic_help = self.kind.rule
 
     def parse(self, argument: Any) -> Any:
-        value = self.kind.read(argument) if isinstance(argument, str) else argument
-        return checked(RunConfig, self.name, value, repr(argument))
+        if not isinstance(argument, str):
+            return checked(RunConfig, self.name, argument)
+        if isinstance(self.kind, Place):
+            argument = os.path.expanduser(argument)
+        value = attempt(RunConfig, self.name, self.kind.read, argument, show(argument))
+        return checked(RunConfig, self.name, value, show(argument))
 
     def flag_type(self) -> str:
         return self.kind.rule
@@ -61,11 +71,20 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
             flags.DEFINE(_OptionParser(name), name, None, declared.help, values, serializer)
 
 
-def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
+def read(
+    values: flags.FlagValues, base: RunConfig | None = None, *, check_data: bool = True
+) -> RunConfig:
     """Return ``base`` (default: the defaults) with what the flags say, which counts as given.
+
+    What can be known of files without TensorFlow is looked at here.
+
+    Args:
+      check_data: whether the files of the data set must be there.
 
     Raises:
       HParamsError: the settings do not go together.
+      DataError: files of the data set are missing.
+      UsageError, RunError: a flag that names a model names none.
     """
     given: list[dict[str, Any]] = values["hparams"].value or []
     settings = {name: value for one in given for name, value in one.items()}
@@ -73,4 +92,9 @@ def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
         # An empty path is none, as a flag file may have it.
         if declared.flag and name in values and values[name].value not in (None, ""):
             settings[name] = values[name].value
-    return (base or RunConfig()).asked(**settings)
+            if isinstance(declared.kind, Place) and declared.kind.of_model:
+                model_flags.require_model_at(name, str(values[name].value))
+    config = (base or RunConfig()).asked(**settings)
+    if check_data:
+        require_files(config.data_dir, config.hparams.data_set)
+    return config

@@ -23,6 +23,7 @@ from absl import flags
 from magenta_sketch.cli import presets, program, run_flags, values
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.errors import HParamsError, UsageError
+from magenta_sketch.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.study.task import Engine
@@ -32,8 +33,8 @@ FLAGS = program.new_flags()
 presets.define(FLAGS)
 # --seeds has its place; a sweep begins with random weights.
 run_flags.define(FLAGS, leave_out=("seed", "init_from", "init_optimizer"))
-flags.DEFINE_string(
-    "out", None, "Folder of the study: its runs, measures and report.", flag_values=FLAGS
+values.define_place(
+    FLAGS, "out", None, "Folder of the study: its runs, measures and report.", kind="folder"
 )
 flags.DEFINE_multi_string(
     "sweep",
@@ -134,16 +135,19 @@ def main() -> int:
     from magenta_sketch.study.plan import Axis, Plan  # standard library alone
 
     values.require(FLAGS, "out")
+    if RunFolder(FLAGS.out).holds_run():
+        raise UsageError(f"--out={FLAGS.out} is the folder of a single run: name another one")
     if FLAGS.report_only:
         return _report_only()
     if not 0 < FLAGS.temperature <= 1:
-        raise UsageError(f"--temperature must be in (0, 1], got {FLAGS.temperature}.")
+        raise UsageError(f"--temperature must be in (0, 1], got {FLAGS.temperature:g}")
     noises = _noises()
     seeds = tuple(values.parse_numbers(FLAGS.seeds, "seeds", what="seeds", most=1000))
     try:
         # Later ones win, as among --hparams, so that a flag file's can be changed.
         axes = {axis.name: axis for axis in map(Axis.parse, FLAGS.sweep)}
-        plan = Plan(tuple(axes.values()), seeds, run_flags.read(FLAGS))
+        base = run_flags.read(FLAGS, check_data="data_set" not in axes)
+        plan = Plan(tuple(axes.values()), seeds, base)
     except HParamsError as error:
         raise UsageError(str(error)) from error
     if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
@@ -180,14 +184,17 @@ def main() -> int:
         print(stop)
         return 128 + stop.signal_number
     if failed:
-        print(f"{failed} of {runs} runs failed: the report says why; the same command tries again.")
+        print(f"{failed} of {runs} runs failed: the report says why; the same command tries again")
     return 1 if failed else 0
 
 
 def _report_only() -> int:
+    from magenta_sketch.study.folder import StudyFolder  # standard library alone
+
+    if not StudyFolder(FLAGS.out).plan.exists():
+        raise UsageError(f"--out={FLAGS.out} holds no study: run one there, without --report_only")
     from magenta_sketch.study.collecting import write_study_report
     from magenta_sketch.study.definition import Study
-    from magenta_sketch.study.folder import StudyFolder
 
     study = Study.read(StudyFolder(FLAGS.out))
     if FLAGS.data_dir:
@@ -203,7 +210,8 @@ def _noises() -> tuple[float, ...]:
         noises = (-1.0,)
     if not noises or not all(0 <= noise < math.inf for noise in noises):
         raise UsageError(
-            f"--noises={','.join(FLAGS.noises)}: give numbers of 0 or more, such as 0,0.5,1."
+            f"--noises must be numbers >= 0, got {','.join(FLAGS.noises)!r}; use for example "
+            "--noises=0,0.5,1"
         )
     return tuple(sorted(set(noises)))
 
@@ -220,7 +228,7 @@ def _engine() -> Engine:
     cores = own_cores()
     if FLAGS.jobs > len(cores):
         raise UsageError(
-            f"--jobs={FLAGS.jobs}: there are {len(cores)} cores; each run needs one of its own."
+            f"--jobs={FLAGS.jobs}: there are {len(cores)} cores, and each run needs one of its own"
         )
     return LocalEngine(FLAGS.jobs, cores)
 

@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import presets, program, run_flags
+from magenta_sketch.cli import presets, program, run_flags, values
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import UsageError
@@ -22,11 +22,12 @@ from magenta_sketch.training.run_folder import RunFolder
 FLAGS = program.new_flags()
 presets.define(FLAGS)
 run_flags.define(FLAGS)
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "log_root",
     "models/default",
     "Folder for the run: checkpoints, configuration, TensorBoard events, pictures.",
-    flag_values=FLAGS,
+    kind="folder",
 )
 flags.DEFINE_boolean(
     "resume_training",
@@ -37,11 +38,12 @@ flags.DEFINE_boolean(
 flags.DEFINE_boolean(
     "overwrite", False, "Delete the run that log_root holds and begin anew.", flag_values=FLAGS
 )
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "save_image_dir",
     None,
     "Folder for an SVG grid of reconstructions and new sketches at each evaluation.",
-    flag_values=FLAGS,
+    kind="folder",
 )
 
 DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams.describe()}"
@@ -50,13 +52,13 @@ DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams
 def main() -> int:
     """Begin or resume the run that the flags describe, train it, and say what was written."""
     if FLAGS.resume_training and FLAGS.overwrite:
-        raise UsageError("give one of --resume_training and --overwrite, not both.")
+        raise UsageError("give one of --resume_training and --overwrite, not both")
     if FLAGS.resume_training and (FLAGS.init_from or FLAGS.init_optimizer):
         raise UsageError(
-            "leave out --init_from: a run that is resumed goes on from its own checkpoint."
+            "leave out --init_from: a run that is resumed goes on from its own checkpoint"
         )
     if not FLAGS.log_root:
-        raise UsageError("--log_root is empty: name the run's folder.")
+        raise UsageError("--log_root is empty: name the run's folder")
     folder = RunFolder(FLAGS.log_root)
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)

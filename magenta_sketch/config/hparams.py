@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from magenta_sketch.config import hparams_string
@@ -140,6 +140,12 @@ class HParams:
         "added to the mixture's variances in the loss, 0 is Magenta's loss",
     )
 
+    def __new__(cls, **values: Any) -> HParams:
+        """Refuse names that are none before Python's constructor does, which knows no nearest."""
+        for name in values:
+            require_known(name, options_of(cls))
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         check_fields(self)
         if self.min_learning_rate > self.learning_rate:
@@ -179,9 +185,11 @@ class HParams:
         return (cls() if base is None else base).replace(**cls.parse_assignments(text))
 
     @classmethod
-    def parse_assignments(cls, text: str | Sequence[str]) -> dict[str, Any]:
+    def parse_assignments(
+        cls, text: str | Sequence[str], flags: Iterable[str] = ()
+    ) -> dict[str, Any]:
         """Return what the --hparams string(s) set, by name; see `hparams_string`."""
-        return hparams_string.parse_assignments(cls, text)
+        return hparams_string.parse_assignments(cls, text, flags)
 
     @classmethod
     def describe(cls) -> str:

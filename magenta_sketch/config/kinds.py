@@ -6,8 +6,11 @@ import dataclasses
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Iterable
 from typing import Any
+
+from magenta_sketch.config import typography
 
 
 class Unfit(Exception):
@@ -80,10 +83,20 @@ def _in_digits(text: str) -> str:
     return f", as {value:.0f}" if value.is_integer() and abs(value) < 2**53 else ""
 
 
+def _with_a_point(text: str) -> str:
+    """Return a hint how to write 0,001 or 1e–3 as a number."""
+    point = text.replace(",", ".", 1)
+    try:
+        float(point)
+    except ValueError:
+        return typography.advice(text)
+    return f"write a decimal point, {point}" if point != text else ""
+
+
 class Switch(Kind):
     """True or false."""
 
-    rule = "true or false, or in a string an integer (0 is false)"
+    rule = "true or false (1 or 0 in a string)"
 
     def read(self, text: str) -> bool:
         if text in ("true", "True"):
@@ -109,13 +122,16 @@ class Whole(Kind):
 
     def read(self, text: str) -> int:
         if not _is_whole_number(text):
-            raise Unfit("write it in digits only" + _in_digits(text))
+            hint = typography.advice(text)
+            raise Unfit(hint or "write it in digits only" + _in_digits(text))
         digits = text.lstrip("+-").lstrip("0") or "0"
         if len(digits) > 19:  # more than 64 bits, and int() refuses thousands of digits
             raise Unfit("" if text.startswith("-") else self._too_large())
         return -int(digits) if text.startswith("-") else int(digits)
 
     def check(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            raise Unfit(f"write it in digits only, as {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise Unfit("")
         value = int(value)
@@ -139,11 +155,11 @@ class Real(Kind):
     def read(self, text: str) -> float:
         # float() alone also takes 1_000 and digits of other scripts.
         if not text.isascii() or "_" in text:
-            raise Unfit("")
+            raise Unfit(_with_a_point(text))
         try:
             value = float(text)
         except ValueError:
-            raise Unfit("") from None
+            raise Unfit(_with_a_point(text)) from None
         if math.isinf(value) and text[-1].isdigit():
             raise Unfit("" if text.startswith("-") else _TOO_LARGE)
         return value
@@ -210,9 +226,19 @@ class Text(Kind):
         return text
 
     def check(self, value: Any) -> str:
+        value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if not isinstance(value, str):
             raise Unfit("")
         return value
+
+
+class Place(Text):
+    """A path or URL. of_model: whether it is that of a model."""
+
+    rule = "a path or URL"
+
+    def __init__(self, *, of_model: bool = False):
+        self.of_model = of_model
 
 
 # -------------------------------------------------------------------------------------- messages

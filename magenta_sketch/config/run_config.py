@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.kinds import LARGEST_COUNT, POSITIVE, Real, Switch, Text, Whole
+from magenta_sketch.config.kinds import LARGEST_COUNT, POSITIVE, Place, Real, Switch, Text, Whole
 from magenta_sketch.config.options import (
     Option,
     Role,
@@ -66,7 +66,7 @@ class RunConfig:
     )
     data_dir: str = option(
         MAGENTA_DATA_URL,
-        Text(),
+        Place(),
         "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. Default: "
         f"{MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
         Role.MAY_CHANGE,
@@ -103,7 +103,7 @@ class RunConfig:
     )
     init_from: str = option(
         "",
-        Text(),
+        Place(of_model=True),
         "Begin with the weights of this model: a run's log_root (its best checkpoint), a .keras "
         "file, a Magenta checkpoint directory or a Sketch-RNN-JS file. Its sizes and cells are the "
         "run's; all else is as given or default.",
@@ -162,10 +162,20 @@ class RunConfig:
     )
     given: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
 
+    def __new__(cls, **values: Any) -> RunConfig:
+        """Refuse names that are none before Python's constructor does, which knows no nearest."""
+        for name in values:
+            if name in options_of(HParams):
+                raise HParamsError(f"{name} is a hyperparameter: RunConfig.of({name}=...) takes it")
+            require_known(name, ("hparams", "given", *options_of(cls)), what="option")
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         check_fields(self)
         if self.init_optimizer and not self.init_from:
-            raise HParamsError("--init_optimizer goes with --init_from, which is missing")
+            raise HParamsError(
+                "init_optimizer goes with init_from, which is missing: give both, or neither"
+            )
 
     # ------------------------------------------------------------------------------- making
 
@@ -300,4 +310,4 @@ def absolute_data_dir(place: str) -> str:
     """
     if not place or "://" in place:
         return place
-    return str(pathlib.Path(os.fspath(place)).expanduser().resolve())
+    return str(pathlib.Path(os.path.expanduser(place)).resolve())

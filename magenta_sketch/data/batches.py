@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import strokes
 from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.seeds import Purpose
 
 
@@ -58,9 +59,9 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
     """
     step = operator.index(step)
     if not 0 <= step < 1 << 63:
-        raise ValueError(f"step must be in [0, 2**63), got {step}")
+        raise ArgumentError(f"step must be in [0, 2**63), got {step}")
     if not len(sketches):
-        raise ValueError("the training set is empty")
+        raise ArgumentError("the training set is empty")
     hps = config.hparams
     # Counter-based: (seed, step) is its key, so no two steps share their numbers.
     key = np.array([config.seed, step], np.uint64)
@@ -143,7 +144,7 @@ def _sorted_batch(
 def _check_lengths(sketches: SketchSet, max_seq_len: int) -> None:
     longest = int(sketches.lengths.max(initial=0))
     if longest > max_seq_len:
-        raise ValueError(
+        raise ArgumentError(
             f"a sketch of {longest} points exceeds max_seq_len {max_seq_len}; "
             "load the data with this max_seq_len to drop longer ones"
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import numbers
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from magenta_sketch.data.data_dir import Report, read_from
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.offsets import normalizing_factor_of
 from magenta_sketch.data.sketch_set import SketchSet
-from magenta_sketch.errors import DataError
+from magenta_sketch.errors import ArgumentError, DataError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,10 +71,8 @@ def load_data_set(
     names = [names] if isinstance(names, str) else list(names)
     if not names:
         raise DataError("no data set is named, expected at least one .npz file")
-    if max_seq_len is not None and max_seq_len < 1:
-        raise ValueError(f"max_seq_len must be at least 1, got {max_seq_len}")
-    if normalizing_factor is not None and not 0 < normalizing_factor < math.inf:
-        raise ValueError(f"normalizing_factor must be above 0 and finite, got {normalizing_factor}")
+    _require_number("max_seq_len", max_seq_len, numbers.Integral, "a whole number >= 1", 1)
+    _require_number("normalizing_factor", normalizing_factor, numbers.Real, "a finite number > 0")
 
     sets = _joined(names, data_dir, max_seq_len, report)
     if max_seq_len is None:
@@ -97,6 +97,13 @@ def load_data_set(
     )
 
 
+def _require_number(
+    name: str, value: Any, kind: Any, rule: str, lowest: float = math.ulp(0.0)
+) -> None:
+    if value is not None and not (isinstance(value, kind) and lowest <= value < math.inf):
+        raise ArgumentError(f"{name} must be {rule}, got {value!r}")
+
+
 def _joined(
     names: Sequence[str], data_dir: str | os.PathLike[str], max_seq_len: int | None, report: Report
 ) -> dict[str, SketchSet]:
@@ -114,7 +121,7 @@ def _joined(
         if not len(sets[split]):
             raise DataError(
                 f"{', '.join(names)}, {split}: no sketch has at most {max_seq_len} points "
-                "(max_seq_len)"
+                "(max_seq_len); give a larger one"
             )
     return sets
 

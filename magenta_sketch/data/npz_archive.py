@@ -25,10 +25,18 @@ def open_archive(path: Path, label: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except FileNotFoundError:
-        raise DataError(f"{label}: no such file{did_you_mean(path, ('.npz',))}") from None
+        advice = did_you_mean(path, (".npz",)) or "; check the name and the folder"
+        raise DataError(f"{label}: no such file{advice}") from None
+    except IsADirectoryError:
+        raise DataError(f"{label}: a folder; name the .npz files in it") from None
     except OSError as error:
         raise DataError(f"{label}: cannot be read: {error.strerror or error}") from None
     except Exception:  # BadZipFile, or what a damaged directory of members makes zipfile raise
+        if not label.endswith(".npz"):
+            raise DataError(
+                f"{label}: not a data set, which is an .npz file; sketch_rnn_convert data makes "
+                "one of drawings"
+            ) from None
         raise DataError(
             f"{label}: not a zip archive, or cut short; copy or download the .npz file again"
         ) from None

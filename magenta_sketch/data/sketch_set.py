@@ -113,7 +113,10 @@ def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
 def check_shape(shape: Sequence[int], where: str) -> None:
     """Raise DataError unless the shape is [n, 3] with n of at least 1."""
     if len(shape) != 2 or shape[1] != 3:
-        raise DataError(f"{where}: expected a stroke-3 sketch [n, 3], got shape {list(shape)}")
+        advice = "; one sketch alone goes in a list" if len(shape) == 1 else ""
+        raise DataError(
+            f"{where}: expected a stroke-3 sketch [n, 3], got shape {list(shape)}{advice}"
+        )
     if shape[0] < 1:
         raise DataError(f"{where}: the sketch has no points, expected at least 1")
 

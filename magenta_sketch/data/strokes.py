@@ -23,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magenta_sketch.errors import ArgumentError
+
 START_TOKEN = (0.0, 0.0, 1.0, 0.0, 0.0)
 END_TOKEN = (0.0, 0.0, 0.0, 0.0, 1.0)
 STROKE_WIDTH = 5  # of a stroke-5 row
@@ -40,7 +42,7 @@ class Bounds(NamedTuple):
 def _stroke3(stroke3: ArrayLike) -> np.ndarray:
     array = np.asarray(stroke3)
     if array.ndim != 2 or array.shape[1] != 3:
-        raise ValueError(f"a stroke-3 sketch has the shape [n, 3], got {list(array.shape)}")
+        raise ArgumentError(f"a stroke-3 sketch has the shape [n, 3], got {list(array.shape)}")
     return array
 
 
@@ -90,7 +92,7 @@ def from_polylines(polylines: Iterable[ArrayLike]) -> NDArray[np.float32]:
         if line.size == 0:
             continue
         if line.ndim != 2 or line.shape[1] != 2:
-            raise ValueError(f"polyline {index} has shape {list(line.shape)}, expected [k, 2]")
+            raise ArgumentError(f"polyline {index} has shape {list(line.shape)}, expected [k, 2]")
         lines.append(line)
     if not lines:
         return np.zeros((0, 3), np.float32)
@@ -116,7 +118,7 @@ def to_stroke5(stroke3: ArrayLike, max_seq_len: int) -> NDArray[np.float32]:
     """
     array = _stroke3(stroke3)
     if len(array) > max_seq_len:
-        raise ValueError(f"a sketch of {len(array)} points exceeds max_seq_len {max_seq_len}")
+        raise ArgumentError(f"a sketch of {len(array)} points exceeds max_seq_len {max_seq_len}")
     result = np.tile(np.array(END_TOKEN, np.float32), (max_seq_len + 1, 1))
     result[0] = START_TOKEN
     rows = result[1 : len(array) + 1]
@@ -141,7 +143,7 @@ def to_stroke3(stroke5: ArrayLike) -> NDArray[np.float32]:
     """
     array = np.asarray(stroke5, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != 5:
-        raise ValueError(f"a stroke-5 sketch has the shape [m, 5], got {list(array.shape)}")
+        raise ArgumentError(f"a stroke-5 sketch has the shape [m, 5], got {list(array.shape)}")
     if len(array) and np.array_equal(array[0], START_TOKEN):
         array = array[1:]
     ended = np.flatnonzero(array[:, 4] > 0.5)

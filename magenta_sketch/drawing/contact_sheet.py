@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.inspection import Inspection
 from magenta_sketch.drawing.grid import save_grid
+from magenta_sketch.errors import ArgumentError
 
 COLUMNS = 10
 ORDINARY = 50  # sketches on an inspection's sheet that were not picked for being odd
@@ -54,7 +55,7 @@ def save_sheet(
       OSError: the file cannot be written.
     """
     if columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+        raise ArgumentError(f"columns must be at least 1, got {columns}")
     _save(path, _in_rows(entries, columns), None, title)
 
 

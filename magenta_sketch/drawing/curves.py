@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magenta_sketch.drawing.plots import BLUE, GREEN, ORANGE, PINK, encoded, make_plain, settings
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.files import write_bytes
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def save_training_curve(
     path = pathlib.Path(path)
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("png", "svg"):
-        raise ValueError(f"{path}: a training curve is written as .png or .svg; choose such a name")
+        raise ArgumentError(
+            f"{path}: a training curve is written as .png or .svg; choose such a name"
+        )
     with settings("magenta_sketch", **{"font.size": 10}):
         figure = _curve_figure(history, title, kl_tolerance)
         content = encoded(figure, kind, dpi=120)

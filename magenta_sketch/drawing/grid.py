@@ -30,6 +30,7 @@ from magenta_sketch.drawing.svg import (
     sketch_group,
 )
 from magenta_sketch.drawing.svg_text import FONT, add_text, text_width
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.files import write_bytes
 
 _PALE = "#767676"  # captions: legible, and lighter than the drawings
@@ -72,11 +73,11 @@ def save_svg(
         cell = _ONE if cell is None else cell
     count = len(several)
     if count == 0:
-        raise ValueError("sketches is empty: there is nothing to draw")
+        raise ArgumentError("sketches is empty: there is nothing to draw")
     if columns is None:
         columns = math.ceil(math.sqrt(count))
     elif columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+        raise ArgumentError(f"columns must be at least 1, got {columns}")
     columns = min(columns, count)
     drawn = [checked(several[i], f"sketch {i}") for i in range(count)]
     rows = [drawn[i : i + columns] for i in range(0, count, columns)]
@@ -144,7 +145,7 @@ def grid_to_svg(
     words = _Words(title, column_titles or (), row_titles or (), captions or ())
     columns = max((len(row) for row in drawn), default=0)
     if columns == 0:
-        raise ValueError("rows is empty: there is nothing to draw")
+        raise ArgumentError("rows is empty: there is nothing to draw")
     words.require_places(len(drawn), columns)
     layout = _Layout.of(drawn, cell, words)
     return _document(drawn, layout, words, stroke_width, shared_scale, rules=True)
@@ -168,7 +169,7 @@ class _Words:
             *((f"captions[{i}]", row, columns) for i, row in enumerate(self.captions)),
         ):
             if len(texts) > places:
-                raise ValueError(f"{name} has {len(texts)} entries for {places} places")
+                raise ArgumentError(f"{name} has {len(texts)} entries for {places} places")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,5 +295,5 @@ def _is_one_sketch(sketches: Any) -> bool:
 def _write_svg(path: str | os.PathLike[str], text: str) -> None:
     path = pathlib.Path(path)
     if path.suffix.lower() != ".svg":
-        raise ValueError(f"{path}: drawings are written as SVG; choose a name ending in .svg")
+        raise ArgumentError(f"{path}: drawings are written as SVG; choose a name ending in .svg")
     write_bytes(path, text.encode("utf-8"))

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import svgwrite
 
+from magenta_sketch.config.kinds import show
 from magenta_sketch.data.strokes import to_polylines
+from magenta_sketch.errors import ArgumentError
 
 INK = "#1a1a1a"
 
@@ -108,20 +110,27 @@ class Sketch(NamedTuple):
 
 def checked(stroke3: Any, what: str) -> Sketch:
     """Return a stroke-3 sketch [n, 3] to be placed. Raises ValueError with ``what`` it is."""
-    rows = np.asarray(stroke3, dtype=np.float64)
+    try:
+        rows = np.asarray(stroke3, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"{what} must be stroke-3, numbers [n, 3], got {show(stroke3)}"
+        ) from None
     if rows.ndim != 2 or rows.shape[1] != 3:
-        raise ValueError(f"{what} must be stroke-3, shape [n, 3], but has shape {list(rows.shape)}")
+        raise ArgumentError(f"{what} must be stroke-3, shape [n, 3], got shape {list(rows.shape)}")
     if len(rows) == 0:
         return Sketch([], np.zeros(2), np.zeros(2))
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         at = int(np.argmin(finite))
-        raise ValueError(f"{what} has a number that is not finite in row {at}: {rows[at].tolist()}")
+        raise ArgumentError(
+            f"{what} has a number that is not finite in row {at}: {rows[at].tolist()}"
+        )
     with np.errstate(over="ignore", invalid="ignore"):  # told below, in words
         polylines = to_polylines(rows)
     points = np.concatenate(polylines)
     if not (np.abs(points) < 1e300).all():  # so that sums and differences below stay finite
-        raise ValueError(f"{what} has offsets so large that its coordinates are not finite")
+        raise ArgumentError(f"{what} has offsets so large that its coordinates are not finite")
     low, high = points.min(axis=0), points.max(axis=0)
     return Sketch(polylines, (low + high) / 2, high - low)
 
@@ -143,7 +152,7 @@ class Square(NamedTuple):
         padding = size / 16 if padding is None else padding
         inner = size - 2 * padding - stroke_width  # the pen's edge clears the padding
         if not (math.isfinite(inner) and inner > 0 and padding >= 0 and stroke_width > 0):
-            raise ValueError(
+            raise ArgumentError(
                 f"a cell of {size:g} has no room for a padding of {padding:g} "
                 f"and a stroke_width of {stroke_width:g}; both must fit in, and the pen be above 0"
             )

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from magenta_sketch.config.kinds import show
+from magenta_sketch.errors import ArgumentError
+
 
 def natural(name: str, value: Any) -> int:
     """Return ``value`` as an int, if it is a whole number from 0 to 2**63 - 1.
@@ -20,7 +23,7 @@ def natural(name: str, value: Any) -> int:
     except TypeError:
         number = -1
     if not 0 <= number < 2**63:
-        raise ValueError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}.")
+        raise ArgumentError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}")
     return number
 
 
@@ -31,7 +34,7 @@ def noise_scale(scale: Any) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if not 0.0 <= value < math.inf:
-        raise ValueError(f"scale must be finite and at least 0, got {scale!r}.")
+        raise ArgumentError(f"scale must be finite and at least 0, got {scale!r}")
     return value
 
 
@@ -42,11 +45,14 @@ def latent_vectors(z: Any, z_size: int) -> np.ndarray:
       ValueError: it is not; the message says where.
     """
     with np.errstate(over="ignore"):  # what is too large for float32 is refused below
-        z = np.asarray(z, np.float32)
+        try:
+            z = np.asarray(z, np.float32)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"z must be numbers [batch, {z_size}], got {show(z)}") from None
     if z.ndim != 2 or z.shape[1] != z_size:
-        raise ValueError(f"z must have the shape [batch, {z_size}], got {list(z.shape)}.")
+        raise ArgumentError(f"z must have the shape [batch, {z_size}], got {list(z.shape)}")
     bad = np.argwhere(~np.isfinite(z))
     if len(bad):
         row, column = bad[0]
-        raise ValueError(f"z must be finite, got {z[row, column]} at z[{row}, {column}].")
+        raise ArgumentError(f"z must be finite, got {z[row, column]} at z[{row}, {column}]")
     return z

@@ -7,12 +7,14 @@ compiled loop over points is left when enough of them have, and entered again wi
 from __future__ import annotations
 
 import functools
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data.strokes import START_TOKEN
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.inference.arguments import natural
 from magenta_sketch.nn import mixture
 from magenta_sketch.nn.decoder import Decoder
@@ -111,8 +113,11 @@ class Sampler:
         Raises:
           ValueError: for a temperature outside (0, 1], or a count, seed or part out of range.
         """
-        if not 0.0 < temperature <= 1.0:
-            raise ValueError(f"the temperature must be in (0, 1], got {temperature:g}.")
+        if not isinstance(temperature, Real) or not 0.0 < temperature <= 1.0:
+            raise ArgumentError(
+                f"the temperature must be in (0, 1], got {temperature!r}; for no "
+                "randomness at all take greedy=True"
+            )
         seed, part = natural("seed", seed), natural("part", part)
         if z is None:
             batch = natural("count", count)

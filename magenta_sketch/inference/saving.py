@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.errors import ModelFileError, RunError, SketchError
+from magenta_sketch.errors import ArgumentError, ModelFileError, RunError, SketchError
 from magenta_sketch.files import replacing_folder, write_bytes
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.checkpoints import Checkpoints
@@ -22,6 +22,7 @@ from magenta_sketch.training.run_folder import RunFolder
 
 KERAS_ENDING = ".keras"
 _REGISTERED_NAME = "magenta_sketch>SketchRNN"
+_OTHER_FILES = (".h5", ".hdf5", ".json", ".npz", ".pb", ".onnx", ".tflite", ".pt", ".zip")
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
@@ -32,6 +33,11 @@ def is_keras_file(path: str | os.PathLike[str]) -> bool:
 
 def save(path: str | os.PathLike[str], model: SketchRNN, config: RunConfig, step: int) -> None:
     """Write a model; see `TrainedModel.save`."""
+    if pathlib.Path(path).suffix.lower() in _OTHER_FILES:
+        raise ArgumentError(
+            f"{path}: a model is saved as a file whose name ends in .keras, or as a folder; "
+            "sketch_rnn_convert model writes other files"
+        )
     if is_keras_file(path):
         write_keras(path, model, config)
     else:
@@ -106,7 +112,8 @@ def read_keras(path: str | os.PathLike[str]) -> SketchRNN:
     except (OSError, EOFError, KeyError, ValueError, RuntimeError, *_ZIP_ERRORS) as error:
         # RuntimeError: encrypted, packed in an unknown way, or nested too deep.
         raise ModelFileError(
-            f"{path} is not a usable .keras file: {_first_line(error)[:200]}"
+            f"{path} is not a usable .keras file ({_first_line(error)[:200]}): save it again, or "
+            "restore it from a copy"
         ) from error
     described = described if isinstance(described, dict) else {}
     name = described.get("registered_name") or described.get("class_name")

@@ -12,6 +12,7 @@ import numpy as np
 from magenta_sketch._backend import tf
 from magenta_sketch.data import batches
 from magenta_sketch.data.sketch_set import Sketches
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.inference import saving
 from magenta_sketch.inference.arguments import latent_vectors, natural, noise_scale
 from magenta_sketch.inference.sampler import PointDecoder, Sampler
@@ -127,7 +128,9 @@ class TrainedModel:
             max_seq_len.
         """
         if not self.conditional:
-            raise ValueError("this model is unconditional: it has no encoder and no latent vector.")
+            raise ArgumentError(
+                "this model is unconditional, without an encoder and a latent vector: use sample"
+            )
         mu = np.zeros((len(sketches), self.z_size), np.float32)
         presig = np.zeros_like(mu)
         for rows, batch in self._batches(sketches):
@@ -221,7 +224,9 @@ class TrainedModel:
             outside (0, 1], or a seed out of its range.
         """
         if not self.conditional:
-            raise ValueError("this model is unconditional: it has no latent vector to decode.")
+            raise ArgumentError(
+                "this model is unconditional, without a latent vector to decode: use sample"
+            )
         z = latent_vectors(z, self.z_size)
         return self._draw(z, len(z), temperature, greedy, seed)
 

@@ -20,7 +20,7 @@ def read(path: str | os.PathLike[str]) -> ForeignModel | None:
     """The model of another program at ``path``; None where there is none.
 
     Raises:
-      ModelFileError: there is one, and it can't be read.
+      ModelFileError: there is one, and it cannot be read.
     """
     path = pathlib.Path(path)
     if magenta_checkpoint.find(path) is not None:

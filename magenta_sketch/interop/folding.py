@@ -13,7 +13,7 @@ import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data.strokes import STROKE_WIDTH
-from magenta_sketch.errors import ModelFileError
+from magenta_sketch.errors import ArgumentError, ModelFileError
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
@@ -48,12 +48,14 @@ def fold(model: SketchRNN, z: np.ndarray | None = None) -> FoldedDecoder:
     if model.hparams.dec_model != "lstm":
         raise ModelFileError(
             "@magenta/sketch computes an lstm decoder alone, and this model's is "
-            f"{model.hparams.dec_model}: train one with --hparams=dec_model=lstm."
+            f"{model.hparams.dec_model}: train one with --hparams=dec_model=lstm"
         )
     decoder = model.decoder
     expected = (decoder.z_size,) if decoder.z_size else None
     if (None if z is None else np.shape(z)) != expected:
-        raise ValueError(f"z must have the shape {expected}, got {z if z is None else np.shape(z)}")
+        raise ArgumentError(
+            f"z must have the shape {expected}, got {z if z is None else np.shape(z)}"
+        )
     cell = decoder.rnn_cell
     kernel, bias = cell.kernel.numpy(), cell.bias.numpy()
     given = None

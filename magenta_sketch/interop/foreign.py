@@ -32,10 +32,10 @@ class ForeignModel:
       origin: what messages call it.
       arrays: the variables, by their names in Magenta's checkpoints.
       hparams: sizes and cells as in the arrays; the others as far as the files say, else defaults.
-      normalizing_factor: pixel units in a model unit; None where the files don't say.
+      normalizing_factor: pixel units in a model unit; None where the files do not say.
       tanh_z: see `RunConfig`.
       data_known: whether the files name the data set, so that the one in hparams is no default.
-      step: updates the weights have seen, 0 where the files don't say.
+      step: updates the weights have seen, 0 where the files do not say.
       adam: the optimizer's state, where the files have it.
       notes: lines a user should see.
     """
@@ -54,7 +54,7 @@ class ForeignModel:
         """The network with these weights.
 
         Raises:
-          ModelFileError: a variable is missing, or its shape doesn't go with the others.
+          ModelFileError: a variable is missing, or its shape does not go with the others.
         """
         config = RunConfig(
             hparams=self.hparams,
@@ -76,7 +76,7 @@ def hparams_of(origin: str, arrays: Mapping[str, np.ndarray], given: Mapping[str
     Raises:
       ModelFileError: the arrays are no Sketch-RNN, hold a number that is not finite, or ``given``
         says something else about the sizes.
-      HParamsError: a value that is given can't be used.
+      HParamsError: a value that is given cannot be used.
     """
     try:
         sizes = magenta_tf1.architecture({name: array.shape for name, array in arrays.items()})
@@ -86,12 +86,12 @@ def hparams_of(origin: str, arrays: Mapping[str, np.ndarray], given: Mapping[str
         if not np.isfinite(array).all():
             raise ModelFileError(
                 f"{origin}: the variable {name} holds a number that is not finite; restore the "
-                "file from a copy."
+                "file from a copy"
             )
     for name, size in sizes.items():
         if name in given and given[name] != size:
             raise ModelFileError(
                 f"{origin}: {name} is {given[name]!r} in model_config.json, but {size!r} by the "
-                "shapes of the variables; the two are not of one model."
+                "shapes of the variables: the two are not of one model, name files that are"
             )
     return HParams(**{**given, **sizes})

@@ -24,11 +24,11 @@ def write(path: str | os.PathLike[str], model: SketchRNN, hparams: HParams) -> p
 
     Raises:
       ModelFileError: the name does not end as Keras wants it.
-      OSError: a file can't be written.
+      OSError: a file cannot be written.
     """
     path = pathlib.Path(path)
     if not path.name.endswith(ENDING):
-        raise ModelFileError(f"{path}: Keras wants a name that ends in {ENDING}.")
+        raise ModelFileError(f"{path}: the name must end in {ENDING}, as Keras wants it")
     config = path.with_name(path.name.removesuffix(ENDING) + ".model_config.json")
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, path.name)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from magenta_sketch import interop
 from magenta_sketch._backend import tf
-from magenta_sketch.errors import RunError
+from magenta_sketch.errors import ArgumentError, RunError
 from magenta_sketch.inference import saving
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam
@@ -54,7 +54,7 @@ def load(
         one's own that nobody has registered.
     """
     if checkpoint not in ("best", "newest"):
-        raise ValueError(f"checkpoint must be best or newest, got {checkpoint!r}.")
+        raise ArgumentError(f"checkpoint must be best or newest, got {checkpoint!r}")
     folder = RunFolder(model_dir)
     if saving.is_keras_file(model_dir) and not folder.root.is_dir():
         model = saving.read_keras(model_dir)
@@ -96,4 +96,6 @@ def _load_run(
             damaged = error
     if damaged is not None:
         raise damaged
-    raise RunError(f"{folder.root} holds a run that has not written a checkpoint yet.")
+    raise RunError(
+        f"{folder.root} holds a run without a checkpoint yet: wait for its first one, or train on"
+    )

@@ -3,7 +3,7 @@
 A directory holds `checkpoint` (a text file that names the newest one), `vector-N.index` and
 `vector-N.data-00000-of-00001` (the variables after N updates, with Adam's), and
 `model_config.json`. Current versions of Magenta write the last one as a list of names without
-values and then can't read it back; here the sizes then follow from the variables.
+values and then cannot read it back; here the sizes then follow from the variables.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def read(path: str | os.PathLike[str]) -> ForeignModel:
     prefix = find(path)
     if prefix is None:
         raise ModelFileError(
-            f"{path} holds no Magenta checkpoint (vector-N.index, vector-N.data-...)."
+            f"{path} holds no Magenta checkpoint (vector-N.index, vector-N.data-...)"
         )
     variables = _variables(prefix)
     weights = {
@@ -118,8 +118,8 @@ def _variables(prefix: pathlib.Path) -> dict[str, np.ndarray]:
     except Exception as error:  # TensorFlow raises RuntimeError, ValueError, OpError and more
         line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(
-            f"{prefix}: the checkpoint can't be read ({line[:160]}); restore its .index and .data "
-            "files from a copy."
+            f"{prefix}: the checkpoint cannot be read ({line[:160]}); restore its .index and .data "
+            "files from a copy"
         ) from error
 
 
@@ -131,16 +131,18 @@ def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     except FileNotFoundError:
         return {}, (f"note: no {CONFIG} beside the checkpoint: {unknown}",)
     except OSError as error:
-        raise ModelFileError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
             f"{path} is damaged ({error}): restore it from a copy, or remove it to have the sizes "
-            "follow from the variables."
+            "follow from the variables"
         ) from error
     if isinstance(values, list):
         return {}, (f"note: {path} lists names without values: {unknown}",)
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path} is not a JSON object; remove it to do without.")
+        raise ModelFileError(
+            f"{path} is not a JSON object: restore it from a copy, or remove it to do without"
+        )
     known = HParams().to_dict()
     passed_over = sorted(set(values) - set(known))
     notes = (f"note: {path}: passed over {', '.join(passed_over)[:200]}",) if passed_over else ()
@@ -169,7 +171,7 @@ def _adam(
             if moment.dtype.kind != "f" or not np.isfinite(moment).all():
                 return None
         moments.append({name: variables[there] for name, there in names.items()})
-    # The powers say when Adam began anew; they can't say how many updates it has seen since, for
+    # The powers say when Adam began anew; they cannot say how many updates it has seen since, for
     # they soon underflow.
     power = variables.get(magenta_tf1.PREFIX + "beta1_power", np.float32(0.0))
     began_anew = power.dtype.kind == "f" and np.isclose(power, _BETAS["beta1_power"]).all()
@@ -205,7 +207,7 @@ def write(
     Raises:
       ModelFileError: the model has tanh_z, cells other than the three, or a directory is in the
         way.
-      OSError: it can't be written.
+      OSError: it cannot be written.
     """
     path = pathlib.Path(path).resolve()
     _refuse(path, model)
@@ -228,12 +230,12 @@ def _refuse(path: pathlib.Path, model: SketchRNN) -> None:
     if model.config.tanh_z:
         raise ModelFileError(
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
-            "does not: write it as a Sketch-RNN-JS file."
+            "does not: write it as a Sketch-RNN-JS file"
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
+        raise ModelFileError(f"{path} is there already and not an empty folder: name another one")
     if pathlib.Path.cwd().is_relative_to(path):
-        raise ModelFileError(f"{path} is the folder you are in: name another one.")
+        raise ModelFileError(f"{path} is the folder you are in: name another one")
 
 
 def _tensors(
@@ -266,4 +268,4 @@ def _save(prefix: pathlib.Path, tensors: Mapping[str, Any]) -> None:
             tensors=[tf.constant(tensors[name]) for name in names],
         )
     except tf.errors.OpError as error:
-        raise OSError(None, f"the checkpoint can't be written: {error.message}") from error
+        raise OSError(None, f"the checkpoint cannot be written: {error.message}") from error

@@ -151,12 +151,12 @@ def from_original(model: SketchRNN, arrays: Arrays) -> dict[int, np.ndarray]:
     for entry in _entries(model):
         missing = [name for name in entry.names if name not in arrays]
         if missing:
-            raise ValueError(f"the variable {missing[0]} is not among the {len(arrays)} given.")
+            raise ValueError(f"the variable {missing[0]} is not among the {len(arrays)} given")
         value = entry.join([np.asarray(arrays[name]) for name in entry.names])
         if tuple(value.shape) != tuple(entry.variable.shape):
             raise ValueError(
                 f"{entry.names[0]}: the shape {tuple(value.shape)} does not fit the "
-                f"model's {entry.variable.path} {tuple(entry.variable.shape)}."
+                f"model's {entry.variable.path} {tuple(entry.variable.shape)}"
             )
         values[id(entry.variable)] = value
     return values
@@ -202,7 +202,7 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         found = tuple(shapes.get(PREFIX + name, ()))
         if len(found) != 2:
             what = f"has the shape {list(found)}" if found else "is missing"
-            raise ValueError(f"the variable {PREFIX}{name} {what}, expected a matrix.")
+            raise ValueError(f"the variable {PREFIX}{name} {what}, expected a matrix")
         return found
 
     def cell(place: str) -> str:
@@ -210,7 +210,7 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
             if f"{PREFIX}{place}/{name}/W_hh" in shapes:
                 return kind
         known = ", ".join(_CELL_NAMES.values())
-        raise ValueError(f"{PREFIX}{place} holds none of the cells {known}.")
+        raise ValueError(f"{PREFIX}{place} holds none of the cells {known}")
 
     def fits(place: str, kind: str, inputs: int, units: int) -> None:
         # Before a network of these sizes is made, which for wrong ones may take all the memory.
@@ -220,13 +220,13 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
             if found != expected:
                 raise ValueError(
                     f"the variable {PREFIX}{prefix}/{name} has the shape {list(found)}, expected "
-                    f"{list(expected)}."
+                    f"{list(expected)}"
                 )
 
     dec_model = cell("RNN")
     units, width = shape("RNN/output_w")
     if width < 9 or (width - 3) % 6:
-        raise ValueError(f"{PREFIX}RNN/output_w has {width} columns, expected 3 + 6·num_mixture.")
+        raise ValueError(f"{PREFIX}RNN/output_w has {width} columns, expected 3 + 6·num_mixture")
     found: dict[str, Any] = {
         "conditional": PREFIX + "ENC_RNN_mu/super_linear_w" in shapes,
         "dec_model": dec_model,

@@ -73,13 +73,13 @@ def read(path: str | os.PathLike[str]) -> ForeignModel:
     if len(blobs) != len(names) or len(dims) != len(blobs):
         raise ModelFileError(
             f"{path}: {len(dims)} shapes and {len(blobs)} weights; a decoder-only model has "
-            f"{len(_DECODER)} of each and a conditional one {len(_NAMES)}."
+            f"{len(_DECODER)} of each and a conditional one {len(_NAMES)}"
         )
     mode = _mode(path, info)
     if mode is not None and _MODES[mode] != conditional:
         raise ModelFileError(
             f"{path}: mode {mode} is {'' if _MODES[mode] else 'not '}conditional, but there are "
-            f"{len(blobs)} weights."
+            f"{len(blobs)} weights"
         )
     arrays = {
         name: _weights(shape, blob, f"{path}: weight {i} ({name.removeprefix(magenta_tf1.PREFIX)})")
@@ -101,15 +101,15 @@ def _parse(path: pathlib.Path) -> tuple[dict[str, Any], list[Any], list[Any]]:
     try:
         size = path.stat().st_size
         if size > _MOST_BYTES:
-            raise ModelFileError(f"{path}: {size:,} bytes are too many for a Sketch-RNN-JS file.")
+            raise ModelFileError(f"{path}: {size:,} bytes are too many for a Sketch-RNN-JS file")
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise ModelFileError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise ModelFileError(f"{path} is not a model: a file of one is JSON text.") from error
+        raise ModelFileError(f"{path} is not a model: a Sketch-RNN-JS file is JSON text") from error
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
-            f"{path} is not a Sketch-RNN-JS file: not valid JSON ({str(error)[:100]})."
+            f"{path} is not a Sketch-RNN-JS file: not valid JSON ({str(error)[:100]})"
         ) from error
     kinds = (dict, list, list)
     if not (
@@ -118,7 +118,7 @@ def _parse(path: pathlib.Path) -> tuple[dict[str, Any], list[Any], list[Any]]:
         and all(isinstance(part, kind) for part, kind in zip(content, kinds, strict=True))
     ):
         raise ModelFileError(
-            f"{path} is not a Sketch-RNN-JS file: expected a JSON list of info, shapes and weights."
+            f"{path} is not a Sketch-RNN-JS file: expected a JSON list of info, shapes and weights"
         )
     return tuple(content)
 
@@ -131,7 +131,7 @@ def _mode(path: pathlib.Path, info: Mapping[str, Any]) -> int | None:
             return None
         mode = int(mode[:9])
     if mode is not None and (isinstance(mode, bool) or mode not in _MODES):
-        raise ModelFileError(f"{path}: mode is {str(mode)[:40]}, expected 0, 1 or 2.")
+        raise ModelFileError(f"{path}: mode is {str(mode)[:40]}, expected 0, 1 or 2")
     return mode
 
 
@@ -141,18 +141,18 @@ def _number(path: pathlib.Path, info: Mapping[str, Any], name: str, default: flo
         return default
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     if not usable or not 0 < value < 1e9:  # false for NaN
-        raise ModelFileError(f"{path}: {name} is {str(value)[:40]}, expected a number above 0.")
+        raise ModelFileError(f"{path}: {name} is {str(value)[:40]}, expected a number above 0")
     return value
 
 
 def _weights(shape: Any, blob: Any, where: str) -> np.ndarray:
     whole = isinstance(shape, list) and all(type(n) is int and 0 < n < _MOST_BYTES for n in shape)
     if not whole or len(shape) not in (1, 2):
-        raise ModelFileError(f"{where}: the shape is {str(shape)[:60]}, expected one or two sizes.")
+        raise ModelFileError(f"{where}: the shape is {str(shape)[:60]}, expected one or two sizes")
     try:
         data = base64.b64decode(blob, validate=True)
     except (TypeError, ValueError) as error:
-        raise ModelFileError(f"{where}: not base64 ({error}).") from error
+        raise ModelFileError(f"{where}: not base64 ({error})") from error
     if len(data) != 2 * math.prod(shape):
         raise ModelFileError(
             f"{where}: {len(data):,} bytes for the shape {shape}, expected {2 * math.prod(shape):,}"
@@ -182,8 +182,8 @@ def write(
       for_browsers: write fewer than 20 mixture components as 20, see `widen`.
 
     Raises:
-      ModelFileError: a cell is not lstm, which the format can't hold, or a weight is not finite.
-      OSError: the file can't be written.
+      ModelFileError: a cell is not lstm, which the format cannot hold, or a weight is not finite.
+      OSError: the file cannot be written.
     """
     require_lstm(model.hparams)
     arrays = magenta_tf1.to_original(model)
@@ -234,7 +234,7 @@ def require_lstm(hparams: HParams) -> None:
     if others:
         raise ModelFileError(
             f"a Sketch-RNN-JS file holds lstm cells alone, and this model has {', '.join(others)}: "
-            "write a Magenta checkpoint or Keras weights instead, or train with lstm cells."
+            "write a Magenta checkpoint or Keras weights instead, or train with lstm cells"
         )
 
 
@@ -251,10 +251,12 @@ def write_arrays(
 
     Raises:
       ModelFileError: a weight is not finite; nothing is written then.
-      OSError: the file can't be written.
+      OSError: the file cannot be written.
     """
     if not all(np.isfinite(array).all() for array in arrays):
-        raise ModelFileError("the model has weights that are not finite: its training went astray.")
+        raise ModelFileError(
+            "the model has weights that are not finite: train it anew with a lower learning_rate"
+        )
     info = {
         "name": name,
         "mode": 1 if len(arrays) == len(_NAMES) else 2,

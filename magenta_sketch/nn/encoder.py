@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.nn import recurrence
 from magenta_sketch.nn.any_cell import (
     CellMaker,
@@ -128,7 +129,7 @@ def require_longest_first(lengths: tf.Tensor) -> None:
     if not tf.executing_eagerly():
         tf.debugging.Assert(falls, [rule])
     elif not bool(falls):
-        raise ValueError(f"{rule}, got lengths {lengths[:8]}")
+        raise ArgumentError(f"{rule}, got lengths {lengths[:8]}")
 
 
 def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None) -> tf.Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.kinds import show
 from magenta_sketch.config.options import Role, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
@@ -53,18 +54,26 @@ class Axis:
         """
         name, equals, rest = (part.strip() for part in text.partition("="))
         if not equals or not rest:
-            raise HParamsError(f"{text!r} is no sweep: write a name and values, scale=0.5,1,2,4")
+            raise _malformed(text)
         values = []
         for one in re.split(r",(?![^\[]*\])", rest):
             assigned = HParams.parse_assignments(f"{name}={one.strip()}")
             if name not in assigned:
-                raise HParamsError(f"{text!r} is no sweep: write a name and values")
+                raise _malformed(text)
             if assigned[name] in values:
-                raise HParamsError(f"{name} is to take the value {one.strip()} twice")
+                raise HParamsError(
+                    f"{name} is to take the value {one.strip()} twice: leave out one"
+                )
             values.append(assigned[name])
         if options_of(HParams)[name].role is Role.DERIVED:
             raise HParamsError(f"{name} cannot be swept: it follows from the data or does nothing")
         return cls(name, tuple(values))
+
+
+def _malformed(text: str) -> HParamsError:
+    return HParamsError(
+        f"a sweep must be a name and values, got {show(text)}; use for example scale=0.5,1,2,4"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +132,9 @@ class Plan:
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
         if not 1 <= len(names) <= MOST_AXES:
-            raise HParamsError(f"a sweep has one or two hyperparameters, got {len(names)}")
+            raise HParamsError(
+                f"a sweep must have one or two hyperparameters, got {len(names)}: leave out some"
+            )
         if len(set(names)) < len(names):
             raise HParamsError(f"{names[0]} is swept twice: give all its values at once")
         for name in names:
@@ -132,9 +143,9 @@ class Plan:
                     f"{name} is swept, and set among the hyperparameters too: leave out one"
                 )
         if not self.seeds:
-            raise HParamsError("a sweep needs at least one seed")
+            raise HParamsError("a sweep needs at least one seed: name some, such as 0-2")
         if len(set(self.seeds)) < len(self.seeds):
-            raise HParamsError("a seed is given twice")
+            raise HParamsError("a seed is given twice: leave out one")
         conditional = [self.config(setting).hparams.conditional for setting in self.settings()]
         if "scale" in names and not any(conditional):
             raise HParamsError("scale has no effect with conditional=false: leave out one")

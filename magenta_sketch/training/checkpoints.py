@@ -102,7 +102,7 @@ class Checkpoints:
         if int(self.seed) != seed:
             raise RunError(
                 f"the checkpoint of step {step} in {self.folder.newest} is of a run with seed "
-                f"{int(self.seed)}, but this run has {seed}: it does not belong here."
+                f"{int(self.seed)}, but this run has {seed}: it does not belong here: remove it"
             )
         return step is not None
 
@@ -130,6 +130,6 @@ def restore_first_whole(
     if saved:
         raise RunError(
             f"none of the {len(saved)} checkpoints in {folder} can be read: restore the folder "
-            "from a copy, or train anew."
+            "from a copy, or train anew"
         )
     return None

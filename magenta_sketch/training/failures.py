@@ -28,8 +28,8 @@ def writing(folder: RunFolder, what: str) -> Iterator[None]:
         # By the text, which is all that TensorFlow's errors have of the system's.
         full = reason(error) in map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
         raise RunError(
-            f"{what} can't be written: {reason(error)}. {last_good(folder)} "
-            f"{'Make room' if full else 'Mend that'} and go on with --resume_training."
+            f"{what} cannot be written: {reason(error)}; {last_good(folder)}; "
+            f"{'make room' if full else 'mend that'} and go on with --resume_training"
         ) from error
 
 
@@ -45,8 +45,8 @@ def reason(error: BaseException) -> str:
 
 
 def last_good(folder: RunFolder) -> str:
-    """A sentence that names the last good checkpoint."""
+    """Return a clause that names the last good checkpoint."""
     steps = saved_steps(folder.newest)
     if not steps:
-        return "No checkpoint had been written before."
-    return f"The last good checkpoint, of step {steps[-1]}, is intact."
+        return "no checkpoint had been written before"
+    return f"the last good checkpoint, of step {steps[-1]}, is intact"

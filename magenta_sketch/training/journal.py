@@ -31,7 +31,7 @@ class Journal:
     Lines go to standard output; the bar goes to standard error, if that is a terminal, or into a
     notebook.
     A context manager: leaving it closes the bar and the files. All methods raise `RunError` when
-    something can't be written, but BrokenPipeError when the reader of the lines has gone.
+    something cannot be written, but BrokenPipeError when the reader of the lines has gone.
 
     Args:
       folder: the run's folder, which gets the history and TensorBoard's events.

@@ -119,9 +119,9 @@ class Trainer:
             ) from None
         except tf.errors.ResourceExhaustedError as error:
             raise RunError(
-                f"the memory is too small for this model and batch ({reason(error)}). "
-                f"{last_good(self.folder)} Begin a new run with a lower batch_size or smaller "
-                "cells."
+                f"the memory is too small for this model and batch ({reason(error)}); "
+                f"{last_good(self.folder)}; begin a new run with a lower batch_size or smaller "
+                "cells"
             ) from error
 
     def _loop(self, total: int, journal: Journal, stop: StopRequest) -> None:
@@ -221,7 +221,7 @@ class Trainer:
     def _non_finite(self, what: str, so: str) -> RunError:
         last = "none since the start" if self.last_cost is None else f"{self.last_cost:.4f}"
         return RunError(
-            f"{what} (the last finite cost: {last}); {so}. Begin a new run with a lower "
-            "learning_rate or grad_clip, or look for huge offsets in the data. "
-            f"{last_good(self.folder)}"
+            f"{what} (the last finite cost: {last}); {so}; "
+            f"{last_good(self.folder)}; begin a new run with a lower learning_rate or grad_clip, "
+            "or look for huge offsets in the data"
         )

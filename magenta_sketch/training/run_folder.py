@@ -23,7 +23,7 @@ from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.options import DEFAULT, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError, RunError
-from magenta_sketch.files import write_bytes
+from magenta_sketch.files import did_you_mean, write_bytes
 from magenta_sketch.training.places import places, remove, remove_hidden, saved_steps
 
 
@@ -84,14 +84,14 @@ class RunFolder:
                 raise RunError(
                     f"{self.root} is not a trained model: {path.name} is missing "
                     f"({self._what_is_there()}); name a run's --log_root, a .keras file, a Magenta "
-                    "checkpoint directory or a Sketch-RNN-JS file."
+                    "checkpoint directory or a Sketch-RNN-JS file"
                 )
         try:
             hparams = HParams.from_json(self.config.read_text(encoding="utf-8"))
         except (HParamsError, UnicodeDecodeError) as error:
             raise RunError(f"{self.config}: {error}") from error
         except OSError as error:
-            raise RunError(f"{self.config} can't be read: {error.strerror}.") from error
+            raise RunError(f"{self.config} cannot be read: {error.strerror or error}") from error
         try:
             saved = json.loads(self.run.read_text(encoding="utf-8"))
             known = options_of(RunConfig)
@@ -107,9 +107,9 @@ class RunFolder:
             }
             return RunConfig(hparams=hparams, given=given, **values)
         except OSError as error:
-            raise RunError(f"{self.run} can't be read: {error.strerror}.") from error
+            raise RunError(f"{self.run} cannot be read: {error.strerror or error}") from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise RunError(f"{self.run} is damaged ({error}): restore it from a copy.") from error
+            raise RunError(f"{self.run} is damaged ({error}): restore it from a copy") from error
 
     def use_its_onednn(self) -> None:
         """Choose oneDNN as the folder's run was begun with, if there is one.
@@ -122,7 +122,7 @@ class RunFolder:
 
     def _what_is_there(self) -> str:
         if not self.root.is_dir():
-            return "there is no such folder"
+            return f"there is no such folder{did_you_mean(self.root, (), folders=True)}"
         there = sorted(path.name for path in self.root.glob("*"))
         if not there:
             return "it is empty"
@@ -150,6 +150,8 @@ class RunFolder:
         for file in (self.config, self.run):
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            self.root.rmdir()
 
     def tidy(self) -> None:
         """Remove what a killed program left half written."""

@@ -45,12 +45,12 @@ def from_path(path: str | os.PathLike[str]) -> Bundle:
         script = file.read_bytes()
     except OSError as error:
         raise PageError(
-            f"{file} can't be read: {error.strerror}; give the folder of an installed {PACKAGE}, "
-            f"or its dist/{FILE}."
+            f"{file} cannot be read: {error.strerror}; give the folder of an installed {PACKAGE}, "
+            f"or its dist/{FILE}"
         ) from error
     # The name under which a page finds it survives the bundling.
     if b"SketchRNN" not in script:
-        raise PageError(f"{file} is not {PACKAGE}: there is no SketchRNN in it.")
+        raise PageError(f"{file} is not {PACKAGE}: there is no SketchRNN in it")
     return Bundle(script, _version(file.parent.parent / "package.json"))
 
 
@@ -69,7 +69,7 @@ def from_npm(*, report: Callable[[str], None]) -> Bundle:
     Scripts of the packages are not run. ``report`` is called with a line when npm is.
 
     Raises:
-      PageError: there is no npm, it fails, or the cache can't be written.
+      PageError: there is no npm, it fails, or the cache cannot be written.
     """
     kept = cache_dir() / "npm" / f"magenta-sketch-{VERSION}" / FILE
     if kept.is_file():
@@ -77,7 +77,7 @@ def from_npm(*, report: Callable[[str], None]) -> Bundle:
     npm = shutil.which("npm")
     if npm is None:
         raise PageError(
-            f"npm, which brings {PACKAGE}, is not installed: install Node.js, {_OTHERWISE}."
+            f"npm, which brings {PACKAGE}, is not installed: install Node.js, {_OTHERWISE}"
         )
     report(f"npm install {PACKAGE}@{VERSION}")
     with tempfile.TemporaryDirectory(prefix="magenta_sketch-npm-") as folder:
@@ -87,8 +87,8 @@ def from_npm(*, report: Callable[[str], None]) -> Bundle:
         write_bytes(kept, bundle.script)
     except OSError as error:
         raise PageError(
-            f"{kept} can't be written: {error.strerror}; make room or set MAGENTA_SKETCH_CACHE to "
-            "another folder."
+            f"{kept} cannot be written: {error.strerror}; make room or set MAGENTA_SKETCH_CACHE to "
+            "another folder"
         ) from error
     return dataclasses.replace(bundle, version=VERSION)
 
@@ -108,12 +108,12 @@ def _install(npm: str, folder: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise PageError(
-            f"npm has not brought {PACKAGE} in {_SECONDS} seconds: try again, {_OTHERWISE}."
+            f"npm has not brought {PACKAGE} in {_SECONDS} seconds: try again, {_OTHERWISE}"
         ) from error
     if done.returncode:
         raise PageError(
-            f"npm can't install {PACKAGE}@{VERSION}: {_reason(done.stderr)}; check the network, "
-            f"{_OTHERWISE}."
+            f"npm cannot install {PACKAGE}@{VERSION}: {_reason(done.stderr)}; check the network, "
+            f"{_OTHERWISE}"
         )
 
 

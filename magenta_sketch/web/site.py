@@ -71,7 +71,7 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         raise PageError(
             f"{PACKAGE} computes {sketch_rnn_js.BROWSER_MIXTURE} mixture components at most, and "
             f"this model has {hparams.num_mixture}: train one with "
-            f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}."
+            f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}"
         )
     decoders = [
         decoder._replace(output_kernel=kernel, output_bias=bias)
@@ -79,7 +79,9 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         for kernel, bias in [sketch_rnn_js.widen(decoder.output_kernel, decoder.output_bias)]
     ]
     if not all(np.isfinite(array).all() for array in (*decoders[0], decoders[-1].bias)):
-        raise PageError("the model has weights that are not finite: its training went astray.")
+        raise PageError(
+            "the model has weights that are not finite: train it anew with a lower learning_rate"
+        )
     return Page(
         decoders=decoders,
         conditional=trained.conditional,
@@ -108,11 +110,11 @@ def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
-        raise PageError(f"--out={out} is a file; name a folder.")
+        raise PageError(f"--out={out} is a file; name a folder")
     if not out.exists():
         return
     if Path.cwd().is_relative_to(out.resolve()):
-        raise PageError(f"--out={out} is the folder you are in, or holds it: name another one.")
+        raise PageError(f"--out={out} is the folder you are in, or holds it: name another one")
     if overwrite:
         return
     files = {file.relative_to(out).as_posix() for file in out.rglob("*") if not file.is_dir()}
@@ -120,7 +122,7 @@ def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None
     if files and (others or not _is_page(out)):
         raise PageError(
             f"--out={out} holds other files, such as {(others or sorted(files))[0]}: name another "
-            "folder, or give --overwrite to replace it and all in it."
+            "folder, or give --overwrite to replace it and all in it"
         )
 
 
@@ -147,7 +149,7 @@ def write_site(
 
     Raises:
       PageError: as `check_place`.
-      OSError: it can't be written.
+      OSError: it cannot be written.
     """
     check_place(out, overwrite=overwrite)
     with replacing_folder(Path(out).resolve()) as new:

@@ -58,7 +58,7 @@ def test_a_flag_file_cannot_name_one(tmp_path, capsys):
 
 
 def test_one_without_a_name(capsys):
-    assert "Missing value for flag --preset" in failed("--preset", capsys)
+    assert "--preset has no value; write --preset=VALUE" in failed("--preset", capsys)
 
 
 def failed(argument, capsys):

@@ -97,7 +97,7 @@ def test_a_way_is_picked_before_it_is_done(site, open_page):
     page.wait(lambda: page.panels()[3].find_element("css selector", ".model").get_attribute("d"))
     page.panels()[3].click()
     # It is taken when it is done, with all the points there is room for.
-    page.wait_status("can't go on")
+    page.wait_status("cannot go on")
     (data,) = page.paths("model")
     assert len(positions(data)) > 30 and page.complaints() == []
 
@@ -135,7 +135,7 @@ def test_the_models_points_on_the_page(site, open_page):
     page.one("#more").click()
     page.wait_for_ways()
     page.panels()[0].click()
-    page.wait_status("can't go on")
+    page.wait_status("cannot go on")
     (data,) = page.paths("model")
     steps = np.arange(LONG + 1)[:, None] / LONG - 0.5
     np.testing.assert_allclose(positions(data), steps * [255, 127.5], atol=0.1)
@@ -169,7 +169,7 @@ def test_a_pick_that_leaves_no_room(site, open_page, browser):
     page.wait_for_ways()
     assert page.instead() == ""
     page.panels()[0].send_keys(Keys.ENTER)
-    page.wait_status("can't go on")
+    page.wait_status("cannot go on")
     assert f"as long as the longest it knows ({LONG} points)" in page.instead()
     assert not page.one("#more").is_enabled()
     # The keyboard goes on from what is left to press.
@@ -313,7 +313,7 @@ def test_what_is_missing_is_said_on_the_page(site, open_page, tmp_path, damage, 
     folder = pathlib.Path(shutil.copytree(site(), tmp_path / "damaged"))
     damage(folder)
     page, _ = open_page(folder, ready=False)
-    page.wait_status("This page can't draw: ")
+    page.wait_status("This page cannot draw: ")
     assert reason in page.status
     page.draw(*LINE)
     assert page.paths("you") == [] and not page.one("#more").is_enabled()

@@ -62,11 +62,11 @@ def _no_verb(rest: list[str]) -> int:
     """Says that there is no verb, or not the one that was typed."""
     known = ", ".join(VERBS)
     if not rest:
-        raise UsageError(f"say what to convert: {known}.")
+        raise UsageError(f"say what to convert: {known}")
     if rest[0] in VERBS:
         raise UsageError(f"{rest[0]} goes first: sketch_rnn_convert {rest[0]} ...")
     near = difflib.get_close_matches(rest[0], VERBS, n=1)
-    advice = f"did you mean {near[0]}?" if near else f"the first word is one of {known}."
+    advice = f"did you mean {near[0]}?" if near else f"the first word is one of {known}"
     raise UsageError(f"what is {rest[0]!r}? {advice}")
 
 

@@ -37,7 +37,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.cli import program
+from magenta_sketch.cli import program, values
+from magenta_sketch.config.kinds import show
 from magenta_sketch.errors import UsageError
 
 if TYPE_CHECKING:  # it imports NumPy
@@ -47,7 +48,7 @@ TAKES_FILES = True
 LARGEST_COUNT = 1_000_000_000
 
 FLAGS = program.new_flags()
-flags.DEFINE_string("out", None, "The folder for the .npz files; it is made.", flag_values=FLAGS)
+values.define_place(FLAGS, "out", None, "The folder for the .npz files; it is made.", kind="folder")
 flags.DEFINE_float(
     "epsilon",
     None,
@@ -98,9 +99,11 @@ def main(files: list[str]) -> int:
     """Convert the inputs and say what was written."""
     options = _options()
     if not files:
-        raise UsageError("say what to convert: .ndjson files, folders of SVG files, or kanjivg.")
+        raise UsageError("say what to convert: .ndjson files, folders of SVG files, or kanjivg")
     if not FLAGS.out:
-        raise UsageError("--out is missing: name a folder for the .npz files.")
+        raise UsageError("--out is missing: name a folder for the .npz files")
+    if FLAGS.out.endswith(".npz"):
+        raise UsageError(f"--out={FLAGS.out}: name a folder; its files are named for the classes")
     from magenta_sketch.data.sources import building
     from magenta_sketch.data.sources import finding as sources
 
@@ -108,7 +111,7 @@ def main(files: list[str]) -> int:
     for name in files:
         path = os.path.realpath(name)
         if path in seen:
-            raise UsageError(f"{name} is named twice; name each input once.")
+            raise UsageError(f"{name} is named twice; name each input once")
         seen[path] = name
     inputs = [sources.find(name, FLAGS.format) for name in files]
     with _ended_like_interrupted():
@@ -121,7 +124,9 @@ def _options() -> Options:
 
     # absl lets NaN pass any bounds.
     if FLAGS.epsilon is not None and not 0 <= FLAGS.epsilon <= 255:
-        raise UsageError(f"--epsilon={FLAGS.epsilon:g}: must be a number of pixels from 0 to 255.")
+        raise UsageError(
+            f"--epsilon must be a number of pixels from 0 to 255, got {FLAGS.epsilon:g}"
+        )
     return Options(
         epsilon=FLAGS.epsilon,
         max_points=FLAGS.max_points,
@@ -140,9 +145,9 @@ def _three_numbers(flag: str) -> tuple[int, int, int] | None:
     numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 12]
     if len(parts) != 3 or len(numbers) != 3 or not all(1 <= n <= LARGEST_COUNT for n in numbers):
         raise UsageError(
-            f"--{flag}={text[:80]}: must be three whole numbers, for train, valid and test, each "
-            f"from 1 to {LARGEST_COUNT:,}, such as --{flag}="
-            f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}."
+            f"--{flag} must be three whole numbers, for train, valid and test, each from 1 to "
+            f"{LARGEST_COUNT:,}, got {show(text)}; use for example --{flag}="
+            f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}"
         )
     train, valid, test = numbers
     return train, valid, test

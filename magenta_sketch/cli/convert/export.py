@@ -35,7 +35,7 @@ Chosen = Sequence[tuple[str, int]]  # splits and numbers of the sketches to writ
 ONLY_FOR = {"columns": "sheet", "units": "svg", "word": "ndjson"}  # flag -> the --to that it is for
 
 FLAGS = program.new_flags()
-flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+values.define_place(FLAGS, "out", None, "The file or folder to write.", kind="file or folder")
 flags.DEFINE_enum(
     "to",
     None,
@@ -91,13 +91,13 @@ def main(files: list[str]) -> int:
     """Write what the flags ask for and say what was written."""
     if len(files) != 1:
         raise UsageError(
-            f"{len(files)} data sets are named: export takes one, such as "
-            "sketch_rnn_convert export bird.npz --out=bird.ndjson."
+            f"export takes one data set, got {len(files)}; use for example "
+            "sketch_rnn_convert export bird.npz --out=bird.ndjson"
         )
     kind = _kind()
     for flag, only in ONLY_FOR.items():
         if FLAGS[flag].present and kind != only:
-            raise UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}.")
+            raise UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}")
     numbers = _numbers()
     _check_place(kind)
     from magenta_sketch.data import read_npz
@@ -113,7 +113,7 @@ def main(files: list[str]) -> int:
         if max(numbers) >= count:
             raise UsageError(
                 f"--numbers={FLAGS.numbers}: the {FLAGS.split} set has {count} sketches, "
-                f"0 to {count - 1}."
+                f"0 to {count - 1}"
             )
         chosen = [(FLAGS.split, number) for number in numbers]
     limit = SHEET_LIMIT if kind == "sheet" and FLAGS.limit is None else FLAGS.limit
@@ -128,45 +128,46 @@ def _kind() -> str:
     if not FLAGS.out:
         raise UsageError(
             "--out is missing: name a folder for SVG files, or a file ending in .svg (a contact "
-            "sheet), .ndjson or .ndjson.gz."
+            "sheet), .ndjson or .ndjson.gz"
         )
     name = FLAGS.out.lower()
     looks = next((kind for kind, ends in ENDINGS.items() if name.endswith(ends)), None)
     if FLAGS.to is None:
         if looks is None and pathlib.Path(name).suffix and not pathlib.Path(FLAGS.out).is_dir():
             raise UsageError(
-                f"--out={FLAGS.out}: what should it be? Say --to=svg for a folder of this name, or "
-                "choose a name ending in .svg, .ndjson or .ndjson.gz."
+                f"--out={FLAGS.out}: what should it be? say --to=svg for a folder of this name, or "
+                "choose a name ending in .svg, .ndjson or .ndjson.gz"
             )
         return looks or "svg"
     if FLAGS.to == "svg" and looks is not None:
         raise UsageError(
             f"--to=svg --out={FLAGS.out}: SVG files, one a sketch, go to a folder; for one file "
-            "with all of them say --to=sheet."
+            "with all of them say --to=sheet"
         )
     if FLAGS.to != "svg" and looks != FLAGS.to:
         endings = " or ".join(ENDINGS[FLAGS.to])
-        raise UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: must end in {endings}.")
+        raise UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: the name must end in {endings}")
     return FLAGS.to
 
 
 def _check_place(kind: str) -> None:
     """Nothing is replaced unasked, nor one data set mixed with another."""
     out = pathlib.Path(FLAGS.out)
+    values.require_room(FLAGS.out)
     if kind == "svg":
         if out.exists() and not out.is_dir():
-            raise UsageError(f"--out={out} is a file; name a folder.")
+            raise UsageError(f"--out={out} is a file; name a folder")
         there = len(list(out.glob("*.svg")))
         if there and not FLAGS.overwrite:
             raise UsageError(
                 f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
-                "name another folder, or give --overwrite."
+                "name another folder, or give --overwrite"
             )
     elif out.is_dir():
-        raise UsageError(f"--out={out} is a folder; name a file.")
+        raise UsageError(f"--out={out} is a folder; name a file")
     elif out.exists() and not FLAGS.overwrite:
         raise UsageError(
-            f"--out={out} is there already: give --overwrite to replace it, or another name."
+            f"--out={out} is there already: give --overwrite to replace it, or another name"
         )
 
 
@@ -174,7 +175,7 @@ def _numbers() -> list[int] | None:
     if FLAGS.numbers is None:
         return None
     if FLAGS.split == "all":
-        raise UsageError("--numbers are of one split: say which, --split=train, valid or test.")
+        raise UsageError("--numbers are of one split: say which, --split=train, valid or test")
     numbers = values.parse_numbers(FLAGS.numbers, "numbers")
     return list(dict.fromkeys(numbers))  # a sketch that is named twice is written once
 

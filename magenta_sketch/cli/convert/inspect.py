@@ -30,19 +30,21 @@ if TYPE_CHECKING:  # they import NumPy
 WIDTH = 79  # of a line, so that it fits a terminal of 80 columns
 
 FLAGS = program.new_flags()
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "out",
     None,
     "Where to draw the contact sheet: a name ending in .svg, else a folder. Default: the file's "
     "name with _sheet.svg, in the current folder. A sheet that is there is replaced.",
-    flag_values=FLAGS,
+    kind="file or folder",
 )
 flags.DEFINE_boolean("sheet", True, "Draw a contact sheet.", flag_values=FLAGS)
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "json",
     None,
     "A file to write the findings to as well, as JSON: a list, one object a data set.",
-    flag_values=FLAGS,
+    kind="file",
 )
 TAKES_FILES = True
 
@@ -74,16 +76,16 @@ def main(files: list[str]) -> int:
 def _sheets(files: list[str]) -> Sequence[pathlib.Path | None]:
     """Where the sheet of each file goes, None for no sheet."""
     if not files:
-        raise UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz.")
+        raise UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz")
     if FLAGS.json == "":
-        raise UsageError("--json is empty: name a file, or leave it out.")
+        raise UsageError("--json is empty: name a file, or leave it out")
     if not FLAGS.sheet:
         return [None] * len(files)
     out = FLAGS.out
     if out is not None and values.is_one_svg(out):
         if len(files) > 1:
             raise UsageError(
-                f"--out={out}: {len(files)} data sets have a sheet each: name a folder."
+                f"--out={out}: {len(files)} data sets have a sheet each: name a folder"
             )
         return [pathlib.Path(out)]
     # Not with_suffix, for which bird.full.npz and bird.full are not the same.
@@ -94,7 +96,7 @@ def _sheets(files: list[str]) -> Sequence[pathlib.Path | None]:
     twice = [sheet for i, sheet in enumerate(sheets) if sheet in sheets[:i]]
     if twice:
         raise UsageError(
-            f"two data sets would have the sheet {twice[0]}: inspect them one by one, with --out."
+            f"two data sets would have the sheet {twice[0]}: inspect them one by one, with --out"
         )
     return sheets
 

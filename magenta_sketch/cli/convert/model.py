@@ -29,10 +29,11 @@ if TYPE_CHECKING:  # it imports TensorFlow
 TAKES_FILES = False
 MOST_SKETCHES = 500  # that the loss is measured on
 _FORMATS = ("js", "magenta", "keras", "weights")
+_NOT_OURS = tuple(".h5 .hdf5 .ckpt .js .npz .svg .pb .onnx .tflite .pt .pth .zip".split())
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
-flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+values.define_place(FLAGS, "out", None, "The file or folder to write.", kind="file or folder")
 flags.DEFINE_enum(
     "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
 )
@@ -50,7 +51,7 @@ flags.DEFINE_float(
 model_flags.define_data(
     FLAGS,
     "to measure the loss on",
-    "the run's own, and where they can't be had, drawings of the model itself",
+    "the run's own, and where they cannot be had, drawings of the model itself",
 )
 
 
@@ -67,13 +68,12 @@ def format_of(out: str) -> str:
         return "weights"
     if name.endswith(".keras"):
         return "keras"
-    for ending in (".h5", ".ckpt", ".js", ".npz", ".svg"):
-        if name.endswith(ending):
-            raise UsageError(
-                f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.keras or "
-                "NAME.weights.h5 (Keras) or a folder (Magenta); say which with --to if the name is "
-                "meant."
-            )
+    if name.endswith(_NOT_OURS):
+        raise UsageError(
+            f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.keras or "
+            "NAME.weights.h5 (Keras) or a folder (Magenta); say which with --to if the name is "
+            "meant"
+        )
     return "magenta"
 
 
@@ -86,7 +86,7 @@ def main() -> int:
     _check_place(kind)
     factor = FLAGS.normalizing_factor
     if factor is not None and not 0 < factor < 1e9:  # false for NaN
-        raise UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
+        raise UsageError(f"--normalizing_factor must be above 0, got {factor:g}")
     print(f"sketch_rnn_convert model: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch.interop.loading import load
 
@@ -104,7 +104,7 @@ def main() -> int:
 def _check_flags(kind: str) -> None:
     for flag in ("name", "normalizing_factor", "data_dir", "data_set"):
         if kind != "js" and FLAGS[flag].present:
-            raise UsageError(f"--{flag} is for a .json, but this makes --to={kind}.")
+            raise UsageError(f"--{flag} is for a .json, but this makes --to={kind}")
 
 
 def _check_place(kind: str) -> None:
@@ -114,19 +114,24 @@ def _check_place(kind: str) -> None:
     if kind == "weights":
         outs.append(out.with_name(out.name.removesuffix(".weights.h5") + ".model_config.json"))
     model_flags.require_apart(FLAGS, *outs)
-    if kind == "magenta":  # an empty folder will do, and another is refused when it is written
+    values.require_room(FLAGS.out)
+    if kind == "magenta":
+        if out.exists() and not (out.is_dir() and next(out.iterdir(), None) is None):
+            raise UsageError(
+                f"--out={out} is there already and not an empty folder: name another one"
+            )
         return
     for path in outs:
         if path.is_dir():
-            raise UsageError(f"{path} is a folder: name a file.")
+            raise UsageError(f"{path} is a folder: name a file")
         if path.exists() and not FLAGS.overwrite:
             raise UsageError(
-                f"{path} is there already: give --overwrite to replace it, or another --out."
+                f"{path} is there already: give --overwrite to replace it, or another --out"
             )
 
 
 def _note(text: str) -> None:
-    print(f"sketch_rnn_convert model: note: {text}.", file=sys.stderr)
+    print(f"sketch_rnn_convert model: note: {text}", file=sys.stderr)
 
 
 def _write_keras(trained: TrainedModel) -> None:
@@ -184,7 +189,7 @@ def _write_js(trained: TrainedModel) -> None:
         if trained.units_known:
             raise UsageError(
                 f"leave out --normalizing_factor: {FLAGS.model_dir} has its own, "
-                f"{info.normalizing_factor:.4f}."
+                f"{info.normalizing_factor:.4f}"
             )
         trained = trained.with_normalizing_factor(FLAGS.normalizing_factor)
         info = trained.config
@@ -192,7 +197,7 @@ def _write_js(trained: TrainedModel) -> None:
         if not FLAGS.data_dir:
             raise UsageError(
                 f"{FLAGS.model_dir} does not hold its normalizing factor, which the file needs: "
-                "give --normalizing_factor, or --data_dir to have it computed from the data."
+                "give --normalizing_factor, or --data_dir to have it computed from the data"
             )
         trained, data = _with_data(trained)
         info = trained.config
@@ -270,7 +275,7 @@ def _sketches(trained: TrainedModel, data: DataSet | None) -> tuple[str, SketchS
         except DataError as error:
             if FLAGS.data_dir or FLAGS.data_set:
                 raise
-            print(f"the run's data can't be had ({error}): taking drawings of the model instead")
+            print(f"the run's data cannot be had ({error}): taking drawings of the model instead")
     if data is not None:
         return "test sketches", data.test.take(range(min(MOST_SKETCHES, len(data.test))))
     drawn = [sketch for sketch in trained.sample(100, seed=0) if len(sketch)]

@@ -25,8 +25,12 @@ MOST_LATENTS = 24
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
-flags.DEFINE_string(
-    "out", None, "The folder to write; one that holds such a page is replaced.", flag_values=FLAGS
+values.define_place(
+    FLAGS,
+    "out",
+    None,
+    "The folder to write; one that holds such a page is replaced.",
+    kind="folder",
 )
 flags.DEFINE_string(
     "name",
@@ -46,11 +50,12 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "seed", 0, "Seed of those.", lower_bound=0, upper_bound=2**63 - 1, flag_values=FLAGS
 )
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "sketch_js",
     None,
     "An installed @magenta/sketch, its folder or its dist/magentasketch.js, in place of npm's.",
-    flag_values=FLAGS,
+    kind="file or folder",
 )
 flags.DEFINE_boolean(
     "overwrite", False, "Replace --out and all in it, whatever that is.", flag_values=FLAGS
@@ -77,7 +82,7 @@ def main() -> int:
         print(
             f"sketch_rnn_convert web: warning: {quantised.clipped} of {quantised.count} weights "
             f"were cut to ±10, which is all the format holds; the largest was "
-            f"{quantised.largest:.1f}.",
+            f"{quantised.largest:.1f}",
             file=sys.stderr,
         )
     size = sum(file.stat().st_size for file in pathlib.Path(FLAGS.out).rglob("*") if file.is_file())

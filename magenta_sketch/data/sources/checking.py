@@ -34,7 +34,7 @@ def check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
             others = {name: one for name, one in chosen.items() if name not in few}
             advice.append(_advice(spool, others))
         raise DataError(
-            f"{told}{more}; no split may be empty: {'; else '.join(advice)}. Nothing was written"
+            f"{told}{more}; no split may be empty: {'; else '.join(advice)}; nothing was written"
         )
 
 

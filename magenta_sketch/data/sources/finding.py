@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from magenta_sketch.config.kinds import nearest
 from magenta_sketch.data.sources import kanjivg, quickdraw, ready_made, svg
 from magenta_sketch.data.sources.drawings import Source
 from magenta_sketch.errors import DataError
@@ -33,6 +34,8 @@ def find(text: str, kind: str = "auto") -> Source:
     except FileNotFoundError:
         suffixes = quickdraw.SUFFIXES if kind in ("auto", "quickdraw") else ()
         meant = did_you_mean(path, suffixes, folders=kind != "quickdraw")
+        if not meant and nearest(text, ["kanjivg"]):
+            meant = "; did you mean kanjivg?"
         raise DataError(
             f"{text}: no such file or folder{meant or f'; expected {_expected(kind)}'}"
         ) from None

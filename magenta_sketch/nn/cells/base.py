@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.nn.cell_protocol import Tensors
 from magenta_sketch.nn.randomness import keep_mask
 from magenta_sketch.nn.time_step import prepare_forward, step_forward
@@ -21,7 +22,7 @@ class BlockOrthogonal(keras.initializers.Initializer):
     def __call__(self, shape: tuple[int, int], dtype: Any = None) -> tf.Tensor:
         rows, columns = shape
         if columns % rows:
-            raise ValueError(f"BlockOrthogonal needs a shape [n, k·n], got {tuple(shape)}.")
+            raise ArgumentError(f"BlockOrthogonal needs a shape [n, k·n], got {tuple(shape)}")
         blocks = [
             keras.initializers.Orthogonal(seed=self.seed + block)((rows, rows), dtype=dtype)
             for block in range(columns // rows)
@@ -53,9 +54,9 @@ class SketchCell(keras.layers.Layer):
     def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         if units < 1:
-            raise ValueError(f"units must be >= 1, got {units}.")
+            raise ArgumentError(f"units must be >= 1, got {units}")
         if not 0.0 < keep_prob <= 1.0:
-            raise ValueError(f"keep_prob must be in (0, 1], got {keep_prob}.")
+            raise ArgumentError(f"keep_prob must be in (0, 1], got {keep_prob}")
         self.units = units
         self.keep_prob = keep_prob
         self.seed = seed

@@ -37,7 +37,7 @@ function fail(message) {
   surface.enabled = false;
   document.body.dataset.state = "failed";
   at("status").classList.add("failed");
-  say(`This page can't draw: ${message}. Reload it to try again.`);
+  say(`This page cannot draw: ${message}. Reload it to try again.`);
   tell();
 }
 
@@ -145,7 +145,7 @@ const answers = {
     const length = room < 0
       ? `has ${points} points, longer than any it knows (${settings.max_seq_len} at most)`
       : `is as long as the longest it knows (${points} points)`;
-    sayInstead(`The model can't go on: the drawing ${length}.`, "Undo a step, or clear the sheet.");
+    sayInstead(`The model cannot go on: the drawing ${length}.`, "Undo a step, or clear the sheet.");
   },
   point({ panel, row }) {
     panels[panel].point(row);
