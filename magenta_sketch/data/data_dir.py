@@ -1,4 +1,4 @@
-"""One file of a data set by its name: found in a folder, fetched from a URL, or built."""
+"""Get one file of a data set: from a folder, from a URL, or built."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def read_from(
     """Return the splits of the file `name` in data_dir.
 
     Args:
-      data_dir: a folder, or an http(s) URL, whose files are fetched once into the user's cache
-        folder. A missing file that is ready-made (kanjivg.npz) is built in the folder, which is
-        created if need be.
-      name: a file's name, with its `.npz`.
-      report: is given lines of text on what is fetched or built.
+      data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
+        cache folder. A missing ready-made file (kanjivg.npz) is built in the folder, which is made
+        if needed.
+      name: the file's name, with `.npz`.
+      report: called with one line of text for each file that is downloaded or built.
 
     Raises:
-      DataError: the file is missing, or cannot be fetched, built or read.
+      DataError: the file is missing, or cannot be downloaded, built or read.
     """
     if is_url(data_dir):
         path = fetch(join_url(str(data_dir), name), report=report)
@@ -40,7 +40,7 @@ def read_from(
     folder = Path(data_dir).expanduser()
     path = folder / name
     if not path.exists():
-        from magenta_sketch.data.sources import ready_made  # here: most runs have their files
+        from magenta_sketch.data.sources import ready_made  # here: few runs need it
 
         if not ready_made.is_ready_made(name):
             raise DataError(_missing_file(path, name))
@@ -53,7 +53,7 @@ def read_from(
 
 
 def _missing_file(path: Path, name: str) -> str:
-    """Return the message on a file that is not there: what is, and what may have been meant."""
+    """Return the message for a missing file: what is there, and what may be meant."""
     if path.with_name(f"{path.name}.npz").is_file():
         return f"{path}: no such file; did you mean {name}.npz?"
     if not path.parent.is_dir():
