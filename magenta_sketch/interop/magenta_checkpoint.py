@@ -159,7 +159,7 @@ def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _lenient(default: Any, value: Any) -> Any:
-    """Return a value in our type: older versions write switches as numbers, and one file as text."""
+    """Return a value in our type: older versions write switches as numbers, one file as text."""
     if isinstance(default, bool) and isinstance(value, int):
         return bool(value)
     if isinstance(default, list) and isinstance(value, str):
