@@ -26,7 +26,7 @@ def read_from(
         cache folder. A missing ready-made file (kanjivg.npz) is built in the folder, which is made
         if needed.
       name: the file's name, with `.npz`.
-      report: called with one line of text for each file that is downloaded or built.
+      report: called with each line of text on progress.
 
     Raises:
       DataError: the file is missing, or cannot be downloaded, built or read.

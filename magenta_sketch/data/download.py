@@ -60,8 +60,8 @@ def fetch(url: str, *, report: Callable[[str], None], limits: Limits | None = No
 
     Raises:
       DataError: the server cannot be reached or answers with an error, a limit is exceeded, the
-        file is not a readable data set, or the cache cannot be written. The message is one line:
-        URL, reason, what to do. Nothing is left in the cache.
+        file is not a readable data set, or the cache cannot be written. Nothing is left in
+        the cache then.
     """
     limits = Limits() if limits is None else limits
     shown = shown_url(url)
@@ -97,8 +97,7 @@ def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
     """Receive url into file within limits.total_seconds. Return the number of bytes.
 
     A server that sends a byte now and then never causes a read time-out. So a thread receives the
-    data. When the time is over, it is not waited for any longer; the file is closed, and the thread
-    ends at its next write.
+    data. When the time is over, the file is closed, and the thread ends at its next write.
     """
     result: list[int | BaseException] = []
 
@@ -125,7 +124,7 @@ def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
     import requests
 
     timeout = (limits.connect_seconds, limits.read_seconds)
-    # An .npz is compressed already. Without another coding, lengths can be compared.
+    # An .npz is compressed already. Without a second encoding, lengths can be compared.
     headers = {"Accept-Encoding": "identity"}
     try:
         with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:

@@ -59,7 +59,7 @@ def load_data_set(
       max_seq_len: longer sketches are dropped. None: the length of the longest sketch.
       normalizing_factor: None: the standard deviation of all offsets of the training set, dx and dy
         together.
-      report: called with one line of text for each thing that was loaded or dropped.
+      report: called with each line of text on progress.
 
     Raises:
       DataError: a file is missing or cannot be downloaded, built or read (see `read_npz`); a split

@@ -1,7 +1,7 @@
 """Decode the `.npy` file of one split into flat points and starts.
 
-It holds an array [m, n, 3] or an object array of sketches. The latter is a pickle, which
-`safe_pickle` reads. Its sketches are arrays, or in some files lists of rows or arrays of Python
+The file holds an array [m, n, 3] or an object array of sketches. The latter is a pickle, which
+`safe_pickle` reads. Its sketches are arrays; in some files, lists of rows or arrays of Python
 numbers.
 """
 
@@ -166,7 +166,7 @@ def _sketch_arrays(items: list[Any], name: str, refused: dict[int, str] | None) 
 
 
 def _count(item: Any) -> int:
-    """Return how many numbers an item has that is not a number array; 0 if it is no sketch."""
+    """Return the number of values in an item that is no number array; 0 if it is no sketch."""
     if type(item) is Array:
         return len(item.data)
     return 3 * len(item) if type(item) in (list, tuple) else 0

@@ -77,9 +77,9 @@ def _check_opcodes(data: bytes, position: int) -> None:
     raise pickle.UnpicklingError(f"cut short, or not a pickle of arrays, at byte {position}")
 
 
-# Stand-ins copy data, and a pickle may refer to the same data many times. Honest pickles do so
-# little: at most, one of their bytes becomes a list item of eight bytes, or one byte of text that
-# is encoded and then reordered.
+# Stand-ins copy data, and a pickle may refer to the same data many times. Pickles of
+# arrays need few copies: at most, one byte becomes a list item of eight bytes, or one byte of text
+# that is encoded and then reordered.
 _COPIES_PER_BYTE = 16
 _copies = threading.local()
 
@@ -91,8 +91,8 @@ def _count_copy(size: int) -> None:
 
 
 # Stand-ins for NumPy. Each is a class with __setstate__: else a pickle could "build" the class
-# itself, and so change it for the rest of the program. Type checks are exact, without subclasses,
-# because a pickle cannot make subclasses.
+# itself, and so change it for the rest of the program. Type checks are exact, as a pickle
+# cannot make subclasses.
 
 
 class _DType:

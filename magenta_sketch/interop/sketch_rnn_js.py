@@ -72,7 +72,7 @@ def read(path: str | os.PathLike[str]) -> ForeignModel:
     """Return the model in a Sketch-RNN-JS file of any version, decoder-only or conditional.
 
     Raises:
-      ModelFileError: it is not such a file, or is damaged. One line says where and how.
+      ModelFileError: it is not such a file, or is damaged.
 
     Example:
       >>> read("bird.gen.json").hparams.max_seq_len

@@ -1,6 +1,6 @@
 """Build `.npz` data sets from other programs' drawings: read, convert to pixels, split, write.
 
-Only a few sketches are in memory at a time, whatever the inputs' size. The others wait on the disk,
+Only a few sketches are in memory at a time. The others wait on the disk,
 in a hidden folder beside the result. `build` removes it at its end, also after an error.
 """
 
@@ -45,7 +45,7 @@ def build(
       sources: the inputs. Classes with the same name are joined.
       out: the folder of the files; made if needed.
       options: the user's choices.
-      report: called with one line of text for each thing that was done or left out.
+      report: called with each line of text on progress.
 
     Returns:
       The files written.

@@ -19,7 +19,7 @@ def find(text: str, kind: str = "auto") -> Source:
       kind: "quickdraw", "svg", "kanjivg", or "auto" to decide by what is there.
 
     Raises:
-      DataError: there is no such input, or it is of another kind; one line.
+      DataError: there is no such input, or it is of another kind.
     """
     path = Path(text)
     try:

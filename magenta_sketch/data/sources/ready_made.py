@@ -30,7 +30,7 @@ def write(file_name: str, folder: str | os.PathLike[str], report: Report = print
     Args:
       file_name: such as "kanjivg.npz".
       folder: its folder, made if needed.
-      report: called with one line of text for each thing that was done.
+      report: called with each line of text on progress.
 
     Raises:
       DataError: the package or its files are missing or damaged, or the result cannot be written.

@@ -104,7 +104,7 @@ def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
       Polylines, float64 [k, 2] each, k >= 2, in the file's units, transforms applied.
 
     Raises:
-      ValueError: the file is not SVG, is damaged, draws nothing, or is too large; one line.
+      ValueError: the file is not SVG, is damaged, draws nothing, or is too large.
       OSError: it cannot be read.
     """
     if os.path.getsize(path) > LARGEST_FILE:
