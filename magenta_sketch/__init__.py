@@ -6,8 +6,8 @@
     drawings = model.decode(z, temperature=0.4)     # and back
     magenta_sketch.save_svg("drawings.svg", drawings)
 
-TensorFlow is imported when a name that needs it is first used. Keras's `load_model` knows our
-models once this package is imported.
+TensorFlow is imported when a name that needs it is first used. After importing this package,
+Keras's `load_model` can load our models.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Magenta's ``--hparams`` string, read from left to right.
+"""Magenta's ``--hparams`` string.
 
     data_set=[cat.npz, bus.npz], scale=0.5, use_recurrent_dropout=0
 
-is a comma-separated list of ``name=value``, each name once, spaces allowed around names, values,
-``=`` and ``,``, and a comma allowed at the end. A list stands in square brackets, its items
-separated by commas and/or spaces. An item or value may be quoted with ' or ", which keeps spaces,
-commas and brackets as they are (there are no escapes). Booleans are true, True, false, False or
-an integer (0 is false).
+It is a comma-separated list of ``name=value``, each name once. Spaces around names, values, ``=``
+and ``,`` are allowed, and so is a comma at the end. A list has square brackets; commas or spaces
+separate its items. In quotes, ' or ", an item or value may contain spaces, commas and brackets;
+there are no escapes. Booleans are true, True, false, False or an integer (0 is false).
 """
 
 from __future__ import annotations
@@ -27,16 +26,18 @@ _REST_OF_A_NUMBER = re.compile(r"\s*,\s*\d[\d.eE+-]*\s*(,|$)")
 def parse_assignments(
     table: type, text: str | Sequence[str], flags: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return the settings that stand in the string(s) ``text``, checked one by one, in their order.
+    """Return the settings in one or more strings, by name and in their order.
 
-    ``table`` is the dataclass whose options may be set, `HParams`; ``flags`` are the names of
-    what is set by flags of their own, for the error that says so.
+    Each value is checked by itself. If there are several strings, later ones win. A name may
+    occur only once in a string.
 
-    Several strings, as a repeated flag gives them, are read in order and later ones win; a name
-    may stand only once in one string. Rules between settings are checked when a table is made.
+    Args:
+      table: the dataclass that declares the options, `HParams`.
+      text: a string or a list of strings.
+      flags: names of the command's own flags, for the error if one is among the settings.
 
     Raises:
-      HParamsError: a string is malformed, or a name or value cannot be used.
+      HParamsError: a string is malformed, or a name or value is invalid.
 
     >>> from magenta_sketch.config.hparams import HParams
     >>> parse_assignments(HParams, "scale=2, data_set=[cat.npz]")
@@ -50,7 +51,7 @@ def parse_assignments(
 
 
 class _Scanner:
-    """Read one string; ``at`` is the place of the next character."""
+    """Read one string; ``at`` is the index of the next character."""
 
     def __init__(self, table: type, text: str, flags: Iterable[str] = ()):
         if not isinstance(text, str):
@@ -63,7 +64,7 @@ class _Scanner:
         self.at = 0
 
     def assignments(self) -> dict[str, Any]:
-        """Read the whole string: ``name=value`` separated by commas."""
+        """Return the settings of the whole string by name."""
         found: dict[str, Any] = {}
         self._skip_spaces()
         while not self._at_end():
@@ -103,7 +104,7 @@ class _Scanner:
             raise self._malformed(advice + also, at)
 
     def _value(self, name: str, declared: Option) -> Any:
-        """Read a value up to the comma or the end that follows it, and check it."""
+        """Read and check a value, up to the next comma or the end."""
         start = self.at
         if self._next() == "[":
             if not declared.kind.is_list:
@@ -135,7 +136,7 @@ class _Scanner:
 
     def _convert(self, name: str, declared: Option, text: str) -> Any:
         got = show(text) if text else f"nothing at {self._place(self.at)}"
-        if "=" in text:  # two settings would look so
+        if "=" in text:  # probably two settings
             got += " (is a comma missing?)"
         value = attempt(self.table, name, declared.kind.read, text, got)
         return checked(self.table, name, value, got)
@@ -188,7 +189,7 @@ class _Scanner:
         return self.at >= len(self.text)
 
     def _next(self) -> str:
-        """Return the next character, empty at the end."""
+        """Return the next character; empty at the end."""
         return self.text[self.at : self.at + 1]
 
     def _skip_spaces(self) -> None:
@@ -206,7 +207,7 @@ class _Scanner:
         return HParamsError(f"malformed hyperparameters: {what}; at {place}")
 
     def _place(self, at: int) -> str:
-        """Say where ``at`` is in the text, counted from 1, with the text on both sides."""
+        """Return the position ``at`` for a message: counted from 1, with the text around it."""
         before, after = self.text[max(0, at - 30) : at], self.text[at : at + 30]
         sides = [f"after {before!r}"] * bool(before) + [f"before {after!r}"] * bool(after)
         return f"character {at + 1}" + (f" ({', '.join(sides)})" if sides else "")

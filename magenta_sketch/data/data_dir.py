@@ -1,4 +1,4 @@
-"""One file of a data set by its name: found in a folder, fetched from a URL, or built."""
+"""Get one file of a data set: from a folder, from a URL, or built."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def read_from(
     """Return the splits of the file `name` in data_dir.
 
     Args:
-      data_dir: a folder, or an http(s) URL, whose files are fetched once into the user's cache
-        folder. A missing file that is ready-made (kanjivg.npz) is built in the folder, which is
-        created if need be.
-      name: a file's name, with its `.npz`.
-      report: is given lines of text on what is fetched or built.
+      data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
+        cache folder. A missing ready-made file (kanjivg.npz) is built in the folder, which is made
+        if needed.
+      name: the file's name, with `.npz`.
+      report: called with each line of text on progress.
 
     Raises:
-      DataError: the file is missing, or cannot be fetched, built or read.
+      DataError: the file is missing, or cannot be downloaded, built or read.
     """
     if is_url(data_dir):
         path = fetch(join_url(str(data_dir), name), report=report)
@@ -68,7 +68,7 @@ def read_from(
     folder = _folder(data_dir)
     path = folder / name
     if not path.exists():
-        from magenta_sketch.data.sources import ready_made
+        from magenta_sketch.data.sources import ready_made  # here: few runs need it
 
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def read_from(
 
 
 def _missing_file(path: Path, name: str) -> str:
-    """Return the message on a file that is not there: what is, and what may have been meant."""
+    """Return the message for a missing file: what is there, and what may be meant."""
     folder = path.parents[len(Path(name).parts) - 1]
     if path.with_name(f"{path.name}.npz").is_file():
         return f"{path}: no such file; did you mean {name}.npz?"

@@ -1,9 +1,9 @@
-"""Magenta's checkpoint directories: read whatever wrote them, written so that Magenta reads them.
+"""Magenta's checkpoint directories: read them, and write them so that Magenta can read them.
 
-A directory holds `checkpoint` (a text file that names the newest one), `vector-N.index` and
+A directory holds `checkpoint` (a text file that names the newest checkpoint), `vector-N.index` and
 `vector-N.data-00000-of-00001` (the variables after N updates, with Adam's), and
-`model_config.json`. Current versions of Magenta write the last one as a list of names without
-values and then cannot read it back; here the sizes then follow from the variables.
+`model_config.json`. Current versions of Magenta write only a list of names into the last one, and
+cannot read it. Then the sizes follow from the variables.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from magenta_sketch.interop.foreign import AdamState, ForeignModel, hparams_of
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 CONFIG = "model_config.json"
-# Hyperparameters of ours that the original does not know, and refuses.
+# Our own hyperparameters, which Magenta refuses.
 NOT_MAGENTAS = ("scale", "reg_covar")
 
 _STEP = re.compile(r"-(\d+)$", re.ASCII)
@@ -38,9 +38,14 @@ _BETAS = {"beta1_power": 0.9, "beta2_power": 0.999}
 
 
 def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
-    """The checkpoint's prefix (`.../vector-N`) for a directory or a prefix; None if there is none.
+    """Return the prefix (`.../vector-N`) of the checkpoint in a directory or at a prefix, or None.
 
-    In a directory it is the one that the file `checkpoint` names, else the one of the most steps.
+    In a directory it is the one that the file `checkpoint` names, or else the one with the most
+    steps.
+
+    Example:
+      >>> find("lines.npz") is None
+      True
     """
     path = pathlib.Path(path)
     if _index(path).is_file():
@@ -51,7 +56,7 @@ def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
         return None
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named = _NEWEST.search((path / "checkpoint").read_text(encoding="utf-8"))
-        # By its last part: the directory may have been moved since.
+        # Only the last part of the name, because the directory may have been moved.
         prefix = path / re.split(r"[/\\]", named[1])[-1] if named else None
         if prefix is not None and _index(prefix).is_file():
             return prefix
@@ -61,11 +66,17 @@ def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
 
 
 def read(path: str | os.PathLike[str]) -> ForeignModel:
-    """The model in a Magenta checkpoint directory, or under a prefix in one.
+    """Return the model in a Magenta checkpoint directory, or at a prefix in one.
 
     Raises:
-      ModelFileError: no checkpoint there, it is damaged or holds no Sketch-RNN, or
+      ModelFileError: there is no checkpoint, it is damaged or not a Sketch-RNN, or
         `model_config.json` is damaged or of another model.
+
+    Example:
+      >>> model = magenta_sketch.load("bird.gen.json").model
+      >>> _ = write("magenta", model, model.hparams, step=3)
+      >>> read("magenta").step
+      3
     """
     prefix = find(path)
     if prefix is None:
@@ -106,7 +117,7 @@ def _index(prefix: pathlib.Path) -> pathlib.Path:
 
 
 def _slot_name(name: str, slot: str) -> str:
-    # The original makes slots within its variable scope, so that the prefix stands there twice.
+    # Magenta makes slots within its variable scope, so the prefix occurs twice.
     return f"{magenta_tf1.PREFIX}{name}{slot}"
 
 
@@ -124,7 +135,7 @@ def _variables(prefix: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """(the hyperparameters that a model_config.json gives, notes)."""
+    """Return the hyperparameters in a model_config.json, and notes."""
     unknown = "sizes and cells follow from the variables, all else is at its default"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -150,7 +161,7 @@ def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _lenient(default: Any, value: Any) -> Any:
-    """Older versions write their switches as numbers, and a single data set without a list."""
+    """Return a value in our type: older versions write switches as numbers, one file as text."""
     if isinstance(default, bool) and isinstance(value, int):
         return bool(value)
     if isinstance(default, list) and isinstance(value, str):
@@ -171,7 +182,7 @@ def _adam(
             if moment.dtype.kind != "f" or not np.isfinite(moment).all():
                 return None
         moments.append({name: variables[there] for name, there in names.items()})
-    # The powers say when Adam began anew; they cannot say how many updates it has seen since, for
+    # The powers show whether Adam has just started again. They cannot count its updates, because
     # they soon underflow.
     power = variables.get(magenta_tf1.PREFIX + "beta1_power", np.float32(0.0))
     began_anew = power.dtype.kind == "f" and np.isclose(power, _BETAS["beta1_power"]).all()
@@ -190,24 +201,27 @@ def write(
     step: int,
     adam: AdamState | None = None,
 ) -> pathlib.Path:
-    """Writes a directory that Magenta's sketch_rnn loads, to draw with or to go on training.
-
-    It is written beside its place and then renamed: whole or not there at all.
+    """Write a directory that Magenta's sketch_rnn can load, to draw or to go on training; atomic.
 
     Args:
       path: the directory, new or empty.
-      model: the network, of any of the three cells.
-      hparams: go into `model_config.json`, without those of `NOT_MAGENTAS`.
-      step: updates made so far.
-      adam: the optimizer's state; zeros when None, from which Adam begins anew.
+      model: the network, with any of the three built-in cells.
+      hparams: for `model_config.json`, without those in `NOT_MAGENTAS`.
+      step: number of updates so far.
+      adam: the optimizer's state. None: zeros, so that Adam starts again.
 
     Returns:
       The checkpoint's prefix.
 
     Raises:
-      ModelFileError: the model has tanh_z, cells other than the three, or a directory is in the
-        way.
+      ModelFileError: the model has tanh_z or another cell, or `path` is not a new or empty
+        directory.
       OSError: it cannot be written.
+
+    Example:
+      >>> model = magenta_sketch.load("bird.gen.json").model
+      >>> write("checkpoint", model, model.hparams, step=0).name
+      'vector-0'
     """
     path = pathlib.Path(path).resolve()
     _refuse(path, model)
@@ -221,7 +235,7 @@ def write(
             (new / "checkpoint").write_text(newest, encoding="utf-8")
             (new / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        # The name that the user knows.
+        # Name the path that the user knows.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     return path / name
 
@@ -241,13 +255,13 @@ def _refuse(path: pathlib.Path, model: SketchRNN) -> None:
 def _tensors(
     model: SketchRNN, hparams: HParams, step: int, adam: AdamState | None
 ) -> dict[str, Any]:
-    """Return all that a checkpoint holds, by the original's names."""
+    """Return everything that a checkpoint holds, by Magenta's names."""
     weights = magenta_tf1.to_original(model)
     tensors: dict[str, Any] = dict(weights)
     for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
         for name, value in weights.items():
             tensors[_slot_name(name, slot)] = moments.get(name, np.zeros_like(value))
-    # The two rates are fed at each step; the graph's variables keep what they began with.
+    # Magenta feeds both rates at each step; the variables keep their initial values.
     updates = adam.step if adam else 0
     scalars = {
         "Variable": np.float32(hparams.learning_rate),

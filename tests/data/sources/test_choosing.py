@@ -62,7 +62,7 @@ def test_counts_keep_the_lowest_places(tmp_path, owls, shares):
     parts = shares or (50, 4, 3)
     for split, count in zip(SPLITS, (50, 4, 3), strict=True):
         keys = [k for k in range(300) if splitting.split_of(str(k), parts) == split]
-        lowest = sorted(keys, key=lambda key: splitting.place(str(key).encode()))[:count]
+        lowest = sorted(keys, key=lambda key: splitting.hash_of(str(key).encode()))[:count]
         assert found[split] == sorted(lowest)
     left = 300 - sum(map(len, found.values()))
     assert f"left out {left}: more than --counts" in lines
