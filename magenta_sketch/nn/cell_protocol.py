@@ -221,7 +221,7 @@ class Product(NamedTuple):
         return (product if self.addend is None else product + self.addend), rows
 
     def of_rows(self, choose: Callable[[tf.Tensor], tf.Tensor]) -> Product:
-        """Return the product for a part of the batch; ``choose`` selects that part of the addend."""
+        """Return the product for the rows of the batch that ``choose`` selects."""
         return self if self.addend is None else self._replace(addend=choose(self.addend))
 
 

@@ -154,7 +154,8 @@ def draw_points(params: MixtureParams, uniforms: tf.Tensor, normals: tf.Tensor) 
         state.
       normals: standard normal random numbers, [batch, 2].
 
-    >>> draw_points(split_output(tf.zeros([1, 9])), tf.zeros([1, 2]), tf.ones([1, 2])).numpy().tolist()
+    >>> params = split_output(tf.zeros([1, 9]))
+    >>> draw_points(params, uniforms=tf.zeros([1, 2]), normals=tf.ones([1, 2])).numpy().tolist()
     [[1.0, 1.0, 1.0, 0.0, 0.0]]
     """
     component = _choose(tf.exp(params.log_pi), uniforms[:, 0])
@@ -184,7 +185,7 @@ def greedy_points(params: MixtureParams) -> tf.Tensor:
 
 
 def _choose(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-    """Draw an index for each row of probabilities [batch, n] from uniforms [batch] (inverse CDF)."""
+    """Draw an index for each row of probabilities [batch, n] from uniforms [batch]."""
     below = tf.cumsum(probabilities, axis=-1) <= uniform[:, None]
     index = tf.reduce_sum(tf.cast(below, tf.int32), axis=-1)
     return tf.minimum(index, probabilities.shape[-1] - 1)  # the rounded sum may be below 1

@@ -162,7 +162,7 @@ class SketchRNN(KerasTraining):
         )
 
     def decoder_z(self, z: tf.Tensor) -> tf.Tensor:
-        """Return the latent vectors for the decoder, [batch, Z]: z, or tanh(z) if ``tanh_z`` is set."""
+        """Return the decoder's latent input, [batch, Z]: z, or tanh(z) if ``tanh_z`` is set."""
         return tf.tanh(z) if self.config.tanh_z else z
 
     def cost(

@@ -15,7 +15,10 @@ _SMALLEST_PART = 4  # sketches; a batch too small for such parts is not split
 
 
 class UpdateResult(NamedTuple):
-    """Scalars of one update: cost, reconstruction loss, KL cost (after the tolerance), all finite."""
+    """Scalars of one update: the losses, and whether cost and gradients are finite.
+
+    ``kl`` is the KL cost, after the tolerance.
+    """
 
     cost: tf.Tensor
     reconstruction: tf.Tensor

@@ -96,16 +96,17 @@ class SketchCell(keras.layers.Layer):
         return [tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size]
 
     def keep_mask(self, shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor | None:
-        """Draw recurrent-dropout masks of 0 and 1/keep_prob, [*shape, units]; None if keep_prob is 1.
+        """Draw recurrent-dropout masks [*shape, units] of 0 and 1/keep_prob, or return None.
 
-        ``seed`` is a stateless seed, an integer tensor [2]. Equal seeds give equal masks.
+        None means that keep_prob is 1. ``seed`` is a stateless seed, an integer tensor [2]; equal
+        seeds give equal masks.
         """
         return keep_mask([*shape, self.units], self.keep_prob, seed, self.compute_dtype)
 
     def call(
         self, inputs: tf.Tensor, states: Sequence[tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, Tensors]:
-        """Compute one time step as Keras does: return the output [batch, units] and the new state."""
+        """Compute one time step for Keras: return the output [batch, units] and the new state."""
         mask = None
         if training and self.keep_prob < 1.0:
             shape = (tf.shape(inputs)[0], self.units)
