@@ -136,7 +136,10 @@ def seconds_of(work: Callable[[int], object], number: int) -> tuple[float, float
 
 
 def write_batches(data_dir: str, path: Path, count: int = 8, size: int = 100) -> None:
-    """Write batches of aaron_sheep, longest first, padded to full length and to the longest sketch."""
+    """Write batches of aaron_sheep, longest sketch first.
+
+    They are padded to full length, and to the longest sketch.
+    """
     train = cases.load("aaron_sheep.npz", data_dir).train
     random, arrays = np.random.default_rng(0), {"count": np.array(count)}
     for number in range(count):

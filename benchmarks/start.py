@@ -35,7 +35,10 @@ sketch_rnn_train.run()
 
 
 def import_seconds() -> float:
-    """Return the seconds of ``import magenta_sketch`` in a new interpreter, without its own start."""
+    """Return the seconds of ``import magenta_sketch`` in a new interpreter.
+
+    The start of the interpreter itself is not counted.
+    """
     code = "import time; t = time.perf_counter(); import magenta_sketch"
     code += "; print(time.perf_counter() - t)"
     done = subprocess.run(

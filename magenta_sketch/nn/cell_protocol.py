@@ -103,7 +103,7 @@ class DifferentiableCell(RecurrentCell, Protocol):
     """A cell that computes its own gradient.
 
     >>> from magenta_sketch.nn.cells import LSTMCell
-    >>> cell: DifferentiableCell = LSTMCell(8)
+    >>> cell: DifferentiableCell = LSTMCell(8)  # a type checker accepts this
     """
 
     @staticmethod
@@ -121,8 +121,7 @@ class DifferentiableCell(RecurrentCell, Protocol):
 def computes_by_forward(cell: Any) -> bool:
     """Return whether ``cell`` computes its time step in `forward`; other Keras cells use `call`.
 
-    A class and its parents can define both. The class that comes first in the inheritance order and
-    defines one of them decides; if it defines both, `forward` is used.
+    If the class has both, for example one from a parent, the most derived definition is used.
 
     >>> computes_by_forward(keras.layers.GRUCell(8))
     False

@@ -104,7 +104,7 @@ class Encoder(keras.layers.Layer):
           product_dtype: see `recurrence.run`.
 
         Raises:
-          ValueError: seeds are missing, or the longest sketch is not first.
+          ValueError: seeds are missing, or the sketches are not longest first.
         """
         require_longest_first(lengths)
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
@@ -133,9 +133,9 @@ class Encoder(keras.layers.Layer):
 
 
 def require_longest_first(lengths: tf.Tensor) -> None:
-    """Check that the longest sketch comes first, as in `magenta_sketch.data.batches`.
+    """Check that sketches come longest first, as in `magenta_sketch.data.batches`.
 
-    The recurrence needs this order: it removes ended sketches from the end of the batch.
+    The recurrence removes ended sketches from the end of the batch.
 
     Raises:
       ValueError: the order is wrong; in a tf.function, tf.errors.InvalidArgumentError.

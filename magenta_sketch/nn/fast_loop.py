@@ -7,11 +7,11 @@ backward loop goes over the time steps in reverse and calls the cell's `backward
 The gradient of a matrix is the sum over time steps of rowsᵀ · (gradient of the product). After the
 backward loop, this sum is computed as one large product (`magenta_sketch.nn.sums_over_time`).
 
-At each time step only the sketches that still have a point are computed. They are the first rows of
-the batch (`magenta_sketch.nn.lengths`).
+At each time step only sketches that still have a point are computed. They are the first rows of the
+batch (`magenta_sketch.nn.lengths`).
 
-Time is the first axis. An encoder has two cells, one for each direction; its tensors then have an
-axis of length 2 before the batch, and one loop runs both.
+Time is the first axis. For the two directions of an encoder there are two cells, and tensors have
+an axis of length 2 before the batch.
 """
 
 from __future__ import annotations

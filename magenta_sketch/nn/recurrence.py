@@ -4,16 +4,15 @@ There are two loops with equal results. A cell with its own gradient, such as a 
 in the fast loop (`magenta_sketch.nn.fast_loop`). Any other cell runs in `_plain`, a while loop that
 TensorFlow differentiates. `magenta_sketch.nn.cell_protocol` is the interface of a cell.
 
-The fast loop is fast, above all on a CPU, for these reasons:
+The fast loop is fast, above all on a CPU, because:
 
-- The gradient of a matrix is one large product after the loop, not a small product and a sum at
-  each time step.
+- The gradient of a matrix is one large product after the loop, not a small one at each time step.
 - Input columns that do not change over time are multiplied once for each sketch.
-- The other input columns and the bias are part of the recurrent product. No large array of
+- The other columns and the bias are part of the recurrent product. No large array of
   pre-activations is needed.
 - Each matrix is converted once to the layout and number type of its products.
-- Both directions of an encoder run in one loop, with products twice as large.
-- Ended sketches are removed from the products; for this, the longest come first.
+- Both directions of an encoder run in one loop.
+- Sketches come longest first, and ended sketches are removed from the products.
 
 Time is the first axis: inputs are [time, batch, width], or [time, 2, batch, width] for two
 directions.

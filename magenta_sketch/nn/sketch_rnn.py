@@ -23,16 +23,15 @@ class SketchRNN(KerasTraining):
     """Sketch-RNN (Ha & Eck 2017, arXiv:1704.03477): encoder, decoder and loss.
 
     A Keras model: ``save``, ``load_model``, ``compile``, ``fit`` and ``evaluate`` work as usual.
-    Its input is a batch of stroke-5 in model units, longest sketch first
-    (`magenta_sketch.data.batches`). An unconditional model has no encoder.
+    Its input is stroke-5 in model units, longest sketch first (`magenta_sketch.data.batches`). An
+    unconditional model has no encoder.
 
     Args:
-      config: a `RunConfig`, or only an `HParams`. It is saved with the weights, and includes
-        max_seq_len and the normalizing factor of the data.
-      encoder_cell, decoder_cell: cells to use instead of the built-in ones: a Keras RNN cell class,
-        or a function that takes the number of units and returns a cell. The first state of the cell
-        must be its output. Such a cell trains more slowly. To save the model, register the class
-        with Keras.
+      config: a `RunConfig` or an `HParams`. It is saved with the weights, including the data's
+        max_seq_len and normalizing factor.
+      encoder_cell, decoder_cell: custom cells: a Keras RNN cell class, or a function that takes the
+        number of units and returns a cell. The cell's first state must be its output. To be saved,
+        its class must be registered with Keras. Custom cells train more slowly.
       name, dtype: as for any Keras model.
       options: options of `RunConfig` by name; they replace those in ``config``.
 
@@ -124,11 +123,11 @@ class SketchRNN(KerasTraining):
           seeds: `randomness.seed_table` for dropout and noise; required if there is any.
           scale: standard deviation of the latent noise; None: the hyperparameter ``scale``.
           rows: the T that sums over points are divided by, see `losses.sketch_losses`.
-          to_first_end: whether to skip the rows after a sketch's first end row: they are not
-            computed and not in the loss. None: only in training with bucket_by_length.
+          to_first_end: whether to leave out the rows after a sketch's first end row. None: only in
+            training with bucket_by_length.
 
         Raises:
-          ValueError: seeds are missing, or the longest sketch is not first.
+          ValueError: seeds are missing, or the sketches are not longest first.
 
         >>> model = SketchRNN(HParams(enc_rnn_size=8, dec_rnn_size=8))
         >>> model(tf.zeros([2, 5, 5]), tf.constant([4, 2]), scale=0.0).kl.shape.as_list()

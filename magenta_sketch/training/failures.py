@@ -18,7 +18,7 @@ from magenta_sketch.training.run_folder import RunFolder
 def writing(folder: RunFolder, what: str) -> Iterator[None]:
     """Turn an error while writing ``what`` into a `RunError` that says what to do.
 
-    A BrokenPipeError is not turned into one, because it is no error of the run.
+    A BrokenPipeError is passed on: the reader has gone, which is no error of the run.
     """
     try:
         yield

@@ -27,8 +27,7 @@ def training_dataset(data: DataSet, config: RunConfig, *, first_step: int = 0) -
       first_step: updates made before.
 
     Returns:
-      A dataset of dictionaries: strokes [B, rows + 1, 5], lengths [B], seeds and rows, see
-        `SketchRNN.call`.
+      Dictionaries with strokes [B, rows + 1, 5], lengths [B], seeds and rows, see `SketchRNN.call`.
 
     >>> from magenta_sketch import load_data_set
     >>> data = load_data_set("lines.npz", ".", report=lambda line: None)  # two training sketches

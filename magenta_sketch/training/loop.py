@@ -42,7 +42,7 @@ class _SinceLog:
 
 
 class Trainer:
-    """Train a run from where its folder is, to the end.
+    """Train a run, from its start or a checkpoint, to its end.
 
     Args:
       folder: the run's folder, created by `RunFolder.create`.

@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 def prefetch(make: Callable[[int], Item], steps: range) -> Generator[Item, None, None]:
-    """Yield make(step) for each of ``steps``; a thread makes the next item during this.
+    """Yield make(step) for each of ``steps``. A thread makes the next item meanwhile.
 
     Nothing is made before the first item is requested. An error of ``make`` is raised in place of
     its item. To stop before the end, close the generator (`contextlib.closing`); the thread ends

@@ -61,7 +61,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
     """HyperLSTM (Ha, Dai, Le 2016, arXiv:1609.09106, section 3.2 and appendix A).
 
     A layer-normalised LSTM of 256 units, the hyper cell, reads [x, h] at each time step, without
-    dropout. Its output ĥ makes embeddings of width 32. They scale and shift the terms of each gate
+    dropout. Its output ĥ makes embeddings of width 32, which scale and shift the terms of each gate
     of the main cell:
 
         ĥ     = hyper_cell([x, h])
@@ -69,8 +69,8 @@ class HyperLSTMCell(LayerNormLSTMCell):
         shift = (ĥ·shift_embedding)·shift_kernel
         pre   = (x·kernel)⊙scale_x + (h·recurrent_kernel)⊙scale_h + shift + bias
 
-    From pre on, the equations are those of `LayerNormLSTMCell`. Each gate has its own scale_x,
-    scale_h and shift.
+    Each gate has its own scale_x, scale_h and shift. c' and h' follow from pre as in
+    `LayerNormLSTMCell`.
 
     Gate order: i, j, f, o. State: (h, c, hyper h, hyper c).
 
@@ -79,7 +79,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
     - bias [4·units]: zeros
     - hyper_cell: the weights of a `LayerNormLSTMCell`
     - scale_embedding [256, 8·32]: zeros; scale_embedding_bias [8·32]: ones
-    - scale_kernel [8, 32, units]: 0.1/32. The order is ix, jx, fx, ox, ih, jh, fh, oh.
+    - scale_kernel [8, 32, units]: 0.1/32; the order is ix, jx, fx, ox, ih, jh, fh, oh
     - shift_embedding [256, 4·32]: normal, standard deviation 0.01
     - shift_kernel [4, 32, units]: zeros
 
