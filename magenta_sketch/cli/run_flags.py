@@ -1,4 +1,4 @@
-"""The flags that say what a run is, made from the table of options, and read into a RunConfig."""
+"""Flags of a run: defined from the options of `RunConfig`, and read back into a `RunConfig`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from magenta_sketch.config.run_config import RunConfig
 
 
 class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
-    """absl's parser of one --hparams string: the values it assigns, by name."""
+    """Parser of one --hparams string. Its result is a dict: name -> value."""
 
     syntactic_help = "a comma-separated list of name=value"
 
@@ -26,7 +26,7 @@ class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
 
 
 class _OptionParser(flags.ArgumentParser[Any]):
-    """absl's parser of one option of `RunConfig`."""
+    """Parser of one option of `RunConfig`."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -48,7 +48,7 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
         flags.ArgumentSerializer(),
         "hparams",
         [],
-        "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
+        "Hyperparameters: name=value,name=value. May be given several times: later values win.",
         flag_values=values,
     )
     for name, declared in options_of(RunConfig).items():
@@ -62,15 +62,18 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
 
 
 def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
-    """Return ``base`` (default: the defaults) with what the flags say, which counts as given.
+    """Return ``base`` with the values of the flags. Options of these flags count as given.
+
+    Args:
+      base: None for the defaults.
 
     Raises:
-      HParamsError: the settings do not go together.
+      HParamsError: the settings contradict each other.
     """
     given: list[dict[str, Any]] = values["hparams"].value or []
     settings = {name: value for one in given for name, value in one.items()}
     for name, declared in options_of(RunConfig).items():
-        # An empty path is none, as a flag file may have it.
+        # An empty path counts as omitted: a flag file may have one.
         if declared.flag and name in values and values[name].value not in (None, ""):
             settings[name] = values[name].value
     return (base or RunConfig()).asked(**settings)
