@@ -45,8 +45,9 @@ def train(
       SketchError: the settings, the data or the folder cannot be used. `magenta_sketch.errors`
         lists its subclasses.
 
-    >>> sizes = dict(enc_rnn_size=8, dec_rnn_size=8, z_size=4, num_mixture=2)
-    >>> model = train(data_set=["lines.npz"], data_dir=".", num_steps=1, report=[].append, **sizes)
+    >>> sizes = dict(enc_rnn_size=8, dec_rnn_size=8, z_size=4, data_dir=".")
+    >>> model = train(data_set=["lines.npz"], num_steps=1, **sizes)  # doctest: +ELLIPSIS
+    loaded ...
     >>> len(model.sample(9, temperature=0.3))
     9
     """

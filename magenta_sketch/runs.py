@@ -35,11 +35,6 @@ class Run:
     """A run, ready to be trained: its folder, its saved configuration, and its data.
 
     resumed: whether the folder held the run before.
-
-    >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".", num_steps=100)
-    >>> run = begin(config, "run", report=[].append)
-    >>> run.resumed, run.total_steps, len(run.data.train)
-    (False, 100, 2)
     """
 
     folder: RunFolder
@@ -51,9 +46,6 @@ class Run:
     def total_steps(self) -> int:
         """Number of training steps of the whole run."""
         return total_steps(self.config, len(self.data.train))
-
-
-# ------------------------------------------------------------------------------ start or resume
 
 
 def begin(
@@ -81,8 +73,9 @@ def begin(
       DataError: the data cannot be read.
 
     >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".", seed=3)
-    >>> begin(config, "run", report=[].append).folder.read().seed
-    3
+    >>> run = begin(config, "models/lines", report=[].append)
+    >>> run.resumed, run.config.seed, len(run.data.train)
+    (False, 3, 2)
     """
     folder = RunFolder(log_root)
     _refuse_magentas(folder, "name another --log_root, and give this one as --init_from.")
@@ -123,8 +116,8 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
       DataError: the data cannot be read.
 
     >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".")
-    >>> run = begin(config, "run", report=[].append)
-    >>> resume(RunConfig.of(num_steps=50), "run", report=[].append).total_steps
+    >>> run = begin(config, "models/more", report=[].append)
+    >>> resume(RunConfig.of(num_steps=50), "models/more", report=[].append).total_steps
     50
     """
     folder = RunFolder(log_root)
@@ -216,9 +209,6 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
     return config.replace(**theirs, tanh_z=source.config.tanh_z), source.step
 
 
-# --------------------------------------------------------------------------------------- train
-
-
 def train_run(
     run: Run, *, image_dir: str | os.PathLike[str] | None = None, report: Report = print
 ) -> int:
@@ -235,10 +225,6 @@ def train_run(
 
     Raises:
       RunError: see `training.loop.Trainer.run`.
-
-    >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".", num_steps=1, dec_rnn_size=8)
-    >>> train_run(begin(config, "run", report=[].append), report=[].append)
-    0
     """
     trainer = _prepare(run, report)
     folder, config, total = run.folder, run.config, run.total_steps
@@ -402,11 +388,7 @@ def _what_was_written(
 
 
 def next_command(folder: RunFolder) -> str:
-    """Return a command that draws with the model of a run.
-
-    >>> next_command(RunFolder("models/cats")).endswith("sketch_rnn_draw --model_dir=models/cats")
-    True
-    """
+    """Return a command that draws with the model of a run."""
     program = "sketch_rnn_draw"
     beside = pathlib.Path(sys.executable).with_name(program)
     # Outside an activated virtual environment, the name needs its folder.

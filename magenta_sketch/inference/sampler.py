@@ -46,7 +46,7 @@ class PointDecoder:
         return self.decoder.initial_state(z, batch)
 
     def context(self, z: tf.Tensor | None, batch: int) -> Context:
-        """Return what `step` needs of ``z``, which is [batch, Z] or None."""
+        """Return what `step` needs of ``z``, [batch, Z] or None."""
         return Context(*prepare(self.decoder.rnn_cell, z))
 
     def step(
