@@ -1,4 +1,4 @@
-"""A whole run: begin or resume it, train it, draw what it has learnt."""
+"""A whole run: start or resume it, train it, draw what it has learnt."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ Report = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run that can be trained: its folder, its configuration as saved there, and its data.
+    """A run, ready to be trained: its folder, its saved configuration, and its data.
 
-    resumed: whether it was there before.
+    resumed: whether the folder held the run before.
     """
 
     folder: RunFolder
@@ -45,11 +45,8 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        """The step at which the run ends."""
+        """Number of training steps of the whole run."""
         return total_steps(self.config, len(self.data.train))
-
-
-# ------------------------------------------------------------------------------ begin or resume
 
 
 def begin(
@@ -62,19 +59,24 @@ def begin(
     """Load the data of a new run and make its folder.
 
     Args:
-      config: the run. With init_from, what decides the shapes of the weights is the source's, and
-        what the configuration has given of it must agree. max_seq_len and the normalizing factor
-        follow from the data.
+      config: the run's settings. max_seq_len and the normalizing factor follow from the data. With
+        init_from, the sizes follow from that model; sizes that are given must agree.
       log_root: the folder.
-      overwrite: remove a run that the folder already holds.
-      report: gets lines on what was loaded.
+      overwrite: delete a run that the folder already holds.
+      report: called with lines about the data.
 
     Raises:
-      HParamsError: the configuration does not go with the model of init_from.
+      HParamsError: the configuration contradicts the model of init_from.
       ModelFileError: the model of init_from cannot be read.
-      RunError: the folder holds a run and ``overwrite`` is false, or cannot be written; or no model
-        at init_from, or one without an optimizer's state.
+      RunError: the folder holds a run and ``overwrite`` is false; the folder cannot be written;
+        there is no model at init_from; or init_optimizer is set and the model has no optimizer
+        state, or has had all the steps already.
       DataError: the data cannot be read.
+
+    >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".", seed=3)
+    >>> run = begin(config, "models/lines", report=[].append)
+    >>> run.resumed, run.config.seed, len(run.data.train)
+    (False, 3, 2)
     """
     folder = RunFolder(log_root)
     _refuse_magentas(folder, "name another --log_root, and give this one as --init_from.")
@@ -94,7 +96,7 @@ def begin(
             f"{config.init_from} has {source_step} steps already, and this run would end at "
             f"{run.total_steps}: give a larger num_steps, or num_epochs"
         )
-    # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
+    # Only after the data are loaded: a mistake in their name must not delete the old run.
     try:
         if overwrite:
             folder.clear()
@@ -106,15 +108,20 @@ def begin(
 
 
 def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Report = print) -> Run:
-    """Read what the folder's run is, and load its data again.
+    """Read the run in a folder, and load its data again.
 
-    Omitted settings keep their saved values. Those in ``config.given`` must agree with them, but
-    for those that may change: num_steps, save_every, num_epochs, and data_dir as long as the data
-    in it are the same.
+    Omitted settings keep their saved values. Those in ``config.given`` must equal the saved ones,
+    except num_steps, save_every, num_epochs, and the data_dir of the same data.
 
     Raises:
-      RunError: no run in the folder, or something differs; the message lists all that does.
+      RunError: the folder holds no run, or settings or data differ. The message lists all
+        differences.
       DataError: the data cannot be read.
+
+    >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".")
+    >>> run = begin(config, "models/more", report=[].append)
+    >>> resume(RunConfig.of(num_steps=50), "models/more", report=[].append).total_steps
+    50
     """
     folder = RunFolder(log_root)
     _refuse_magentas(
@@ -163,14 +170,14 @@ def _on(switch: bool) -> str:
 
 
 def _refuse_magentas(folder: RunFolder, advice: str) -> None:
-    # It has a model_config.json too, so that it would be taken for a run, and overwritten.
+    # Its model_config.json makes it look like a run, which could be overwritten.
     if magenta_checkpoint.find(folder.root) is not None and not folder.run.exists():
         raise RunError(f"{folder.root} holds a Magenta checkpoint: {advice}")
 
 
 def _source(config: RunConfig) -> TrainedModel:
-    """Return the model that a run begins with."""
-    # With the optimizer it is a training that goes on, from where it was last.
+    """Return the model whose weights a run starts with."""
+    # With the optimizer, training continues: from the newest checkpoint.
     checkpoint = "newest" if config.init_optimizer else "best"
     source = load(config.init_from, checkpoint=checkpoint, with_optimizer=config.init_optimizer)
     if config.init_optimizer and source.adam is None:
@@ -182,7 +189,7 @@ def _source(config: RunConfig) -> TrainedModel:
 
 
 def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple[RunConfig, int]:
-    """Return the configuration with what the weights of init_from decide, and their step."""
+    """Return the configuration with the architecture of init_from, and the step of its weights."""
     if not config.init_from:
         return config, 0
     inside = pathlib.Path(config.init_from).resolve().is_relative_to(folder.root.resolve())
@@ -206,22 +213,19 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
     return config.replace(**theirs, tanh_z=source.config.tanh_z), source.step
 
 
-# --------------------------------------------------------------------------------------- train
-
-
 def train_run(
     run: Run, *, image_dir: str | os.PathLike[str] | None = None, report: Report = print
 ) -> int:
-    """Train a run to its end, draw what it has learnt, and say what was written.
+    """Train a run to its end, draw what it has learnt, and report the files written.
 
     SIGINT and SIGTERM end it early, with a checkpoint.
 
     Args:
-      image_dir: folder for a picture at each evaluation; None for the final one alone.
-      report: gets lines on what is trained and written.
+      image_dir: folder for a picture at each evaluation. None: only one picture, at the end.
+      report: called with lines about the run and its files.
 
     Returns:
-      The exit status for a program: 0, or 128 + the signal's number.
+      The exit status for a command: 0, or 128 + the signal's number.
 
     Raises:
       RunError: see `training.loop.Trainer.run`.
@@ -258,7 +262,7 @@ def train_run(
     except Interrupted as interruption:
         try:
             report(str(interruption))
-        except OSError:  # Ctrl-C also ends the `tee` that we may write to
+        except OSError:  # Ctrl-C also ends a `tee` that reads our output
             print(interruption, file=sys.stderr)
         return 128 + interruption.signal_number
     for line in _what_was_written(folder, trainer.step, image_dir):
@@ -267,7 +271,7 @@ def train_run(
 
 
 def _prepare(run: Run, report: Report) -> Trainer:
-    """Make the trainer of a run; give a new one its first weights, if it takes them over."""
+    """Return the trainer of a run. Its weights are those of init_from, if it has no checkpoint."""
     folder, config = run.folder, run.config
     try:
         trainer = Trainer(folder, config, run.data)
@@ -301,7 +305,7 @@ def _forget_new(run: Run) -> None:
 
 
 def _start_from_source(trainer: Trainer, config: RunConfig, report: Report) -> None:
-    """Give the run its first weights, and the optimizer's state where that was asked for."""
+    """Give the run the weights of init_from and, with init_optimizer, the optimizer's state."""
     source = _source(config)
     step = 0
     if config.init_optimizer:
@@ -315,7 +319,7 @@ def _start_from_source(trainer: Trainer, config: RunConfig, report: Report) -> N
 def _make_image_dir(run: Run, image_dir: str | os.PathLike[str]) -> pathlib.Path:
     images = pathlib.Path(image_dir)
     try:
-        images.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+        images.mkdir(parents=True, exist_ok=True)  # now: an error after training would be late
     except OSError as error:
         _forget_new(run)
         raise RunError(f"the image folder {images} cannot be made: {reason(error)}") from error
@@ -388,10 +392,10 @@ def _what_was_written(
 
 
 def next_command(folder: RunFolder) -> str:
-    """Return a command to try after a run."""
+    """Return a command that draws with the model of a run."""
     program = "sketch_rnn_draw"
     beside = pathlib.Path(sys.executable).with_name(program)
-    # Outside an activated virtual environment the bare name would not be found.
+    # Outside an activated virtual environment, the name needs its folder.
     on_path = any((pathlib.Path(place) / program).exists() for place in os.get_exec_path() if place)
     command = program if on_path or not beside.exists() else str(beside)
     return f"{shlex.quote(command)} --model_dir={shlex.quote(str(folder.root))}"

@@ -1,4 +1,4 @@
-"""The flags that name a trained model and its data, and what is behind them."""
+"""Flags that name a trained model and its data, and functions that check and load these."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:  # it imports TensorFlow
 
 
 def define_model(values: flags.FlagValues) -> None:
-    """Define --model_dir and --checkpoint, which say what `magenta_sketch.load` loads."""
+    """Define --model_dir and --checkpoint, the arguments of `magenta_sketch.load`."""
     define_place(
         values,
         "model_dir",
         None,
-        "The --log_root of a trained run, a .keras file, a Magenta checkpoint directory, or a "
+        "The --log_root of a run, a .keras file, a Magenta checkpoint directory, or a "
         "Sketch-RNN-JS file.",
         kind="file or folder",
     )
@@ -34,7 +34,7 @@ def define_model(values: flags.FlagValues) -> None:
         "checkpoint",
         "best",
         ["best", "newest"],
-        "Of a run: lowest validation cost, or latest.",
+        "Which checkpoint of a run: the one with the lowest validation cost, or the newest.",
         flag_values=values,
     )
 
@@ -50,13 +50,14 @@ def define_data(values: flags.FlagValues, purpose: str, default: str) -> None:
     flags.DEFINE_list(
         "data_set",
         None,
-        "The .npz files there, with commas between. Default: those the model was trained on.",
+        "The .npz files in --data_dir, separated by commas. Default: those that the model was "
+        "trained on.",
         flag_values=values,
     )
 
 
 def require_model(values: flags.FlagValues) -> None:
-    """Raises an error unless --model_dir is given and looks like a model, before it is loaded."""
+    """Raise an error unless --model_dir is given and looks like a model, before it is loaded."""
     require(values, "model_dir")
     require_model_at("model_dir", str(values["model_dir"].value))
     named: list[str] = (values["data_set"].value or []) if "data_set" in values else []
@@ -102,7 +103,7 @@ def require_model_at(flag: str, place: str) -> None:
 
 
 def require_apart(values: flags.FlagValues, *outs: str | os.PathLike[str]) -> None:
-    """Raises UsageError when writing one of ``outs`` would replace a part of --model_dir."""
+    """Raise UsageError if writing one of ``outs`` would replace a part of --model_dir."""
     model = pathlib.Path(str(values["model_dir"].value)).resolve()
     if not model.exists():  # one checkpoint of a directory
         model = model.parent
@@ -117,15 +118,14 @@ def require_apart(values: flags.FlagValues, *outs: str | os.PathLike[str]) -> No
 def with_data(
     trained: TrainedModel, model_dir: str, data_dir: str | None, data_set: list[str] | None
 ) -> tuple[TrainedModel, DataSet]:
-    """The data a model was trained on, or those named, and the model with their normalizing factor
-    where its own is not known.
+    """Load the data of a model. If it has no normalizing factor, give it that of the data.
 
     Args:
-      trained: from `magenta_sketch.load`, of ``model_dir``.
-      data_dir, data_set: folder or URL, and names in it; None takes what the model says.
+      trained: the model of ``model_dir``.
+      data_dir, data_set: folder or URL, and file names in it. None: those the model was trained on.
 
     Raises:
-      UsageError: the model does not say, and nothing is named.
+      UsageError: neither the model nor the arguments say what the data are.
       DataError: the data cannot be read.
     """
     from magenta_sketch.data import load_data_set

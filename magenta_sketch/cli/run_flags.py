@@ -1,4 +1,4 @@
-"""The flags that say what a run is, made from the table of options, and read into a RunConfig."""
+"""Flags of a run: defined from the options of `RunConfig`, and read back into a `RunConfig`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from magenta_sketch.data.data_dir import require_files
 
 
 class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
-    """absl's parser of one --hparams string: the values it assigns, by name."""
+    """Parser of one --hparams string. Its result is a dict: name -> value."""
 
     syntactic_help = "a comma-separated list of name=value"
 
@@ -32,7 +32,7 @@ class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
 
 
 class _OptionParser(flags.ArgumentParser[Any]):
-    """absl's parser of one option of `RunConfig`."""
+    """Parser of one option of `RunConfig`."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -58,7 +58,7 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
         flags.ArgumentSerializer(),
         "hparams",
         [],
-        "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
+        "Hyperparameters: name=value,name=value. May be given several times: later values win.",
         flag_values=values,
     )
     for name, declared in options_of(RunConfig).items():
@@ -74,22 +74,23 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
 def read(
     values: flags.FlagValues, base: RunConfig | None = None, *, check_data: bool = True
 ) -> RunConfig:
-    """Return ``base`` (default: the defaults) with what the flags say, which counts as given.
+    """Return ``base`` with the values of the flags. Options of these flags count as given.
 
-    What can be known of files without TensorFlow is looked at here.
+    Files are checked as far as that is possible without TensorFlow.
 
     Args:
+      base: None for the defaults.
       check_data: whether the files of the data set must be there.
 
     Raises:
-      HParamsError: the settings do not go together.
+      HParamsError: the settings contradict each other.
       DataError: files of the data set are missing.
-      UsageError, RunError: a flag that names a model names none.
+      UsageError, RunError: a flag for a model names something else.
     """
     given: list[dict[str, Any]] = values["hparams"].value or []
     settings = {name: value for one in given for name, value in one.items()}
     for name, declared in options_of(RunConfig).items():
-        # An empty path is none, as a flag file may have it.
+        # An empty path counts as omitted: a flag file may have one.
         if declared.flag and name in values and values[name].value not in (None, ""):
             settings[name] = values[name].value
             if isinstance(declared.kind, Place) and declared.kind.of_model:

@@ -1,4 +1,4 @@
-"""Values of flags: what several programs check or read."""
+"""Checks and parsers of flag values that several commands share."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def define_place(
 
 
 def require(values: flags.FlagValues, *names: str) -> None:
-    """Raises UsageError unless these flags are given."""
+    """Raise UsageError unless all of these flags are given."""
     for name in names:
         if not values[name].value:
             text = values[name].help.rstrip(".")
@@ -68,10 +68,10 @@ def require_room(out: str) -> None:
 
 
 def is_one_svg(out: str) -> bool:
-    """Whether ``out`` asks for one SVG file, and not for a folder of them.
+    """Return whether ``out`` names one SVG file (True) or a folder of SVG files (False).
 
     Raises:
-      UsageError: it looks like another kind of file, or something else is there.
+      UsageError: its name is that of another file type, or a folder or file is in its place.
     """
     path = pathlib.Path(out)
     if path.suffix.lower() in _NOT_FOLDERS:
@@ -90,15 +90,15 @@ def is_one_svg(out: str) -> bool:
 def parse_numbers(
     text: str, flag: str, *, most: int = 100_000, what: str = "sketches"
 ) -> list[int]:
-    """``"0,7,20-23"``, the value of a flag, as [0, 7, 20, 21, 22, 23], in the order given.
+    """Return the numbers in a flag's value: "0,7,20-23" -> [0, 7, 20, 21, 22, 23].
 
     Raises:
-      UsageError: the text is something else, or names more than ``most``.
+      UsageError: the text has another form, or names more than ``most`` numbers.
     """
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        # Twenty digits name more than there can be, and int refuses thousands of them.
+        # A longer part cannot be valid, and `int` refuses texts of thousands of digits.
         if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
             part = part if len(part) <= 40 else f"{part[:40]}..."
             text = text if len(text) <= 80 else f"{text[:80]}..."

@@ -1,4 +1,4 @@
-"""Checks of arguments that people give."""
+"""Checks of users' arguments."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from magenta_sketch.errors import ArgumentError
 
 
 def natural(name: str, value: Any) -> int:
-    """Return ``value`` as an int, if it is a whole number from 0 to 2**63 - 1.
+    """Return ``value`` as an int.
 
     Raises:
-      ValueError: it is not; the message calls it ``name``.
+      ValueError: it is not a whole number from 0 to 2**63 - 1. The message calls it ``name``.
     """
     try:
         number = operator.index(value)
@@ -28,7 +28,7 @@ def natural(name: str, value: Any) -> int:
 
 
 def noise_scale(scale: Any) -> float:
-    """Return ``scale`` as a float, if it is finite and at least 0. Raises ValueError."""
+    """Return ``scale`` as a float. Raise ValueError if it is negative or not finite."""
     try:
         value = float(scale)
     except (TypeError, ValueError):
@@ -39,12 +39,12 @@ def noise_scale(scale: Any) -> float:
 
 
 def latent_vectors(z: Any, z_size: int) -> np.ndarray:
-    """Return ``z`` as float32 [batch, z_size], if it has that shape and is finite.
+    """Return ``z`` as float32 [batch, z_size].
 
     Raises:
-      ValueError: it is not; the message says where.
+      ValueError: it has another shape, or a number that is not finite. The message says where.
     """
-    with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+    with np.errstate(over="ignore"):  # too large for float32 becomes inf, which is refused below
         try:
             z = np.asarray(z, np.float32)
         except (TypeError, ValueError):

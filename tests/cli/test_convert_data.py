@@ -357,7 +357,7 @@ def test_help_says_how(run):
         "--epsilon",
         "style sheets",
         "--max_points=1000",
-        "of KanjiVG 48",
-        "of KanjiVG 4,",
+        "for KanjiVG 48",
+        "for KanjiVG 4;",
     ):
         assert word in text
