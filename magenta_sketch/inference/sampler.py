@@ -124,11 +124,7 @@ class Sampler:
         Raises:
           ValueError: temperature, count, seed or part is out of its range.
         """
-        if not isinstance(temperature, Real) or not 0.0 < temperature <= 1.0:
-            raise ArgumentError(
-                f"the temperature must be in (0, 1], got {temperature!r}; for no "
-                "randomness at all take greedy=True"
-            )
+        _require_temperature(temperature)
         seed, part = natural("seed", seed), natural("part", part)
         if z is None:
             batch = natural("count", count)
@@ -247,3 +243,11 @@ def _assemble(pieces: list[tuple[np.ndarray, np.ndarray]], batch: int) -> list[n
     lengths = np.count_nonzero(~ended, axis=0)
     # Of stroke-5 (dx, dy, p1, p2, p3) stroke-3 needs dx, dy and p2.
     return [strokes[:n, number, [0, 1, 3]] for number, n in enumerate(lengths)]
+
+
+def _require_temperature(temperature: Any) -> None:
+    if not isinstance(temperature, Real) or not 0.0 < temperature <= 1.0:
+        raise ArgumentError(
+            f"the temperature must be in (0, 1], got {temperature!r}; for no randomness at all "
+            "take greedy=True"
+        )

@@ -262,7 +262,7 @@ TRAIN = [
 DRAW = [
     (
         "",
-        "--model_dir is missing: the --log_root of a trained run, a .keras file, a Magenta "
+        "--model_dir is missing: the --log_root of a run, a .keras file, a Magenta "
         "checkpoint directory, or a Sketch-RNN-JS file",
     ),
     ("model", "what is 'model'? did you mean --model_dir=model?"),
@@ -342,7 +342,7 @@ DRAW = [
     ),
 ]
 SWEEP = [
-    ("", "--out is missing: folder of the study: its runs, measures and report"),
+    ("", "--out is missing: folder for the study: its runs, measures and report"),
     ("study", "what is 'study'? all settings are flags, --name=value"),
     ("scale=1,2", "what is 'scale=1,2'? did you mean --sweep=scale=1,2?"),
     (
