@@ -30,6 +30,7 @@ class Golden:
             self.arrays = {key: archive[key] for key in archive.files}
         self.hparams = HParams.from_dict(json.loads(str(self.arrays["hparams"])))
         self.model = SketchRNN(self.hparams)
+        self.compiled = None
         self.reset()
         lengths = self.arrays["in/sequence_lengths"]
         self.order = np.argsort(-lengths, kind="stable")
@@ -73,9 +74,14 @@ class Golden:
         return cost, kl_cost, reconstruction, masked
 
     def train_step(self):
-        """The training program's own step, of the recorded weights."""
+        """The training program's own step, with the recorded weights and a new optimizer."""
         self.reset()
-        return TrainStep(self.model)
+        if self.compiled is None:
+            self.compiled = TrainStep(self.model)
+            self.initial = [(v, v.numpy()) for v in self.compiled.optimizer.variables]
+        for variable, value in self.initial:
+            variable.assign(value)
+        return self.compiled
 
     def run(self, train_step):
         """One step with constant rates, as the reference recorded it."""

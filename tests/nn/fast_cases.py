@@ -46,7 +46,7 @@ def results_and_gradients(function, sources, in_graph=True):
             weighed = sum(tf.reduce_sum(result * uneven(result)) for result in results)
         return results, tape.gradient(weighed, sources, unconnected_gradients="zero")
 
-    return tf.function(both)() if in_graph else both()
+    return tf.function(both, autograph=False)() if in_graph else both()
 
 
 def assert_same(fast, plain):

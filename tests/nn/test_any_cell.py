@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from model_cases import SMALL, assert_close, batch_of, conditional_or_not, latent
+from model_cases import SMALL, assert_close, batch_of, latent
 from own_cells import LeakyCell
+from slow import slow_but
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.data.batches import Batch
@@ -16,12 +17,12 @@ from magenta_sketch.training.step import TrainStep
     "cells",
     [
         dict(encoder_cell=LeakyCell, decoder_cell=LeakyCell),
-        dict(decoder_cell=keras.layers.LSTMCell),
-        dict(encoder_cell=keras.layers.GRUCell),
+        pytest.param(dict(decoder_cell=keras.layers.LSTMCell), marks=pytest.mark.slow),
+        pytest.param(dict(encoder_cell=keras.layers.GRUCell), marks=pytest.mark.slow),
     ],
     ids=["own", "lstm", "gru"],
 )
-@conditional_or_not
+@pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_trains_with_a_users_cells(cells, conditional):
     hparams = SMALL.replace(use_recurrent_dropout=True, conditional=conditional, scale=0.0)
     model = SketchRNN(hparams, **cells)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from cell_cases import BATCH, KEEP, TIME, UNITS, WIDTH, every_cell, make, normals
+from cell_cases import BATCH, KEEP, TIME, UNITS, WIDTH, make, normals
+from slow import slow_but
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.nn import recurrence
@@ -25,7 +26,7 @@ def mask_showing_layer(name, keep, units=40):
     return layer
 
 
-@every_cell
+@pytest.mark.parametrize("name", slow_but(CELLS, "lstm"))
 def test_masks_in_a_stock_rnn_are_fresh_at_each_step_and_call(name):
     layer, batch, steps = mask_showing_layer(name, KEEP), 30, 25
     x = tf.zeros([batch, steps, WIDTH])
@@ -46,7 +47,7 @@ def test_masks_in_a_stock_rnn_are_fresh_at_each_step_and_call(name):
     assert (kept == again).mean() == by_chance
 
 
-@every_cell
+@pytest.mark.parametrize("name", slow_but(CELLS, "hyper"))
 def test_stock_rnn_equals_our_own_loop(name):
     cell = make(name, keep_prob=KEEP)  # no dropout outside of training
     layer = keras.layers.RNN(cell, return_sequences=True, return_state=True)
@@ -54,19 +55,22 @@ def test_stock_rnn_equals_our_own_loop(name):
     time_first = tf.transpose(x, [1, 0, 2])
     outputs, state = recurrence.run(cell, time_first, cell.get_initial_state(BATCH))
     outputs = tf.transpose(outputs, [1, 0, 2])
-    unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, WIDTH])])
+    signature = [tf.TensorSpec([None, None, WIDTH])]
+    unknown = tf.function(layer, input_signature=signature, autograph=False)
     for found in (layer(x), unknown(x), layer(x, training=False)):
         for ours, theirs in zip([outputs, *state], found, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
-@every_cell
+@pytest.mark.parametrize("name", slow_but(CELLS, "hyper"))
 def test_dropout_acts_in_training_alone(name):
     def change(keep):
         layer = keras.layers.RNN(make(name, keep_prob=keep))
         x = tf.constant(normals(BATCH, TIME, WIDTH))
         training = tf.function(
-            lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, None, WIDTH])]
+            lambda x: layer(x, training=True),
+            input_signature=[tf.TensorSpec([None, None, WIDTH])],
+            autograph=False,
         )
         return np.abs(training(x) - layer(x)).max()
 
@@ -74,7 +78,7 @@ def test_dropout_acts_in_training_alone(name):
     assert change(1.0) < 1e-6
 
 
-@every_cell
+@pytest.mark.parametrize("name", slow_but(CELLS, "layer_norm"))
 def test_in_a_keras_model_that_learns_and_is_saved(name, tmp_path):
     inputs = keras.Input((None, WIDTH))
     cell = CELLS[name](UNITS, keep_prob=0.8)
@@ -99,7 +103,7 @@ def test_in_a_keras_model_that_learns_and_is_saved(name, tmp_path):
     assert again.layers[1].cell.get_config() == cell.get_config()
 
 
-@every_cell
+@pytest.mark.parametrize("name", slow_but(CELLS, "layer_norm"))
 @pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16", "mixed_float16"])
 def test_other_precisions(name, policy):
     layer = keras.layers.RNN(

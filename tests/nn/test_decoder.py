@@ -1,17 +1,18 @@
 """The decoder: what depends on what."""
 
 import numpy as np
+import pytest
 from model_cases import (
     SMALL,
     all_dropout,
     assert_close,
     assert_config_round_trip,
     batch_of,
-    conditional_or_not,
     every_cell,
     latent,
     make,
 )
+from slow import slow_but
 
 from magenta_sketch._backend import tf
 from magenta_sketch.nn import mixture
@@ -19,7 +20,7 @@ from magenta_sketch.nn.decoder import Decoder
 
 
 @every_cell
-@conditional_or_not
+@pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_decoder_is_autoregressive(cell, conditional):
     decoder = make(dec_model=cell, conditional=conditional).decoder
     strokes, _ = batch_of(2, 6)
@@ -34,7 +35,7 @@ def test_decoder_is_autoregressive(cell, conditional):
 
 
 @every_cell
-@conditional_or_not
+@pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_steps_of_the_decoder_are_its_call(cell, conditional):
     decoder = all_dropout(dec_model=cell, conditional=conditional).decoder  # a step drops nothing
     strokes, _ = batch_of(3, 5)

@@ -8,13 +8,13 @@ from model_cases import (
     all_dropout,
     assert_close,
     batch_of,
-    conditional_or_not,
-    every_cell,
     latent,
     make,
 )
+from slow import slow_but
 
 from magenta_sketch._backend import tf
+from magenta_sketch.nn.cells import CELLS
 from magenta_sketch.nn.randomness import seed_table
 
 BY_CHANCE = KEEP**2 + (1 - KEEP) ** 2  # how often two independent masks agree
@@ -130,8 +130,8 @@ def test_each_switch_switches_its_own_dropout(flag):
     assert decoder.output_keep_prob == (KEEP if flag == "use_output_dropout" else 1.0)
 
 
-@every_cell
-@conditional_or_not
+@pytest.mark.parametrize("cell", slow_but(CELLS, "hyper"))
+@pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_everything_is_off_in_evaluation(cell, conditional):
     changes = dict(enc_model=cell, dec_model=cell, conditional=conditional, scale=0.0)
     model = all_dropout(**changes)

@@ -15,6 +15,7 @@ from fast_cases import (
     results_and_gradients,
     values_of,
 )
+from slow import slow_but
 
 from magenta_sketch._backend import tf
 from magenta_sketch.nn import recurrence
@@ -22,8 +23,8 @@ from magenta_sketch.nn.cell_protocol import has_own_gradient
 from magenta_sketch.nn.cells import CELLS
 
 
-@pytest.mark.parametrize("with_constant", [False, True])
-@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("with_constant", slow_but([False, True], True))
+@pytest.mark.parametrize("dropout", slow_but([False, True], True))
 @pytest.mark.parametrize("name", CELLS)
 def test_fast_run_has_the_values_and_gradients_of_the_plain_one(name, dropout, with_constant):
     cell = make_cell(name, WIDTH + CONSTANT * with_constant)
@@ -43,8 +44,8 @@ def test_fast_run_has_the_values_and_gradients_of_the_plain_one(name, dropout, w
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)  # everything takes part
 
 
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("lengths", slow_but(LENGTHS, "mixed"))
+@pytest.mark.parametrize("dropout", slow_but([False, True], True))
 @pytest.mark.parametrize("name", CELLS)
 def test_fast_both_ways_have_the_values_and_gradients_of_two_plain_runs(name, dropout, lengths):
     lengths = tf.constant(LENGTHS[lengths])
@@ -69,8 +70,8 @@ def test_fast_both_ways_have_the_values_and_gradients_of_two_plain_runs(name, dr
     assert (found[1][0].numpy()[beyond] == 0).all()  # points after the end have no gradient
 
 
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("lengths", slow_but(LENGTHS, "mixed"))
+@pytest.mark.parametrize("dropout", slow_but([False, True], True))
 @pytest.mark.parametrize("name", CELLS)
 def test_fast_run_to_lengths_has_the_values_and_gradients_of_the_plain_one(name, dropout, lengths):
     lengths = tf.constant(LENGTHS[lengths])
@@ -120,7 +121,8 @@ def test_one_graph_serves_all_batches(name):
         input_signature=[
             tf.TensorSpec([None, None, WIDTH], tf.float64),
             tf.TensorSpec([None], tf.int32),
-        ]
+        ],
+        autograph=False,
     )
     def gradients(x, lengths):
         with tf.GradientTape() as tape:

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from slow import slow_but
 
 import magenta_sketch
 from magenta_sketch._backend import keras, tf
@@ -87,7 +88,9 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("settings", MODELS, ids=lambda s: "-".join(map(str, s.values()))[:40])
+@pytest.mark.parametrize(
+    "settings", slow_but(MODELS, *MODELS[6:8]), ids=lambda s: "-".join(map(str, s.values()))[:40]
+)
 def test_a_model_that_keras_saved_comes_back_to_the_bit(data, tmp_path, settings):
     model = make(data, **settings)
     for weight in model.trainable_variables:  # none at its initial value
@@ -104,6 +107,7 @@ def test_a_model_that_keras_saved_comes_back_to_the_bit(data, tmp_path, settings
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_enough_for_keras_to_load_a_model(data, tmp_path):
     make(data).save(tmp_path / "m.keras")
     for imports in (
@@ -133,8 +137,8 @@ def test_a_cell_that_is_not_registered_works_until_it_is_to_be_saved(data, tmp_p
 @pytest.mark.parametrize(
     "settings",
     [
-        dict(enc_model="layer_norm", use_input_dropout=True),
-        dict(bucket_by_length=True, mixed_precision=True),
+        pytest.param(dict(enc_model="layer_norm", use_input_dropout=True), marks=pytest.mark.slow),
+        pytest.param(dict(bucket_by_length=True, mixed_precision=True), marks=pytest.mark.slow),
         dict(conditional=False, batch_size=4),
     ],
     ids=["plain", "modes", "unconditional"],
@@ -166,6 +170,7 @@ def test_ten_steps_of_fit_are_ten_steps_of_our_loop(data, settings):
     assert history.history["loss"] == [pytest.approx(np.mean(costs), abs=1e-5)]
 
 
+@pytest.mark.slow
 def test_fit_goes_on_where_it_stopped_and_reports_validation(data):
     whole, parts = make(data, num_steps=4), make(data, num_steps=4)
     valid = evaluation_dataset(data.valid, whole.config)
@@ -199,6 +204,7 @@ def test_evaluate_is_our_evaluation(data):
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_is_saved_with_its_optimizer(data, tmp_path):
     whole, model = make(data, num_steps=6), make(data, num_steps=6)
     for one, steps in ((whole, 6), (model, 3)):

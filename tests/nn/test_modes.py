@@ -6,18 +6,18 @@ from model_cases import (
     SMALL,
     assert_close,
     batch_of,
-    conditional_or_not,
-    every_cell,
     gradients_of,
     make,
 )
+from slow import slow_but
 
 from magenta_sketch._backend import tf
 from magenta_sketch.nn import losses
+from magenta_sketch.nn.cells import CELLS
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
-@every_cell
+@pytest.mark.parametrize("cell", slow_but(CELLS, "layer_norm"))
 def test_mixed_precision_rounds_products_of_training_alone(cell):
     exact, mixed = (
         SketchRNN(SMALL, enc_model=cell, dec_model=cell, mixed_precision=flag)
@@ -38,8 +38,8 @@ def test_mixed_precision_rounds_products_of_training_alone(cell):
     assert {v.dtype for v in mixed.variables if "seed" not in v.path} == {"float32"}
 
 
-@every_cell
-@conditional_or_not
+@pytest.mark.parametrize("cell", slow_but(CELLS, "lstm"))
+@pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_bucketed_losses_are_the_usual_ones_but_for_end_rows(cell, conditional):
     """The pen loss of a sketch's first end row is there, that of the others is not."""
     changes = dict(enc_model=cell, dec_model=cell, conditional=conditional, scale=0.0)
@@ -64,7 +64,7 @@ def test_bucketed_losses_are_the_usual_ones_but_for_end_rows(cell, conditional):
         np.testing.assert_array_equal(ours, theirs)  # evaluation is as ever
 
 
-@every_cell
+@pytest.mark.parametrize("cell", slow_but(CELLS, "hyper"))
 def test_bucketed_gradients_are_those_of_its_losses(cell):
     """The usual model's, when the loss leaves out the same end rows."""
     changes = dict(enc_model=cell, dec_model=cell, scale=0.0)
@@ -84,13 +84,15 @@ def test_bucketed_gradients_are_those_of_its_losses(cell):
         assert_close(found, gradient, 1e-5 * np.abs(gradient).max() + 1e-8)
 
 
-@conditional_or_not
+@pytest.mark.parametrize("conditional", slow_but([True, False], False))
 def test_a_bucketed_model_refuses_sketches_that_are_not_longest_first(conditional):
     """So does an unconditional one, which has no encoder that would."""
     model = make(conditional=conditional, bucket_by_length=True, scale=0.0)
     strokes, lengths = batch_of(3, 6, lengths=[4, 6, 2])
     unknown = [tf.TensorSpec([None, None, 5]), tf.TensorSpec([None], tf.int32)]
-    compiled = tf.function(lambda *given: model(*given, training=True), input_signature=unknown)
+    compiled = tf.function(
+        lambda *given: model(*given, training=True), input_signature=unknown, autograph=False
+    )
     with pytest.raises(ValueError, match="longest first, .* got lengths"):
         model(strokes, lengths, training=True)
     with pytest.raises(tf.errors.InvalidArgumentError, match="longest first"):

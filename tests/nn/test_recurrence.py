@@ -102,6 +102,7 @@ def test_runs_to_lengths(toy):
     np.testing.assert_array_equal(outputs[:, 0], sign(toy) * expected)
 
 
+@pytest.mark.slow
 @toys_with_masks
 def test_in_a_graph_with_unknown_batch_and_time(toy):
     @tf.function(

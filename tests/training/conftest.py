@@ -1,5 +1,7 @@
 """Fixtures of the training tests."""
 
+import functools
+
 import pytest
 from bench import Bench
 from states import HPARAMS, State
@@ -11,16 +13,22 @@ from magenta_sketch.training import loop as training
 from magenta_sketch.training.run_folder import RunFolder
 
 
+@pytest.fixture(scope="session")
+def new_bench():
+    """Makes a `Bench`, or takes the one there is: each is compiled once for all files."""
+    return functools.cache(Bench)
+
+
 @pytest.fixture(scope="module")
-def bench():
+def bench(new_bench):
     tf.config.experimental.enable_op_determinism()
-    yield Bench()
+    yield new_bench()
     tensorflow_config.disable_op_determinism()  # other tests draw without a seed
 
 
 @pytest.fixture(scope="module")
-def fast_bench(bench):
-    return Bench(mixed_precision=True, bucket_by_length=True)
+def fast_bench(bench, new_bench):
+    return new_bench(mixed_precision=True, bucket_by_length=True)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import resource
 
 import numpy as np
 import pytest
+from slow import slow_but
 from states import State, same
 from tripwire import Killed, Tripwire
 
@@ -98,7 +99,7 @@ def before_saving(folder, network, again):
     return state, last, (31, 20) if again else (30, 30)
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["next step", "same step"])
+@pytest.mark.parametrize("again", slow_but([False, True], False), ids=["next step", "same step"])
 def test_killed_at_any_operation_the_old_or_the_new_state_is_whole(tmp_path, network, again):
     outcomes = set()
     for allowed in itertools.count():
@@ -123,7 +124,9 @@ def test_killed_at_any_operation_the_old_or_the_new_state_is_whole(tmp_path, net
     assert outcomes == {False, True}
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
+@pytest.mark.parametrize(
+    "number", slow_but([errno.ENOSPC, errno.EIO], errno.ENOSPC), ids=["ENOSPC", "EIO"]
+)
 def test_an_operation_that_fails_leaves_the_last_good_and_says_so(tmp_path, network, number):
     error = OSError(number, os.strerror(number))
     failures = 0
@@ -237,7 +240,9 @@ def test_a_damaged_newest_falls_back_to_the_one_before(folder, state, damage):
     assert "\n" not in warning and "{{" not in warning
 
 
-@pytest.mark.parametrize("which", [data_file, index_file], ids=["data", "index"])
+@pytest.mark.parametrize(
+    "which", slow_but([data_file, index_file], index_file), ids=["data", "index"]
+)
 def test_no_flipped_byte_goes_unnoticed(folder, state, which):
     older, newer = state.save(10), state.save(20)
     path = which(folder.newest / "step-20")

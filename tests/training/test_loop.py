@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 from bench import Script, assert_same, events, everything, go, recorded, untimed, working
+from slow import slow_but
 from tripwire import FILE_OPERATIONS, Killed, Tripwire
 
 from magenta_sketch._backend import tf
@@ -32,7 +33,12 @@ def operations(trainer):
 
 
 @pytest.mark.parametrize(
-    "modes, total, kept, every", [("bench", 4, [2, 4], 3), ("fast_bench", 6, [2, 4, 6], 7)]
+    "modes, total, kept, every",
+    [
+        ("bench", 4, [2, 4], 23),
+        pytest.param("bench", 4, [2, 4], 3, marks=pytest.mark.slow),
+        pytest.param("fast_bench", 6, [2, 4, 6], 7, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(
     request, tmp_path, log_often, modes, total, kept, every
@@ -59,6 +65,7 @@ def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(
         assert untimed(folder) == history
 
 
+@pytest.mark.slow
 def test_longer_than_planned(bench, tmp_path):
     """num_steps may grow and save_every change: the model is the same as if planned so."""
     straight, folder = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "run")
@@ -91,7 +98,7 @@ def test_equal_seeds_are_equal_and_others_are_not(bench, tmp_path):
             assert not np.array_equal(weight.numpy(), initial[weight.path]), weight.path
 
 
-@pytest.mark.parametrize("modes", ["bench", "fast_bench"])
+@pytest.mark.parametrize("modes", slow_but(["bench", "fast_bench"], "bench"))
 def test_each_step_gets_its_own_batch_and_seeds(request, folder, modes):
     bench = request.getfixturevalue(modes)
     trainer, first = recorded(bench.start(folder, save_every=3))
@@ -275,6 +282,7 @@ def test_too_little_memory_is_said(bench, folder):
         go(trainer, 3)
 
 
+@pytest.mark.slow
 def test_a_set_smaller_than_a_batch_can_be_trained_on(bench, folder):
     trainer = bench.start(folder)
     trainer.data = type(bench.data)(

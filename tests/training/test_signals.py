@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from bench import HPARAMS, assert_same, everything, go, restored, untimed
+from slow import slow_but
 from tripwire import Tripwire
 
 from magenta_sketch._backend import tf
@@ -16,17 +17,21 @@ from magenta_sketch.training.signals import Interrupted, StopRequest
 from magenta_sketch.training.step import TrainStep
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number",
+    slow_but([signal.SIGTERM, signal.SIGINT], signal.SIGTERM),
+    ids=["SIGTERM", "SIGINT"],
+)
 @pytest.mark.parametrize(
     "where, when, step, total",
     [
-        ("step", 0, 1, 5),
+        pytest.param("step", 0, 1, 5, marks=pytest.mark.slow),
         ("step", 2, 3, 5),
-        ("valid", 0, 2, 5),
+        pytest.param("valid", 0, 2, 5, marks=pytest.mark.slow),
         ("valid", 0, 2, 2),
-        ("test", 0, 2, 5),
-        ("test", 0, 2, 2),
-        ("save", 0, 2, 5),
+        pytest.param("test", 0, 2, 5, marks=pytest.mark.slow),
+        pytest.param("test", 0, 2, 2, marks=pytest.mark.slow),
+        pytest.param("save", 0, 2, 5, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_saves_says_so_and_the_run_goes_on_exactly(
