@@ -23,6 +23,7 @@ def quiet(line):
     pass
 
 
+@pytest.mark.slow
 def test_it_is_the_program_and_gives_its_best_model(tmp_path):
     lines = []
     model = magenta_sketch.train(tmp_path / "run", report=lines.append, **SMALL)
@@ -62,6 +63,7 @@ def test_mistakes_are_refused_before_anything_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_cell_of_ones_own_trains_resumes_is_saved_and_samples(tmp_path):
     root = tmp_path / "run"
     cells = dict(encoder_cell=LeakyCell, decoder_cell=LeakyCell)
@@ -86,6 +88,7 @@ def test_a_cell_of_ones_own_trains_resumes_is_saved_and_samples(tmp_path):
     assert isinstance(other.model.decoder.rnn_cell, LeakyCell)
 
 
+@pytest.mark.slow
 def test_a_run_whose_cell_nobody_has_registered_here_says_so(tmp_path):
     @keras.saving.register_keras_serializable(package="passing")
     class Passing(LeakyCell):
@@ -102,6 +105,7 @@ def test_a_run_whose_cell_nobody_has_registered_here_says_so(tmp_path):
     assert (root / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_the_documented_cell_of_ones_own(tmp_path, monkeypatch):
     """The ten lines of docs/python.md, with fewer steps and a smaller data set."""
     page = (ROOT / "docs" / "python.md").read_text("utf-8")
@@ -118,6 +122,7 @@ def test_the_documented_cell_of_ones_own(tmp_path, monkeypatch):
     assert found["model"].model.decoder.rnn_cell.__class__ is found["Slow"]
 
 
+@pytest.mark.slow
 def test_the_documented_keras_model(tmp_path, monkeypatch):
     page = (ROOT / "docs" / "python.md").read_text("utf-8")
     code = next(part for part in page.split("```python\n")[1:] if "model.fit(" in part)

@@ -19,6 +19,7 @@ def resume(root, **settings):
     return runs.resume(config, root, report=lambda line: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, mean", [("layer_norm", 1e-5), ("both", 5e-4)])
 def test_it_takes_the_same_steps(tmp_path, name, mean):
     """To rounding, that is: processors add in different orders, and two runs on one are equal to

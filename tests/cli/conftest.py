@@ -10,7 +10,7 @@ from training_runs import DATA, LENGTH, RUN, SCRIPT
 from magenta_sketch.cli import convert
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def forks():
     """Runs of the programs in processes of their own, see `forks.Forks`."""
     with Forks() as server:
@@ -82,7 +82,7 @@ def train(forks, tmp_path):
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def straight(forks, tmp_path_factory):
     """A run that nothing disturbs: its folder and its output."""
     cwd = tmp_path_factory.mktemp("straight")

@@ -69,6 +69,7 @@ def test_clipping_shows_in_the_loss(run_convert, tmp_path, tiny_folder):
     assert info["scale_factor"] == pytest.approx(101.2158, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_without_data_the_model_measures_itself(run_convert, shared, tmp_path):
     bird = shared / "models" / "bird.gen.json"
     status, out, errors = run_convert("model", f"--model_dir={bird}", "--out=again.gen.json")
@@ -128,6 +129,7 @@ def test_a_keras_file_and_back(run_convert, trained_run, tmp_path):
     assert same_weights(magenta_sketch.load(tmp_path / "magenta").model, mine.model)
 
 
+@pytest.mark.slow
 def test_from_one_program_to_another(run_convert, shared, tmp_path):
     directory = shared / "checkpoints" / "cond_lstm"
     status, _, _ = run_convert(

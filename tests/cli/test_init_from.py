@@ -33,6 +33,7 @@ def same_weights(mine, theirs):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_a_magenta_checkpoint(train, shared, tmp_path):
     theirs = (shared / "checkpoints" / "cond_lstm").resolve()
     done = train("--log_root=run", f"--init_from={theirs}", hparams="num_steps=1")
@@ -62,6 +63,7 @@ def test_with_its_optimizer_it_goes_on_at_its_step(train, shared, tmp_path):
     assert begun.step == begun.adam.step == 40
 
 
+@pytest.mark.slow
 def test_a_run_of_ours_goes_on_from_its_newest(train, trained_run):
     """Elsewhere, and with another seed: the newest checkpoint, not the best."""
     data = (f"--data_dir={DATA}", "--hparams=data_set=[tiny.npz],batch_size=8,num_steps=7")
@@ -69,6 +71,7 @@ def test_a_run_of_ours_goes_on_from_its_newest(train, trained_run):
     assert "with its optimizer, after 6 steps" in done.out
 
 
+@pytest.mark.slow
 def test_from_a_sketch_rnn_js_file(train, shared, tmp_path):
     """The published bird: its sizes, and the weights that training begins with."""
     bird = shared / "models" / "bird.gen.json"
@@ -87,6 +90,7 @@ def test_from_a_sketch_rnn_js_file(train, shared, tmp_path):
         np.testing.assert_allclose(mine, theirs, atol=1.1e-5)
 
 
+@pytest.mark.slow
 def test_killed_before_its_first_checkpoint_it_still_begins_there(train, shared, tmp_path):
     theirs = (shared / "checkpoints" / "uncond_lstm").resolve()
     train("--log_root=run", f"--init_from={theirs}", hparams="num_steps=1")
@@ -100,6 +104,7 @@ def test_killed_before_its_first_checkpoint_it_still_begins_there(train, shared,
     assert same_weights(magenta_sketch.load(root, checkpoint="newest"), magenta_sketch.load(theirs))
 
 
+@pytest.mark.slow
 def test_tanh_of_z_stays_with_the_run(train, tmp_path):
     from magenta_sketch.interop import sketch_rnn_js
     from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -113,6 +118,7 @@ def test_tanh_of_z_stays_with_the_run(train, tmp_path):
     assert magenta_sketch.load(tmp_path / "run").model.config.tanh_z
 
 
+@pytest.mark.slow
 def test_mistakes(train, shared, trained_run, tmp_path):
     def refused(*arguments, hparams="num_steps=1", status=2):
         done = train("--log_root=run", *arguments, hparams=hparams, status=status)
@@ -158,6 +164,7 @@ def drawn(path):
     return len(ET.parse(path).getroot().findall(".//{*}g[@class='sketch']"))
 
 
+@pytest.mark.slow
 def test_a_published_model_draws(forks, shared, tmp_path):
     bird = shared / "models" / "bird.gen.json"
     done = forks.run(DRAW, f"--model_dir={bird}", "--count=3", cwd=tmp_path)
@@ -166,6 +173,7 @@ def test_a_published_model_draws(forks, shared, tmp_path):
     assert done.status == 2 and "and cannot reconstruct" in done.err
 
 
+@pytest.mark.slow
 def test_a_magenta_checkpoint_reconstructs_data_in_their_units(forks, shared, tmp_path):
     theirs = f"--model_dir={shared / 'checkpoints' / 'cond_lstm'}"
     done = forks.run(DRAW, theirs, "--reconstruct=0,1", cwd=tmp_path)

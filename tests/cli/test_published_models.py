@@ -7,6 +7,7 @@ import magenta_sketch
 from magenta_sketch.data import read_npz
 
 
+@pytest.mark.slow
 def test_real_birds_are_as_likely_to_the_published_bird_as_the_reference_says(
     run_convert, shared, tmp_path
 ):

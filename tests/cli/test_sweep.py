@@ -41,6 +41,7 @@ def history(folder):
     return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_study_from_the_data_to_the_report(run, forks, tmp_path, tiny_folder):
     steps = "--hparams=num_steps=40,save_every=20"
     arguments = ["--sweep=scale=0.5,2", "--seeds=4", "--jobs=2", "--noises=0,2", steps]
@@ -89,6 +90,7 @@ def test_a_study_from_the_data_to_the_report(run, forks, tmp_path, tiny_folder):
     assert "scale-2_seed-4 holds a run of another study (it has 41 steps, now 40)" in refused.err
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(run, tmp_path):
     """The finished run is kept, the broken one goes on, and new values are added."""
     often = "--hparams=save_every=50"
@@ -124,6 +126,7 @@ def test_killed_and_started_again(run, tmp_path):
     assert other.status == 1 and "(scale: the run has 1.0, now 3.0)" in other.err
 
 
+@pytest.mark.slow
 def test_damage_in_one_run_is_mended_or_reported(run, tmp_path):
     arguments = ["--sweep=scale=1,2", "--seeds=0", "--jobs=2"]
     arguments.append("--hparams=num_steps=40,save_every=20")
@@ -146,6 +149,7 @@ def test_damage_in_one_run_is_mended_or_reported(run, tmp_path):
     assert found["runs"][0]["step"] == 40
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_reported_and_the_others_go_on(run, tmp_path):
     arguments = ["--sweep=learning_rate=1e30,0.001", "--seeds=0", "--hparams=num_steps=20"]
     done = run(*arguments)
@@ -160,6 +164,7 @@ def test_a_run_that_fails_is_reported_and_the_others_go_on(run, tmp_path):
     assert [run["status"] for run in found["runs"]] == ["failed", "done"]
 
 
+@pytest.mark.slow
 def test_asked_to_stop_it_writes_checkpoints_and_says_how_to_go_on(run, tmp_path):
     hook = "magenta_sketch.study.progress:_last_step", 3, signal.SIGTERM
     stopped = run("--sweep=scale=1,2", "--seeds=0", "--hparams=num_steps=100000", hook=hook)

@@ -35,6 +35,7 @@ from magenta_sketch.config.hparams import HParams
 from magenta_sketch.data import load_data_set, read_npz, write_npz
 
 
+@pytest.mark.slow
 def test_the_quick_start_from_flag_file_to_pictures(forks, tmp_path):
     """The README's first command but for its sizes: it builds the data, trains and draws."""
     small = "num_steps=2,save_every=1,enc_rnn_size=4,dec_rnn_size=4,z_size=2,num_mixture=2"
@@ -68,6 +69,7 @@ def check_the_quick_start_data(folder):
         assert data.fingerprint.startswith("dac61c9cd9450d544dcd8acfbf012ad6")
 
 
+@pytest.mark.slow
 def test_the_forks_own_line(tmp_path):
     """Word for word, spaces and all, from a shell; a second --hparams makes it short."""
     (tmp_path / "datasets").mkdir()
@@ -173,6 +175,7 @@ def test_a_run_is_not_overwritten_unasked(train, straight, tmp_path):
     assert checkpoints(tmp_path) == ["err.txt", "out.txt"]
 
 
+@pytest.mark.slow
 def test_an_epoch_and_other_seeds(train, straight, tmp_path):
     """--overwrite takes a run's place; two epochs of 40 sketches in batches of 8 are 10 steps."""
     arguments = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--num_epochs=2"]
@@ -192,6 +195,7 @@ def test_an_epoch_and_other_seeds(train, straight, tmp_path):
     assert (tmp_path / "run" / data).read_bytes() != (straight[0] / data).read_bytes()
 
 
+@pytest.mark.slow
 def test_without_standard_output(train, straight, tmp_path):
     arguments = (f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3")
     result = train(*arguments, out=None, err=None)
@@ -200,6 +204,7 @@ def test_without_standard_output(train, straight, tmp_path):
     assert_same_run(tmp_path / "run", straight[0])
 
 
+@pytest.mark.slow
 def test_standard_output_on_a_full_disk(train, tmp_path):
     if not pathlib.Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
@@ -207,6 +212,7 @@ def test_standard_output_on_a_full_disk(train, tmp_path):
     assert "standard output: No space left on device" in one_line(result, status=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [120, 0])  # 0 is what a terminal of unknown size says
 def test_on_a_terminal_a_bar_shows_the_time_left(train, columns):
     leader, follower = pty.openpty()

@@ -5,9 +5,11 @@ import re
 import signal
 import subprocess
 
+import pytest
 from training_runs import DATA, LENGTH, RUN, assert_same_run, checkpoints, one_line
 
 
+@pytest.mark.slow
 def test_stopped_at_many_moments_it_ends_with_the_same_bits(train, straight, tmp_path):
     """One run, stopped again and again, each time by a signal at a certain call; then compared."""
     root = tmp_path / "run"
@@ -60,6 +62,7 @@ def test_stopped_at_many_moments_it_ends_with_the_same_bits(train, straight, tmp
     assert_same_run(tmp_path / "moved", straight[0])
 
 
+@pytest.mark.slow
 def test_the_fast_modes_are_the_runs_and_resume_to_the_bit(train, straight, tmp_path):
     begin = [f"--data_dir={DATA}", RUN, LENGTH, "--seed=3"]
     modes = ["--mixed_precision", "--bucket_by_length"]
@@ -94,6 +97,7 @@ def test_all_checkpoints_damaged(train, straight, tmp_path):
     assert "none of the 3 checkpoints in run/newest can be read" in one_line(result, status=1)
 
 
+@pytest.mark.slow
 def test_a_full_disk(train, straight, tmp_path):
     """A limit on the size of files that the first checkpoint meets stands for the disk."""
     begin = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3"]

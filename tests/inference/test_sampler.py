@@ -1,7 +1,10 @@
 """Drawing: the compiled loop with stub decoders that spell known drawings, and with real ones."""
 
+import functools
+
 import numpy as np
 import pytest
+from slow import slow_but
 
 from magenta_sketch._backend import tf
 from magenta_sketch.config.hparams import HParams
@@ -39,6 +42,9 @@ class SpellingDecoder:
         self.rows = tf.constant(rows)
         self.steps, self.work = tf.Variable(0), tf.Variable(0)
 
+    def forget(self):
+        self.steps.assign(0), self.work.assign(0)
+
     def initial_state(self, z, batch):
         return [
             tf.zeros([batch, 1], tf.int32),
@@ -61,11 +67,19 @@ class SpellingDecoder:
         return tf.concat([pen, tf.stack(columns, axis=1)], axis=1), [t + 1, rows]
 
 
+@functools.cache
+def speller(of_ladder=False):
+    """A decoder that spells, and a sampler that is compiled once for all tests."""
+    decoder = SpellingDecoder(LADDER, 50) if of_ladder else SpellingDecoder(DRAWINGS, 20)
+    return decoder, Sampler(decoder)
+
+
 def spell(which, max_seq_len=20, **options):
     """The drawings of the numbers in ``which`` as the sampler draws them, and the steps taken."""
-    decoder = SpellingDecoder(DRAWINGS, 20)
+    decoder, sampler = speller()
+    decoder.forget()
     z = np.array(which, "float32")[:, None]
-    drawn = Sampler(decoder).decode(z, max_seq_len=max_seq_len, **options)
+    drawn = sampler.decode(z, max_seq_len=max_seq_len, **options)
     return drawn, int(decoder.steps)
 
 
@@ -93,7 +107,7 @@ def test_is_cut_at_max_seq_len(limit):
 
 
 def test_one_sampler_draws_to_different_lengths():
-    sampler = Sampler(SpellingDecoder(DRAWINGS, 20))
+    _, sampler = speller()
     for limit, count in ((4, 1), (20, 2), (2, 3)):
         drawn = sampler.decode(np.full((count, 1), 3.0), max_seq_len=limit)
         assert [len(d) for d in drawn] == [min(limit, 6)] * count
@@ -109,9 +123,9 @@ LADDER = [
 
 
 def climb(max_seq_len=50, **options):
-    decoder = SpellingDecoder(LADDER, 50)
-    z = np.arange(40.0)[:, None]
-    return Sampler(decoder).decode(z, max_seq_len=max_seq_len, **options), decoder
+    decoder, sampler = speller(of_ladder=True)
+    decoder.forget()
+    return sampler.decode(np.arange(40.0)[:, None], max_seq_len=max_seq_len, **options), decoder
 
 
 @pytest.mark.parametrize("options", [{}, {"greedy": True}, {"temperature": 0.1, "seed": 9}])
@@ -132,9 +146,10 @@ def test_work_shrinks_as_sketches_end():
 
 
 def test_no_sketch_ends_none_leaves():
-    decoder = SpellingDecoder(LADDER, 50)
+    decoder, sampler = speller(of_ladder=True)
+    decoder.forget()
     longest = [n for n, drawing in enumerate(LADDER) if len(drawing) >= 30]
-    Sampler(decoder).decode(np.array(longest)[:, None], max_seq_len=30)
+    sampler.decode(np.array(longest)[:, None], max_seq_len=30)
     assert (int(decoder.steps), int(decoder.work)) == (30, 30 * 10)
 
 
@@ -194,9 +209,13 @@ class NoiseDecoder(StubDecoder):
         return tf.tile(tf.constant(row, tf.float32), [tf.shape(points)[0], 1]), state
 
 
+@functools.cache
+def noisy():
+    return Sampler(NoiseDecoder())
+
+
 def noise(temperature=1.0, count=2000, points=5, **options):
-    sampler = Sampler(NoiseDecoder())
-    drawn = sampler.decode(
+    drawn = noisy().decode(
         None, count=count, max_seq_len=points, temperature=temperature, **options
     )
     return np.stack(drawn)
@@ -314,7 +333,9 @@ class CountingDecoder(PointDecoder):
         return super().step(points, context, state)
 
 
-@pytest.mark.parametrize("options", [{}, {"temperature": 0.9, "seed": 7}, {"greedy": True}])
+@pytest.mark.parametrize(
+    "options", slow_but([{}, {"temperature": 0.9, "seed": 7}, {"greedy": True}], {})
+)
 def test_leaving_sketches_change_nothing(draw, monkeypatch, options):
     work, drawn = [], []
     for share in (0.0, 0.5, 0.99):  # all stay to the last; leave by halves; leave one by one

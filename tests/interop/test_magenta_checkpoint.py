@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from goldens import Golden
+from slow import slow_but
 
 import magenta_sketch
 from magenta_sketch._backend import tf
@@ -16,7 +17,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 NAMES = ["cond_lstm", "cond_layer_norm", "uncond_lstm", "uncond_hyper"]
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=slow_but(NAMES, "cond_layer_norm"))
 def pair(request, shared):
     """A checkpoint directory of the reference, and the golden file with the same weights."""
     golden = Golden(shared / "golden" / f"{request.param}.npz")

@@ -72,12 +72,14 @@ def test_a_run_that_stopped_early_does_not_bend_the_mean(monkeypatch):
     np.testing.assert_allclose(high - low, 2 * np.std([1, 3], ddof=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", [("data_set=[_a$x$.npz],[漢.npz]",), ("conditional=1,0",)])
 def test_axes_that_are_no_numbers(sweep):
     result = made_up.study(sweep, seeds=(0, 1, 2))
     assert {"curves_masked_recon", "kl", "new_distances"} <= set(drawn(result))
 
 
+@pytest.mark.slow
 def test_a_grid_has_heat_maps_and_small_multiples():
     found = drawn(made_up.study(("scale=1,2", "z_size=8,16"), seeds=(0, 1)))
     assert {"grid_masked_recon", "grid_kl_implied", "grid_novelty"} <= set(found)

@@ -203,11 +203,13 @@ def test_ended(trained, data):
     assert found["ended"] == 0.5
 
 
+@pytest.mark.slow
 def test_loaded_and_measured_twice_gives_the_same(trained_run, data):
     first, again = (magenta_sketch.load(trained_run, checkpoint="newest") for _ in range(2))
     assert measure(again, data, SETTINGS).to_dict() == measure(first, data, SETTINGS).to_dict()
 
 
+@pytest.mark.slow
 def test_what_was_trained_by_buckets_is_measured_so(trained, data, measured):
     """Its cost has one end row of each sketch; what does not count end rows is as ever."""
     bucketed = copy.copy(trained)

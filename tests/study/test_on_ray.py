@@ -173,6 +173,7 @@ def weights(task):
     return {name: reader.get_tensor(name) for name in names}
 
 
+@pytest.mark.slow
 def test_runs_of_a_node_that_dies_go_on_elsewhere(cluster, tmp_path, tiny_folder, capfd):
     second = cluster.add()
     sweep = Sweep(tmp_path / "study", tiny_folder)
@@ -218,6 +219,7 @@ class Stopped(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_request_to_stop_leaves_checkpoints(cluster, tmp_path, tiny_folder):
     sweep = Sweep(tmp_path / "study", tiny_folder)
     tasks = [sweep.task(name, 1, num_steps=1_000_000) for name in ("first", "waits")]
@@ -247,6 +249,7 @@ def test_an_address_of_another_kind_is_refused(address):
         RayEngine(address).run([], print, print, print)
 
 
+@pytest.mark.slow
 def test_an_address_where_nothing_answers_is_named(monkeypatch):
     need_ray()
     monkeypatch.setattr("magenta_sketch.study.ray_cluster._ANSWER", 3.0)

@@ -175,6 +175,7 @@ def test_every_test_sketch_is_drawn_for_every_setting(written):
     assert len(groups) == 5 * len(indices)
 
 
+@pytest.mark.slow
 def test_equal_results_give_equal_files(written, tmp_path):
     result, folder, paths, _ = written
     again = report.write_report(tmp_path, result)
@@ -183,6 +184,7 @@ def test_equal_results_give_equal_files(written, tmp_path):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_figures_of_an_earlier_report_go_and_others_stay(tmp_path):
     report.write_report(tmp_path, made_up.study(("z_size=8,16",), seeds=(0,)))
     assert (tmp_path / "kl.svg").exists()
@@ -243,7 +245,7 @@ def test_a_grid_has_a_row_for_each_pair(tmp_path, no_figures):
         assert any(cell.startswith(f"{mean:.3f} ±") for cell in page.row(label))
 
 
-def test_an_unconditional_study_has_no_latent_section(tmp_path):
+def test_an_unconditional_study_has_no_latent_section(tmp_path, no_figures):
     result = made_up.study(("dec_rnn_size=64,128",), conditional=False)
     report.write_report(tmp_path, result)
     page = Page(tmp_path / "index.html")

@@ -12,6 +12,8 @@ from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
 from magenta_sketch.nn import mixture
 
+pytestmark = pytest.mark.slow  # Chromium
+
 PAGE = "<!doctype html><meta charset=utf-8><link rel=icon href=data:,><script src=%s></script>"
 FACTOR = 37.5  # pixels in a model unit
 PARTS = ("pi", "muX", "muY", "sigmaX", "sigmaY", "corr", "pen")

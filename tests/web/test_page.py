@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from page import BRIEF, FACTOR, LINE, LONG, PEN, SIX_CLASSES, TOUCH
 
+pytestmark = pytest.mark.slow  # Chromium
+
 
 def saved(page, folder):
     """The drawing as the button saves it: (the file's name, its root element)."""
