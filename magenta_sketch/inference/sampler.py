@@ -245,7 +245,7 @@ def _assemble(pieces: list[tuple[np.ndarray, np.ndarray]], batch: int) -> list[n
     return [strokes[:n, number, [0, 1, 3]] for number, n in enumerate(lengths)]
 
 
-def _require_temperature(temperature: Any) -> None:
+def _require_temperature(temperature: float) -> None:
     if not isinstance(temperature, Real) or not 0.0 < temperature <= 1.0:
         raise ArgumentError(
             f"the temperature must be in (0, 1], got {temperature!r}; for no randomness at all "
