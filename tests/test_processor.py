@@ -85,6 +85,7 @@ def test_a_run_resumes_with_what_it_was_begun_with(machine, cpuinfo, variable, b
     assert processor.onednn_is_on() is on
 
 
+@pytest.mark.slow
 def test_tensorflow_is_told(tmp_path):
     """In a process of its own: what TensorFlow was told is what we say of it."""
     code = (

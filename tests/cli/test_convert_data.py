@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 from characters import install, svg, write_characters
+from slow import slow_but
 
 from magenta_sketch.data import load_data_set, read_npz
 from magenta_sketch.data.sources import kanjivg
@@ -329,7 +330,9 @@ convert.run()
 
 
 @pytest.mark.parametrize("where", ["reading", "writing"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", slow_but([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], signal.SIGTERM)
+)
 def test_nothing_is_left_when_it_is_stopped(owls, tmp_path, where, number):
     done = subprocess.run(
         [sys.executable, "-c", STOPPED, where, str(int(number))],

@@ -172,6 +172,7 @@ print(len(data.train), len(data.train.points), before, peak())
 """
 
 
+@pytest.mark.slow
 def test_memory_of_many_sketches(tmp_path):
     """Six files of 20,000 sketches: 2/7 of what has to fit into 1.5 GiB, TensorFlow included."""
     pytest.importorskip("resource", reason="memory is measured with the resource module")
