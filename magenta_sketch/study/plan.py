@@ -1,4 +1,4 @@
-"""What a study trains: every value of one or two hyperparameters, for every seed."""
+"""What a study trains: each value of one or two hyperparameters, with each seed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
 
 MOST_AXES = 2
-_LONGEST_KEY = 120  # file systems end at 255 bytes
+_LONGEST_KEY = 120  # file names may have up to 255 bytes
 
 
 def value_text(value: Any) -> str:
-    """Return a hyperparameter's value as people write it.
+    """Return a hyperparameter's value as text for people.
 
     >>> value_text(True), value_text(0.5), value_text(("a.npz", "b.npz"))
     ('true', '0.5', 'a.npz+b.npz')
@@ -36,18 +36,22 @@ def value_text(value: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """One hyperparameter and the values it takes, in the order they were given."""
+    """One hyperparameter and its values, in the order they were given.
+
+    >>> Axis("scale", (0.5, 1.0)).values
+    (0.5, 1.0)
+    """
 
     name: str
     values: tuple[Any, ...]
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        """Return an axis from ``"scale=0.5,1,2,4"``; a list in brackets is one value.
+        """Return the axis for a text such as ``"scale=0.5,1,2,4"``. A list in brackets is one value.
 
         Raises:
-          HParamsError: not of that form, an unknown name, a value out of range or given twice, or
-            a name that cannot be swept.
+          HParamsError: the text has another form, the name is unknown or cannot be swept, or a
+            value is out of range or given twice.
 
         >>> Axis.parse("z_size=8,32")
         Axis(name='z_size', values=(8, 32))
@@ -78,18 +82,23 @@ def _malformed(text: str) -> HParamsError:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One value for each axis: what runs that differ in their seed alone have in common."""
+    """One value for each axis. The runs of a setting differ only in their seed.
+
+    >>> setting = Setting((("scale", 0.5), ("z_size", 32)))
+    >>> setting.label, setting.key
+    ('scale 0.5, z_size 32', 'scale-0.5_z_size-32')
+    """
 
     values: tuple[tuple[str, Any], ...]
 
     @property
     def label(self) -> str:
-        """For people: "scale 0.5", "scale 0.5, z_size 32"."""
+        """The setting's name for people."""
         return ", ".join(f"{name} {value_text(value)}" for name, value in self.values)
 
     @property
     def key(self) -> str:
-        """For file names: "scale-0.5", "scale-0.5_z_size-32"."""
+        """The setting's name in file names."""
         text = "_".join(f"{name}-{value_text(value)}" for name, value in self.values)
         key = re.sub(r"[^\w.+-]", "+", text)
         if len(key) <= _LONGEST_KEY:
@@ -99,26 +108,30 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One run of a study."""
+    """One run of a study: a setting and a seed.
+
+    >>> Trial(Setting((("scale", 0.5),)), seed=0).name
+    'scale-0.5_seed-0'
+    """
 
     setting: Setting
     seed: int
 
     @property
     def name(self) -> str:
-        """Of its folder: "scale-0.5_seed-0"."""
+        """The name of its folder."""
         return f"{self.setting.key}_seed-{self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A study's runs: each combination of the axes' values, for each seed.
+    """A study's runs: each combination of the axes' values, with each seed.
 
-    base: what all runs have in common, no swept option given among it; its seed is not used.
+    base: the settings of all runs. Its seed is not used, and it must not set a swept hyperparameter.
 
     Raises:
-      HParamsError: no axis or more than `MOST_AXES`, no seed, one given twice, an axis that the
-        base has given too, or hyperparameters that do not go together.
+      HParamsError: there is no axis or more than `MOST_AXES`, no seed or one given twice; the base
+        sets a swept hyperparameter; or hyperparameters contradict each other.
 
     >>> plan = Plan((Axis.parse("scale=1,2"),), (0, 1), RunConfig.of(z_size=8))
     >>> [trial.name for trial in plan.trials()]
@@ -154,19 +167,23 @@ class Plan:
             raise HParamsError("two of the swept values would have the same folder")
 
     def settings(self) -> list[Setting]:
-        """Return all combinations of values, the last axis running fastest."""
+        """Return all combinations of values. The last axis varies fastest.
+
+        >>> [one.key for one in Plan((Axis.parse("scale=1,2"),), (0,), RunConfig()).settings()]
+        ['scale-1', 'scale-2']
+        """
         pairs = [[(axis.name, value) for value in axis.values] for axis in self.axes]
         return [Setting(tuple(values)) for values in itertools.product(*pairs)]
 
     def trials(self) -> list[Trial]:
-        """Return all runs, seed by seed, so that a study broken off has whole comparisons."""
+        """Return all runs, seed by seed: an interrupted study then has whole comparisons."""
         return [Trial(setting, seed) for seed in self.seeds for setting in self.settings()]
 
     def config(self, of: Setting | Trial) -> RunConfig:
-        """Return the configuration of a run or a setting, as far as it is not from the data.
+        """Return the configuration of a run or a setting, without what follows from the data.
 
-        All of it counts as given: a run of a study agrees with its plan in everything. But not
-        where runs begin with the weights of a model, which decides what was not given.
+        All options count as given, so that a resumed run must agree with its plan. With init_from
+        this is not so, because that model decides the sizes that were not given.
         """
         setting = of.setting if isinstance(of, Trial) else of
         seed = {"seed": of.seed} if isinstance(of, Trial) else {}
@@ -174,7 +191,7 @@ class Plan:
         return config if config.init_from else RunConfig.from_dict(config.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan in the types of JSON: hyperparameters that were given, other options."""
+        """Return the plan in the types of JSON: given hyperparameters, and all other options."""
         hparams = self.base.hparams.to_dict()
         options = {
             name: value
@@ -190,9 +207,13 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
-        """Return what `to_dict` was made of; options that are not there take their defaults.
+        """Return a plan from the result of `to_dict`. Missing options take their defaults.
 
-        Raises HParamsError, KeyError, TypeError or AttributeError for anything else.
+        Raises HParamsError, KeyError, TypeError or AttributeError for any other value.
+
+        >>> plan = Plan((Axis.parse("scale=1,2"),), (0, 1), RunConfig.of(z_size=8))
+        >>> Plan.from_dict(plan.to_dict()).seeds
+        (0, 1)
         """
         options = {name: values[name] for name in options_of(RunConfig) if name in values}
         return cls(
