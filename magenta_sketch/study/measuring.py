@@ -167,5 +167,5 @@ def _new_sketches(
 
 
 def _ended(trained: TrainedModel, sketches: Sketches) -> float:
-    """Return the share of sketches that end by themselves: those with less than max_seq_len points."""
+    """Return the share of sketches that were not cut off at max_seq_len points."""
     return mean([len(sketch) < trained.max_seq_len for sketch in sketches])

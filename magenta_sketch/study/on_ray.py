@@ -186,7 +186,7 @@ def _ready(ray: ModuleType, open_tasks: dict[Any, _Open], seconds: float = _TICK
 
 
 def _outcome(ray: ModuleType, ref: Any, stopping: bool = False) -> Outcome:
-    """Return the outcome of a task that has ended: its own, or one that follows from Ray's error."""
+    """Return the outcome of an ended task: its own, or one that follows from Ray's error."""
     try:
         return Outcome(**ray.get(ref))
     except ray.exceptions.TaskCancelledError:

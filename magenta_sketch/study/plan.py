@@ -47,7 +47,7 @@ class Axis:
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        """Return the axis for a text such as ``"scale=0.5,1,2,4"``. A list in brackets is one value.
+        """Return the axis for a text such as "scale=0.5,1,2,4". A list in brackets is one value.
 
         Raises:
           HParamsError: the text has another form, the name is unknown or cannot be swept, or a
@@ -127,7 +127,7 @@ class Trial:
 class Plan:
     """A study's runs: each combination of the axes' values, with each seed.
 
-    base: the settings of all runs. Its seed is not used, and it must not set a swept hyperparameter.
+    base: the settings of all runs. It must not set a swept hyperparameter; its seed is not used.
 
     Raises:
       HParamsError: there is no axis or more than `MOST_AXES`, no seed or one given twice; the base

@@ -80,7 +80,7 @@ def duration(seconds: float) -> str:
 
 
 def _decimals(value: float, digits: int) -> int:
-    """Return the number of decimals that gives a value ``digits`` significant digits, at least 0."""
+    """Return how many decimals show ``digits`` significant digits of a value; at least 0."""
     if not value:
         return 1
     exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 0.0999 is 0.10

@@ -26,7 +26,9 @@ def reconstruction(summary: Summary) -> Finding | None:
 
 def robustness(summary: Summary) -> Finding | None:
     """Say how models do at noise scales that they were not trained at."""
-    draft = Draft("Which setting is best at other noise (masked reconstruction loss, nats/point)?")
+    draft = Draft(
+        "How good are the models at other noise scales (masked reconstruction loss, nats/point)?"
+    )
     for one in summary.slices():
         rows = [s for s in one.settings if any(v.n for v in s.matrix["masked_recon"])]
         if len(rows) < 2 or len(summary.noises) < 2:

@@ -120,14 +120,14 @@ def _how_far(slope: Spread) -> str:
     low = slope.known_mean - 2 * slope.known_spread
     high = slope.known_mean + 2 * slope.known_spread
     if low <= 0 and high >= 1:
-        return "The data do not show it: the spread allows both completely and not at all."
+        return f"The data do not show it: 0 and 1 are both possible (slope {plus_minus(slope)})."
     if low > 1:
         return (
             "More than undone: sigma shrinks faster than the scale grows, so the effective noise "
             f"falls (slope {plus_minus(slope)})."
         )
     if high >= 1 and low >= _COMPLETE:
-        return f"Yes, completely, within the spread (slope {plus_minus(slope)})."
+        return f"Yes, completely or nearly so (slope {plus_minus(slope)})."
     if high >= 1:
         return f"At least in part, perhaps completely (slope {plus_minus(slope)})."
     if high < 0:
