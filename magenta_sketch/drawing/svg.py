@@ -114,7 +114,7 @@ def checked(stroke3: Any, what: str) -> Sketch:
     """Check a stroke-3 sketch [n, 3] and return its polylines.
 
     Raises:
-      ArgumentError: it is not [n, 3] or has a number that is not finite. The message names ``what``.
+      ArgumentError: it is not [n, 3], or a number is not finite. The message names ``what``.
 
     >>> len(checked([[3, 0, 1], [0, 4, 0], [5, 0, 1]], "the sketch").polylines)
     2
