@@ -154,8 +154,10 @@ def _flag_help(values: flags.FlagValues) -> str:
         flag = values[flag_name]
         if flag_name != flag.name:  # a short name
             continue
-        default = "" if flag.default in (None, False, []) else f" [default: {flag.default}]"
-        lines.append(f"  --{flag_name}: {flag.help}{default}")
+        default = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+        shown = "" if default in (None, False, "") else f" [default: {default}]"
+        text = (flag.help or "").partition(";\n")[0]  # absl adds a line to repeatable flags
+        lines.append(f"  --{flag_name}: {text}{shown}")
     lines.append("  --flagfile: Read flags from a file: one --flag=value per line, # for comments.")
     if "preset" in values:
         lines += ["", presets.describe(values)]

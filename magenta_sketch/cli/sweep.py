@@ -133,7 +133,7 @@ DOC = (
 
 def main() -> int:
     """Run the study that the flags describe."""
-    from magenta_sketch.study.plan import Axis, Plan  # standard library alone
+    from magenta_sketch.study.plan import Axis, Plan  # without TensorFlow
 
     values.require(FLAGS, "out")
     if RunFolder(FLAGS.out).holds_run():

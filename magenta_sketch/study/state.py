@@ -14,7 +14,7 @@ from magenta_sketch.training.run_folder import RunFolder
 def measured(task: Task) -> Measures | None:
     """Return the measures of a run, or None if they are missing or out of date.
 
-    They are out of date if the run has another checkpoint now, or other settings are asked for.
+    They are out of date if the run has a new checkpoint, or the task has other settings.
     """
     folder, settings = RunFolder(task.log_root), task.measure_settings
     steps = saved_steps(folder.best if settings.checkpoint == "best" else folder.newest)
