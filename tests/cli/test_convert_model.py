@@ -211,7 +211,7 @@ def test_what_can_not_be(refused, unconditional_run, trained_run, shared, tmp_pa
     assert "does not hold its normalizing factor" in refused(
         "model", f"--model_dir={lstm}", "--out=x.json"
     )
-    assert "--normalizing_factor=-1: must be above 0" in refused(
+    assert "--normalizing_factor must be above 0, got -1" in refused(
         "model", f"--model_dir={lstm}", "--out=x.json", "--normalizing_factor=-1"
     )
     assert "there is no folder" in refused(

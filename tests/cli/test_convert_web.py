@@ -158,7 +158,8 @@ def test_a_folder_with_other_files_is_kept(run_convert, refused, model, library,
     before = files(site)
     assert "such as CNAME" in refused(*given)
     assert files(site) == before
-    assert "--out must be a folder, got 'site/CNAME'" in refused(*given[:2], "--out=site/CNAME", given[3])
+    line = refused(*given[:2], "--out=site/CNAME", given[3])
+    assert "--out must be a folder, got 'site/CNAME'; there is a file of this name" in line
     assert sorted(os.listdir(tmp_path)) == ["node_modules", "site", "twigs.gen.json"]
 
 
