@@ -89,7 +89,7 @@ def did_you_mean(path: Path, suffixes: tuple[str, ...], *, folders: bool = False
     """Return the end of a message about a missing file: "; did you mean A or B?", or nothing.
 
     Args:
-      path: the missing file.
+      path: the file that is missing, or is not what it should be.
       suffixes: suffixes of the names to propose.
       folders: whether to propose folders too.
     """
@@ -103,7 +103,8 @@ def did_you_mean(path: Path, suffixes: tuple[str, ...], *, folders: bool = False
     names: dict[str, list[str]] = {}
     with contextlib.suppress(OSError, ValueError):  # ValueError: a null character
         for entry in path.parent.iterdir():
-            if entry.name.endswith(suffixes) or (folders and entry.is_dir()):
+            fits = entry.name.endswith(suffixes) or (folders and entry.is_dir())
+            if fits and entry.name != path.name:
                 names.setdefault(stem(entry.name), []).append(entry.name)
     near = difflib.get_close_matches(wanted, sorted(names), n=5, cutoff=0.6)
     meant = [name for one in near for name in sorted(names[one])]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-import shlex
 import sys
 from collections.abc import Callable
 
-from magenta_sketch import processor
+from magenta_sketch import processor, run_report
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import DataSet, load_data_set
@@ -131,7 +130,7 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
     if not folder.holds_run():
         raise RunError(
             f"{folder.root} holds no run to go on with"
-            f"{did_you_mean(folder.root, (), folders=True) or ': check --log_root,'} or leave out "
+            f"{did_you_mean(folder.root, (), folders=True)}: check --log_root, or leave out "
             "--resume_training to begin one there"
         )
     saved = folder.read()
@@ -245,7 +244,7 @@ def train_run(
     if image_dir is not None:
         images = _make_image_dir(run, image_dir)
         trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
-    for line in _describe(run, trainer):
+    for line in run_report.describe(config, len(run.data.train), total, trainer.num_trainable()):
         report(line)
     if run.resumed:
         _restore(trainer, total, report)
@@ -265,7 +264,7 @@ def train_run(
         except OSError:  # Ctrl-C also ends a `tee` that reads our output
             print(interruption, file=sys.stderr)
         return 128 + interruption.signal_number
-    for line in _what_was_written(folder, trainer.step, image_dir):
+    for line in run_report.files_written(folder, trainer.step, image_dir):
         report(line)
     return 0
 
@@ -333,69 +332,3 @@ def _restore(trainer: Trainer, total: int, report: Report) -> None:
     report(f"resumed at step {trainer.step}")
     if trainer.step >= total:
         report(f"the run has its {total} steps already: a larger num_steps makes it go on")
-
-
-def _describe(run: Run, trainer: Trainer) -> list[str]:
-    hps, count = run.config.hparams, len(run.data.train)
-    encoder = f"encoder {hps.enc_model} {hps.enc_rnn_size}, z {hps.z_size}, "
-    lines = [
-        f"model: {encoder if hps.conditional else 'unconditional, '}decoder {hps.dec_model} "
-        f"{hps.dec_rnn_size}, {hps.num_mixture} mixture components, noise scale {hps.scale:g}; "
-        f"{trainer.num_trainable():,} parameters",
-        f"run: {run.total_steps} steps of {min(hps.batch_size, count)} sketches, seed "
-        f"{run.config.seed}",
-    ]
-    if run.config.modes():
-        lines.append(f"modes: {', '.join(run.config.modes())}")
-    if run.config.bucket_by_length:
-        lines.append(f"validation and test: {_evaluated_form(run.config)}")
-    no_gain = run.config.mixed_precision and processor.has_bfloat16() is False
-    if no_gain and not tf.config.list_physical_devices("GPU"):
-        lines.append(
-            "warning: this processor has no bfloat16 instructions: mixed_precision makes training "
-            "no faster here"
-        )
-    if hps.batch_size > count:
-        lines.append(
-            f"warning: batch_size is {hps.batch_size}, but there are {count} training "
-            "sketches: each batch holds all of them"
-        )
-    return lines
-
-
-def _evaluated_form(config: RunConfig) -> str:
-    if config.evaluates_to_first_end:
-        return "recon to the first end row of each sketch, as in training"
-    return (
-        "recon over all rows up to max_seq_len, unlike in training (as this run was begun); "
-        "masked_recon compares"
-    )
-
-
-def _what_was_written(
-    folder: RunFolder, step: int, image_dir: str | os.PathLike[str] | None
-) -> list[str]:
-    written = [
-        ("newest/, best/", "checkpoints"),
-        (folder.config.name, "hyperparameters"),
-        ("events.out.tfevents.*", f"for tensorboard --logdir={folder.root}"),
-        (folder.curve.name, "training curve"),
-        (folder.sketches.name, "test sketches, reconstructions, new sketches: for a browser"),
-    ]
-    if image_dir is not None:
-        written.append((str(image_dir), "the same picture at each evaluation"))
-    return [
-        f"done: {step} steps. Written to {folder.root}:",
-        *(f"  {name:<24}{what}" for name, what in written),
-        f"next: {next_command(folder)} --count=20",
-    ]
-
-
-def next_command(folder: RunFolder) -> str:
-    """Return a command that draws with the model of a run."""
-    program = "sketch_rnn_draw"
-    beside = pathlib.Path(sys.executable).with_name(program)
-    # Outside an activated virtual environment, the name needs its folder.
-    on_path = any((pathlib.Path(place) / program).exists() for place in os.get_exec_path() if place)
-    command = program if on_path or not beside.exists() else str(beside)
-    return f"{shlex.quote(command)} --model_dir={shlex.quote(str(folder.root))}"

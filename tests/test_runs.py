@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import shutil
-from types import SimpleNamespace
 
 import pytest
 
@@ -248,7 +247,7 @@ def test_a_run_says_what_bfloat16_gains_only_where_it_is_known(folder, monkeypat
     begun = begin(folder, mixed_precision=True)
     for known in (True, None):
         monkeypatch.setattr(runs.processor, "has_bfloat16", lambda known=known: known)
-        lines = runs._describe(begun, SimpleNamespace(num_trainable=lambda: 1))
+        lines = runs.run_report.describe(begun.config, 9, 3, 1)
         assert "modes: mixed_precision" in lines
         assert not [line for line in lines if "bfloat16 instructions" in line]
 
@@ -338,7 +337,7 @@ def test_a_full_disk_when_resuming_leaves_the_run_as_it_was(folder, monkeypatch)
 
 
 def test_the_next_command_can_be_pasted(tmp_path):
-    command = runs.next_command(RunFolder("my models/it's"))
+    command = runs.run_report.next_command(RunFolder("my models/it's"))
     assert command.endswith("""--model_dir='my models/it'"'"'s'""")
 
 

@@ -78,4 +78,4 @@ def test_help_has_a_line_for_each(capsys):
         "noise_scale",
         "noise_scale_kanji",
     ]
-    assert listed[1].endswith(", with a small model of kanji: 12 runs.")
+    assert listed[1].startswith("  noise_scale_kanji: A smaller study of the noise in z: 12 runs")
