@@ -4,22 +4,22 @@ import re
 
 import griffe
 
-# From a >>> line to the next empty one; all of it is indented alike.
+# From a >>> line to the next empty line, all with the same indentation.
 EXAMPLE = re.compile(
     r"^(?P<indent> *)>>> .*(?:\n(?P=indent)\S.*| *\n(?P=indent) +\S.*)*", re.MULTILINE
 )
-# Several parameters or attributes with one description.
+# Several parameters that share a description, as in "x, y: ...".
 NAMES = re.compile(r"^ +\w+(?:, \w+)+:", re.MULTILINE)
 
 
 class DocstringText(griffe.Extension):
-    """Put fences around examples, and keep names with one description together."""
+    """Put fences around examples, and keep names that share a description together."""
 
     def on_object(self, *, obj, **_):
         """Change the docstring of one object."""
         if obj.docstring:
             text = EXAMPLE.sub(_fenced, obj.docstring.value)
-            # griffe takes what is behind a space for a type.
+            # griffe would take the text after a space for a type.
             obj.docstring.value = NAMES.sub(lambda names: names[0].replace(", ", ",\xa0"), text)
 
 

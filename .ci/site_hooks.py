@@ -1,8 +1,8 @@
-"""What `mkdocs build` needs beside docs/: pages from the root, links, and tables of options.
+"""Hooks of `mkdocs build`: pages from the repository's root, links, and tables of options.
 
-README.md, CONTRIBUTING.md and CHANGELOG.md are pages of the site as they are. Links in all pages
-are written for the repository. Those to other pages lead there; those to files which are not in the
-site become the file's path in code type. A comment <!-- options of HParams --> becomes a table.
+README.md, CONTRIBUTING.md and CHANGELOG.md become pages of the site. Links are written for the
+repository: a link to another page becomes a link in the site, a link to any other file becomes that
+file's path in code type. A comment <!-- options of HParams --> becomes a table.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changes.md",
 }
-# Code comes first, as it may look like a link.
+# Code comes first, because it may look like a link.
 LINK = re.compile(r"`[^`]+`|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 OPTIONS = re.compile(r"<!-- options of (\w+) -->")
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
@@ -35,7 +35,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Return the page with links that are right in the site; code blocks stay as they are."""
+    """Return the page with links for the site. Code blocks stay as they are."""
     parts = FENCED.split(markdown)
     parts[::2] = [
         LINK.sub(lambda link: _link(link, page.file.src_uri), text) for text in parts[::2]
@@ -44,7 +44,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def _link(link, page):
-    """Return a link of a page, ``page`` being its path in the site."""
+    """Return a link for the site. ``page`` is the path of its page in the site."""
     target, _, place = (link["target"] or "").partition("#")
     if not target or re.match(r"[a-z]+:", target):
         return link[0]

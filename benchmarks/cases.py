@@ -1,4 +1,4 @@
-"""What the benchmarks of training share: cells, modes, made-up batches, and the work of a step."""
+"""Shared by the training benchmarks: cells, modes, random batches, and the work of a step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 CELLS = {
     "lstm": {},
     "layer_norm": {"enc_model": "layer_norm", "dec_model": "layer_norm"},
-    "hyper": {"dec_model": "hyper"},  # Magenta's own pair: an lstm encoder
+    "hyper": {"dec_model": "hyper"},  # with an lstm encoder, as in Magenta
 }
 MODES = {
     "default": {},
@@ -21,38 +21,38 @@ MODES = {
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Add the flag --data_dir, at first the place of Magenta's own data set."""
+    """Add the flag --data_dir. Its default is the address of Magenta's own data set."""
     from magenta_sketch.config.run_config import MAGENTA_DATA_URL
 
     parser.add_argument("--data_dir", default=MAGENTA_DATA_URL, help="where the .npz files are")
 
 
 def load(name: str, data_dir: str) -> Any:
-    """Return the data set of one file, and say nothing."""
+    """Return the data set of one file without printing anything."""
     from magenta_sketch.data import load_data_set
 
     return load_data_set([name], data_dir, report=lambda line: None)
 
 
-def made_up_batch(lengths: np.ndarray, rows: int) -> Any:
-    """Return a `Batch` of random sketches of these lengths, sorted, padded to ``rows``."""
+def random_batch(lengths: np.ndarray, rows: int) -> Any:
+    """Return a `Batch` of random sketches with these lengths, sorted, padded to ``rows``."""
     from magenta_sketch.data.batches import Batch
 
     order = np.argsort(-lengths, kind="stable")
     strokes = np.zeros((len(lengths), rows + 1, 5), "float32")
-    drawn = np.arange(rows + 1) <= lengths[order][:, None]  # the start token is one of them
+    drawn = np.arange(rows + 1) <= lengths[order][:, None]  # with the start token
     offsets = np.random.default_rng(0).normal(size=(*drawn.shape, 2))
     strokes[..., :2] = offsets * drawn[..., None]
     strokes[..., 2], strokes[..., 4] = drawn, ~drawn
     return Batch(strokes, lengths[order].astype(np.int32), order)
 
 
-def needed(hparams: Any, lengths: np.ndarray, rows: np.ndarray | int) -> float:
-    """Return the floating-point operations of the matrix products that one step cannot do without.
+def product_operations(hparams: Any, lengths: np.ndarray, rows: np.ndarray | int) -> float:
+    """Return the floating-point operations of the matrix products of one step.
 
-    The encoder goes to each sketch's length, the decoder over so many ``rows`` of each. Forwards,
-    and backwards for the input and for the matrix. Products of strokes and z are left out: they
-    are small.
+    The encoder runs to the length of each sketch, the decoder over ``rows`` of it. Counted are the
+    forward products, and the gradients of input and matrix. Products of strokes and z are small and
+    not counted.
     """
 
     def a_point(cell: str, units: int) -> int:

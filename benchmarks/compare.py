@@ -1,18 +1,20 @@
-"""Whether this version is slower than another: both side by side, on the same batches.
+"""Compare the speed of this version with another one, side by side, on the same batches.
 
     python benchmarks/compare.py --before=FOLDER                        the whole table
     python benchmarks/compare.py --before=FOLDER --modes=default,draw_1 a part of it
     python benchmarks/compare.py --before=FOLDER --after=OTHER          two other checkouts
 
-FOLDER is another checkout. Each version has a process of its own. They take turns, one piece of
-work each a round, the first one in turn too, so that a ratio compares two times measured within
-seconds of each other. A ratio above 1 means that this version is slower. Beside the wall-clock
-times stands the ratio of processor times, which other programs disturb less.
+FOLDER is another checkout. Each version has its own process. In each round both do the same work,
+one after the other, and the order changes each round. A ratio therefore compares times that are
+only seconds apart. A ratio above 1 means that this version is slower. Other programs disturb the
+ratio of processor times less than that of wall-clock times.
 
-Modes: training steps of Magenta's default sizes and batches of 100 sketches (default,
-mixed_precision, bucket_by_length, both); draw_1 and draw_100, 250 points of so many sketches by
-the sampler; keras, the gradient of Keras's own RNN layer with the cell in it, 100 sketches of 50
-points.
+Modes:
+
+- default, mixed_precision, bucket_by_length, both: training steps of Magenta's default sizes, with
+  batches of 100 sketches
+- draw_1, draw_100: draw 250 points of 1 or 100 sketches
+- keras: the gradient of Keras's own RNN layer with the cell, 100 sketches of 50 points
 """
 
 from __future__ import annotations
@@ -33,15 +35,15 @@ import numpy as np
 from server import Server, serve
 
 MODES = (*cases.MODES, "draw_1", "draw_100", "keras")
-POINTS = 250  # of a drawing, and of the longest sketch of the data
-PEN_END = 2  # place of the end's logit in the output vector
+POINTS = 250  # length of a drawing, and of the longest sketch in the data
+PEN_END = 2  # index of the end-of-sketch logit in the output vector
 
 
 # ------------------------------------------------------------------------- one version's process
 
 
 def find(*places: str):
-    """Return the first "module:name" that the version has: they moved between versions."""
+    """Return the first "module:name" that this version has; names moved between versions."""
     for place in places:
         module, name = place.split(":")
         try:
@@ -58,7 +60,7 @@ def make_model(cell: str, **options):
 
 
 def training(cell: str, mode: str, batches: list) -> Callable[[int], object]:
-    """Return a function that makes the training step of a number."""
+    """Return a function that makes the training step with a given number."""
     step_class = find("training.step:TrainStep", "training:TrainStep")
     seed_table = find("nn.randomness:seed_table", "model:seed_table")
     find("training.threads:use_threads", "training.step:use_threads", "training:use_threads")()
@@ -77,7 +79,7 @@ def training(cell: str, mode: str, batches: list) -> Callable[[int], object]:
 
 
 def drawing(cell: str, count: int) -> Callable[[int], object]:
-    """Return a function that draws ``count`` sketches that do not end."""
+    """Return a function that draws ``count`` sketches of full length."""
     sampler = find("inference.sampler:Sampler", "sampling:Sampler")
     point_decoder = find("inference.sampler:PointDecoder", "sampling:PointDecoder")
     decoder = make_model(cell).decoder
@@ -90,7 +92,7 @@ def drawing(cell: str, count: int) -> Callable[[int], object]:
 
 
 def keras_layer(cell: str) -> Callable[[int], object]:
-    """Return a function that makes the gradient of Keras's RNN layer."""
+    """Return a function that computes the gradient of Keras's RNN layer."""
     from magenta_sketch._backend import keras, tf
 
     layer = keras.layers.RNN(find("nn.cells:CELLS", "cells:CELLS")[cell](512, 0.9), dtype="float32")
@@ -107,7 +109,7 @@ def keras_layer(cell: str) -> Callable[[int], object]:
 
 
 def work_of(cell: str, mode: str, batches: str) -> Callable[[int], object]:
-    """Return the work of a mode as a function of a number, compiled."""
+    """Return the work of a mode as a compiled function of a number."""
     if mode in cases.MODES:
         with np.load(batches) as file:
             form = "short" if "bucket_by_length" in cases.MODES[mode] else "padded"
@@ -118,13 +120,13 @@ def work_of(cell: str, mode: str, batches: str) -> Callable[[int], object]:
         work = keras_layer(cell)
     else:
         work = drawing(cell, int(mode.removeprefix("draw_")))
-    for number in (0, 1, 2):  # compiles, and meets several shapes
+    for number in (0, 1, 2):  # compile, and see several shapes
         work(number)
     return work
 
 
 def seconds_of(work: Callable[[int], object], number: int) -> tuple[float, float]:
-    """Return the seconds of one piece of work: by the clock, and of all processors together."""
+    """Return the seconds of one call of ``work``: wall-clock time, and processor time."""
     began = time.process_time()
     wall = measure.seconds(lambda: work(number))
     return wall, time.process_time() - began
@@ -134,7 +136,10 @@ def seconds_of(work: Callable[[int], object], number: int) -> tuple[float, float
 
 
 def write_batches(data_dir: str, path: Path, count: int = 8, size: int = 100) -> None:
-    """Write batches of aaron_sheep's sketches, longest first, to full length and to the longest."""
+    """Write batches of aaron_sheep, longest sketch first.
+
+    They are padded to full length, and to the longest sketch.
+    """
     train = cases.load("aaron_sheep.npz", data_dir).train
     random, arrays = np.random.default_rng(0), {"count": np.array(count)}
     for number in range(count):
@@ -144,7 +149,7 @@ def write_batches(data_dir: str, path: Path, count: int = 8, size: int = 100) ->
         strokes[:, 0, 2], strokes[:, 1:, 4] = 1, 1
         for row, sketch in zip(strokes, chosen, strict=True):
             lift = sketch[:, 2]
-            row[1 : len(sketch) + 1, :2] = sketch[:, :2] / 20  # about the factor of this set
+            row[1 : len(sketch) + 1, :2] = sketch[:, :2] / 20  # about the normalizing factor
             row[1 : len(sketch) + 1, 2:] = np.stack([1 - lift, lift, 0 * lift], axis=1)
         arrays[f"lengths_{number}"] = np.array([len(sketch) for sketch in chosen], np.int32)
         arrays[f"padded_{number}"] = strokes
@@ -153,14 +158,14 @@ def write_batches(data_dir: str, path: Path, count: int = 8, size: int = 100) ->
 
 
 def row(before: str, after: str, cell: str, mode: str, rounds: int, batches: Path) -> list[str]:
-    """Measure one cell and mode; return the row of the table."""
+    """Measure one cell and mode; return a row of the table."""
     servers = [
         Server(
             f"--serve={cell},{mode},{batches}", environment={**os.environ, "PYTHONPATH": checkout}
         )
         for checkout in (before, after)
     ]
-    times = np.zeros((rounds, 2, 2))  # round; before, after; by the clock, of processors
+    times = np.zeros((rounds, 2, 2))  # [round, before or after, wall clock or processor]
     for number in range(rounds):
         for which in (0, 1) if number % 2 else (1, 0):
             times[number, which] = servers[which].ask(number)

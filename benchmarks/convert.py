@@ -1,11 +1,11 @@
-"""What `sketch_rnn_convert data` costs for a large ndjson file: its peak memory and its speed.
+"""Measure the peak memory and speed of `sketch_rnn_convert data` for a large ndjson file.
 
     python benchmarks/convert.py bird.ndjson cat.ndjson
     python benchmarks/convert.py bird.ndjson --gigabytes=5 --counts=70000,2500,2500
     python benchmarks/convert.py bird.ndjson --gigabytes=5 --simplified --folder=/var/tmp
 
-The large file is made of the given files' drawings, again and again, each time with new keys. The
-conversion runs in a process of its own.
+The large file repeats the drawings of the given files, each time with new keys. The conversion runs
+in its own process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import orjson
 
 
 def records(files: list[str], simplified: bool) -> Iterator[dict]:
-    """The files' drawings, one class."""
+    """Yield the drawings of the files as one class."""
     from magenta_sketch.data.sources import polylines, quickdraw
 
     for file in files:
@@ -39,7 +39,7 @@ def records(files: list[str], simplified: bool) -> Iterator[dict]:
 
 
 def make(path: Path, files: list[str], size: float, simplified: bool) -> int:
-    """Writes a file of at least ``size`` bytes; returns how many drawings are in it."""
+    """Write a file of at least ``size`` bytes; return the number of drawings in it."""
     repeated = itertools.cycle(list(records(files, simplified)))
     written = 0
     with open(path, "wb", buffering=1 << 20) as file:
@@ -51,7 +51,7 @@ def make(path: Path, files: list[str], size: float, simplified: bool) -> int:
 
 
 def run(arguments: list[str]) -> None:
-    """Converts, in this process, and prints what it took."""
+    """Convert in this process; print time and memory."""
     from magenta_sketch.cli.convert import data
 
     before = measure.peak_memory()

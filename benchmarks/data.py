@@ -1,10 +1,10 @@
-"""What the data path costs: a batch beside a training step, and loading 420,000 sketches.
+"""Measure the data path: a batch made during a training step, and loading 420,000 sketches.
 
     python benchmarks/data.py                     both tables
-    python benchmarks/data.py --steps=5           more training steps to compare with
+    python benchmarks/data.py --steps=20          more training steps to compare with
 
-Made-up sketches, so that nothing has to be downloaded: 45 points on average for loading, the size
-of QuickDraw's, and 125 of at most 250 for the batch, that of aaron_sheep.
+The sketches are random, so nothing is downloaded. For loading they have 45 points on average, as in
+QuickDraw; for the batch 125 of at most 250, as in aaron_sheep.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CLASSES, SKETCHES = 6, 70_000
 
 
 def sketches(count: int, points: int, seed: int) -> list[np.ndarray]:
-    """``count`` random stroke-3 sketches of ``points`` points on average."""
+    """Return ``count`` random stroke-3 sketches with ``points`` points on average."""
     random = np.random.default_rng(seed)
     lengths = random.integers(points // 2, points + points // 2 + 1, count)
     flat = random.integers(-60, 60, (lengths.sum(), 3)).astype(np.int16)
@@ -30,7 +30,7 @@ def sketches(count: int, points: int, seed: int) -> list[np.ndarray]:
 
 
 def batch_beside_step(steps: int) -> None:
-    """Print what making batches costs a default training step, which they are made beside."""
+    """Print the time to make a batch while a default training step runs."""
     from magenta_sketch.config import RunConfig
     from magenta_sketch.data import SketchSet
     from magenta_sketch.data.batches import training_batch
@@ -61,7 +61,7 @@ def batch_beside_step(steps: int) -> None:
         waiting.append(there - began)
         began = time.perf_counter()
         training.append(began - there)
-    # The first compiles, and nothing was made ahead of it; the second meets cold caches.
+    # Without the first two steps, which compile and fill caches.
     step_time = np.median(training[2:])
     print("a batch of 100, augmented, T = 250, made while the step before runs (medians):")
     for what, times in (("making it", making), ("the step waits for it", waiting)):
@@ -71,7 +71,7 @@ def batch_beside_step(steps: int) -> None:
 
 
 def load_many() -> None:
-    """Print time and peak memory of loading 420,000 sketches in a process of its own."""
+    """Print time and peak memory of loading 420,000 sketches in a new process."""
     from magenta_sketch.data import write_npz
 
     with tempfile.TemporaryDirectory() as folder:
@@ -83,8 +83,8 @@ def load_many() -> None:
 
 
 def load(folder: str, names: list[str]) -> None:
-    """Load as the training program does, with TensorFlow there too, and print what it took."""
-    import magenta_sketch.training.loop  # noqa: F401  (for its memory)
+    """Load as the training program does, with TensorFlow in memory; print time and memory."""
+    import magenta_sketch.training.loop  # noqa: F401  (only to use its memory)
     from magenta_sketch.data import load_data_set
 
     before = measure.peak_memory()

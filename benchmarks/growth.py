@@ -1,9 +1,9 @@
-"""How the training step grows with the points T, the sketches B and the decoder's units H.
+"""Measure how the training step grows with the points T, the sketches B and the decoder units H.
 
     python benchmarks/growth.py                    Magenta's defaults, one of the three changed
     python benchmarks/growth.py --cell=layer_norm
 
-Made-up sketches of full length, so that every product is of its whole size.
+The sketches are random and of full length, so that every product has its full size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VALUES = {"T": (50, 100, 250, 500), "B": (10, 50, 100, 200), "H": (128, 256, 512
 
 
 def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float], float]:
-    """Return the seconds of ``runs`` steps, and the operations of the products of one."""
+    """Return the seconds of each of ``runs`` steps, and the operations of one step's products."""
     from magenta_sketch.config import HParams
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -28,9 +28,9 @@ def step_seconds(cell: str, size: dict[str, int], runs: int) -> tuple[list[float
     hparams = HParams(**cases.CELLS[cell], dec_rnn_size=size["H"], batch_size=size["B"])
     step = TrainStep(SketchRNN(hparams))
     lengths, seeds = np.full(size["B"], size["T"]), seed_table(0, 0)
-    batch = cases.made_up_batch(lengths, size["T"])
+    batch = cases.random_batch(lengths, size["T"])
     times = measure.repeat(lambda: float(step(batch, seeds, 1e-4, 0.01).cost), runs)
-    return times, cases.needed(hparams, lengths, size["T"])
+    return times, cases.product_operations(hparams, lengths, size["T"])
 
 
 def main() -> None:

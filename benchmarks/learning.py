@@ -1,12 +1,12 @@
-"""Whether this project learns as the original does, and the faster modes as the default does.
+"""Compare what this project learns with the original, and the faster modes with the default.
 
-    python benchmarks/learning.py train --data_dir=FOLDER     44 runs; hours; goes on if given again
+    python benchmarks/learning.py train --data_dir=FOLDER     44 runs, hours; run again to resume
     python benchmarks/learning.py show                        tables, and the two pictures of docs/
 
-A small model of short_kanji (the configuration that the reference has been run with 14 seeds) is
-trained with 14 seeds, and in each faster mode with the first ten of them. Each run is evaluated on
-the validation set after some steps; docs/learning.jsonl has a line for each. Runs go two at a time,
-on a thread each.
+A small model of short_kanji is trained with 14 seeds, as the reference was, and in each faster mode
+with the first ten of them. Each run is evaluated on the validation set at several steps;
+docs/learning.jsonl has a line for each evaluation. Two runs are trained at a time, each on one
+thread.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONFIDENCE = 0.95
 
 
 def run(mode: str, seed: int, data_dir: str) -> list[dict]:
-    """Train one run; return what its evaluations found, in nats a point."""
+    """Train one run; return its evaluations, in nats a point."""
     from magenta_sketch._backend import tf
     from magenta_sketch.config import RunConfig
     from magenta_sketch.data.batches import training_batch
@@ -67,9 +67,9 @@ def run(mode: str, seed: int, data_dir: str) -> list[dict]:
 
 
 def train_all(data_dir: str, jobs: int) -> None:
-    """Train the runs that are not in the file yet, and add them."""
+    """Train the runs that are not in the file yet, and add them to it."""
     done = {(row["mode"], row["seed"]) for row in read()}
-    # Seed by seed, so that what is there when it is stopped can be compared.
+    # Seed by seed, so that partial results can be compared.
     tasks = [
         (mode, seed)
         for seed in range(1, max(SEEDS.values()) + 1)
@@ -89,32 +89,32 @@ def train_all(data_dir: str, jobs: int) -> None:
 
 
 def read() -> list[dict]:
-    """Return the rows of the file of results."""
+    """Return the rows of the results file."""
     if not RESULTS.exists():
         return []
     return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
 
 
 def losses(mode: str, step: int, name: str) -> dict[int, float]:
-    """Return a loss by seed."""
+    """Return the loss ``name`` for each seed."""
     return {r["seed"]: r[name] for r in read() if (r["mode"], r["step"]) == (mode, step)}
 
 
 def reference(step: int) -> list[float]:
-    """Return the reference's validation recon of each of its seeds."""
+    """Return the reference's validation recon for each of its seeds."""
     curve = json.loads(REFERENCE.read_text(encoding="utf-8"))["curve"]
     return [each["valid_recon"] for each in curve[str(step)].values()]
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
-    """Difference of the means and its confidence interval, for unequal variances (Welch 1947)."""
+    """Return the difference of the means and its confidence interval (Welch 1947)."""
     found = stats.ttest_ind(ours, theirs, equal_var=False)
     interval = found.confidence_interval(CONFIDENCE)
     return float(np.mean(ours) - np.mean(theirs)), float(interval.low), float(interval.high)
 
 
 def paired(ours: dict[int, float], theirs: dict[int, float]) -> tuple[float, float, float, int]:
-    """Mean of the differences seed by seed, its confidence interval, and how many there are."""
+    """Return the mean difference by seed, its confidence interval, and the number of seeds."""
     seeds = sorted(ours.keys() & theirs.keys())
     differences = [ours[seed] - theirs[seed] for seed in seeds]
     found = stats.ttest_1samp(differences, 0.0).confidence_interval(CONFIDENCE)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing, the machine's peak and its description, tables."""
+"""Shared by the benchmarks: timing, the machine and its peak speed, tables."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import numpy as np
 
 
 def matmul_peak(dtype: str = "float32", size: int = 2048, runs: int = 10) -> float:
-    """GFLOP/s of the fastest of ``runs`` products of two [size, size] matrices of ``dtype``."""
+    """Return the GFLOP/s of the fastest of ``runs`` products of two [size, size] matrices."""
     from magenta_sketch._backend import tf
 
     matrix = tf.cast(tf.random.stateless_normal([size, size], [1, 2]), dtype)
-    # On a CPU an eager operation has finished when it returns.
+    # On a CPU an eager operation is complete when it returns.
     seconds = min(repeat(lambda: tf.matmul(matrix, matrix), runs))
     return 2 * size**3 / seconds / 1e9
 
 
 def peak_by_itself(dtype: str = "float32") -> float:
-    """`matmul_peak` of a process of its own, with TensorFlow's threads as they are by default."""
+    """Return `matmul_peak` of a new process with TensorFlow's default threads."""
     code = f"import measure; print(measure.matmul_peak({dtype!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -37,26 +37,26 @@ def peak_by_itself(dtype: str = "float32") -> float:
 
 
 def repeat(function: Callable[[], object], times: int) -> list[float]:
-    """Seconds of each of ``times`` calls, after one that is not counted (it may compile)."""
+    """Return the seconds of each of ``times`` calls, after one more call that may compile."""
     function()
     return [seconds(function) for _ in range(times)]
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call."""
+    """Return the wall-clock seconds of one call."""
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
 
 
 def summary(numbers: Sequence[float]) -> tuple[float, float, float]:
-    """(median, lower quartile, upper quartile)."""
+    """Return (median, lower quartile, upper quartile)."""
     low, median, high = np.quantile(numbers, [0.25, 0.5, 0.75])
     return float(median), float(low), float(high)
 
 
 def machine() -> str:
-    """One line: processor, cores this process may use, TensorFlow's version."""
+    """Return one line: processor, cores of this process, TensorFlow's version."""
     from magenta_sketch._backend import tf
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -67,12 +67,12 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):  # not Linux, or a processor that has no such line
+    except (OSError, StopIteration):  # not Linux, or no such line
         return platform.processor() or platform.machine()
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print an aligned Markdown table; its first column to the left, the others to the right."""
+    """Print a Markdown table; the first column is left-aligned, the others right-aligned."""
     lines = [[str(cell) for cell in row] for row in [headers, *rows]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -83,9 +83,9 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def peak_memory() -> float:
-    """Peak resident memory of this process in MiB (Linux).
+    """Return the peak resident memory of this process in MiB (Linux).
 
-    Not getrusage, whose number begins at that of the process that started this one.
+    Not getrusage, whose number starts with that of the parent process.
     """
     line = next(x for x in open("/proc/self/status") if x.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

@@ -1,7 +1,7 @@
-"""What the training step is compared with: a plain while loop, differentiated by TensorFlow.
+"""The baseline of the training-step benchmark: a plain while loop that TensorFlow differentiates.
 
-At each time step the input (stroke and z) and h go side by side through one matrix, as in the
-original, sketches that have ended go along to the end, and nothing is taken out of the loop.
+As in the original, each time step multiplies the input (stroke and z) and h by one matrix, and
+ended sketches are computed to the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from magenta_sketch.nn import recurrence
 
 
 def use_plain_loop() -> None:
-    """Have every model of this process run its cells this way from now on."""
+    """Make all models of this process use the plain loop from now on."""
     plain = recurrence._plain
 
     def with_whole_inputs(cell, inputs, initial_state, *, constant=None, **keywords):

@@ -1,12 +1,12 @@
-"""How many sketches a second are drawn, by cell and batch size, and what early ends cost.
+"""Measure how many sketches are drawn a second, and the time of sketches that end early.
 
     python benchmarks/sampling.py                   both tables
     python benchmarks/sampling.py --runs=20         more runs of each, for a better median
 
-Untrained models of the default size (512 units, z 128, M 20), of which every sketch is drawn to 250
-points. The GFLOP are those of the matrix products a point needs: the recurrent one, that of the
-point (z's is once a sketch) and the output. The peak is that of large float32 products, measured
-before each row, so that a machine that is busy with something else shows.
+Untrained models of the default size (512 units, z 128, M 20) draw each sketch to 250 points. GFLOP
+counts the matrix products for each point: recurrent, point and output. (The product of z is
+computed once for each sketch.) The peak is that of large float32 products. It is measured before
+each row, to show if the machine is busy.
 """
 
 import argparse
@@ -15,17 +15,17 @@ import numpy as np
 from measure import machine, matmul_peak, repeat, seconds, summary, table
 
 POINTS = 250
-# Magenta's implementation, one sketch after the other: 0.384 s a sketch of 250 points, default
-# model, measured on a machine with 2 cores (AMD EPYC).
+# Magenta's implementation, one sketch at a time: 0.384 s for 250 points with the default model,
+# measured on 2 cores (AMD EPYC).
 REFERENCE = 1 / 0.384  # sketches a second
 BATCHES = {"lstm": (1, 10, 100, 1000), "layer_norm": (1, 100), "hyper": (1, 100)}
-AT_ONCE = 100  # in the table of early ends
-END = 2  # place of the end's logit in the output vector
-NEVER, ALWAYS = -100.0, 200.0  # such a logit, and what makes it the opposite
+AT_ONCE = 100  # sketches in the table of early ends
+END = 2  # index of the end-of-sketch logit in the output vector
+NEVER, ALWAYS = -100.0, 200.0  # that logit, and what to add to it for a certain end
 
 
 def endless_decoder(cell: str):
-    """An untrained `PointDecoder` whose sketches never end."""
+    """Return an untrained `PointDecoder` whose sketches never end."""
     from magenta_sketch.config import HParams
     from magenta_sketch.inference.sampler import PointDecoder
     from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -38,7 +38,7 @@ def endless_decoder(cell: str):
 
 
 def gflop_a_point(decoder) -> float:
-    """Of the matrix products of one step of a `Decoder` for one sketch, without z's."""
+    """Return the GFLOP of the matrix products for one point of one sketch, without that of z."""
     numbers = np.prod(decoder.output_kernel.shape)
     for weight in decoder.rnn_cell.weights:
         if len(weight.shape) > 1:
@@ -49,6 +49,7 @@ def gflop_a_point(decoder) -> float:
 
 
 def latents(batch: int) -> np.ndarray:
+    """Return random latent vectors [batch, 128]."""
     return np.random.default_rng(0).normal(size=(batch, 128)).astype("float32")
 
 
@@ -91,12 +92,12 @@ def by_batch_size(runs: int) -> None:
 
 
 def early_ends(runs: int) -> None:
-    """Print the time of a batch of which 90 % end early beside one of which none does."""
+    """Print the time of a batch with 90 % early ends, and of one without."""
     from magenta_sketch._backend import tf
     from magenta_sketch.inference.sampler import Context, PointDecoder, Sampler
 
     class EndingDecoder(PointDecoder):
-        """Sketch i ends at point ``ends[i]``, whatever the decoder says."""
+        """A decoder whose sketch i ends at point ``ends[i]``."""
 
         def __init__(self, decoder, ends):
             super().__init__(decoder)
@@ -140,7 +141,9 @@ def early_ends(runs: int) -> None:
         strict=True,
     ):
         median, low, high = summary(times)
-        share = np.minimum(ends + 1, POINTS).sum() / (POINTS * AT_ONCE)  # an end is a step too
+        share = np.minimum(ends + 1, POINTS).sum() / (
+            POINTS * AT_ONCE
+        )  # the end is a time step too
         columns = [f"{median:.3f}", f"{low:.3f} to {high:.3f}", f"{100 * share:.0f} %"]
         rows.append([name, *columns, f"{AT_ONCE / median:.0f}"])
     median, low, high = summary([partly / whole for whole, partly in pairs])

@@ -1,4 +1,4 @@
-"""A process that does one kind of work whenever it is asked, so that several can take turns."""
+"""A process that works on request, so that several processes can take turns."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 class Server:
-    """This program once more, with other arguments; it runs `serve`.
+    """This program in a new process, with other arguments; it runs `serve`.
 
-    ``about`` is what it said of itself when it was ready.
+    ``about`` is its first answer, when it is ready.
     """
 
     def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None):
@@ -26,7 +26,7 @@ class Server:
         self.about = self._answer()
 
     def ask(self, number: int) -> Any:
-        """Have the work of a number done; return its answer."""
+        """Send a number; return the answer of the work."""
         self.process.stdin.write(f"{number}\n")
         self.process.stdin.flush()
         return self._answer()
@@ -44,7 +44,7 @@ class Server:
 
 
 def serve(about: Any, work: Callable[[int], Any]) -> None:
-    """Answer each number on standard input with ``work(number)``, until there is no more."""
+    """Answer each number on standard input with ``work(number)``."""
     print(json.dumps(about), flush=True)
     for line in sys.stdin:
         print(json.dumps(work(int(line))), flush=True)

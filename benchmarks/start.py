@@ -1,10 +1,10 @@
-"""How long starting takes: the import, and a training program up to the end of its first step.
+"""Measure the start: the import, and a training program up to the end of its first step.
 
     python benchmarks/start.py                    Magenta's defaults, on aaron_sheep
     python benchmarks/start.py --data_dir=FOLDER --hparams=dec_model=hyper
 
-The program is the real one, run in a process of its own and ended after its first step. The data
-set is on disk already (loaded once before).
+The real program runs in its own process and ends after its first step. The data set is already on
+disk.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ sketch_rnn_train.run()
 
 
 def import_seconds() -> float:
-    """Seconds that ``import magenta_sketch`` takes in a new interpreter, beyond its own start."""
+    """Return the seconds of ``import magenta_sketch`` in a new interpreter.
+
+    The start of the interpreter itself is not counted.
+    """
     code = "import time; t = time.perf_counter(); import magenta_sketch"
     code += "; print(time.perf_counter() - t)"
     done = subprocess.run(
@@ -45,7 +48,7 @@ def import_seconds() -> float:
 
 
 def first_step_seconds(data_dir: str, hparams: str) -> float:
-    """Seconds from the command to the end of its first training step."""
+    """Return the seconds from the command to the end of its first training step."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", FIRST_STEP, f"--log_root={folder}/run"]
         command += [f"--data_dir={data_dir}"] + ([f"--hparams={hparams}"] if hparams else [])
@@ -69,7 +72,7 @@ def main() -> None:
             lambda: first_step_seconds(arguments.data_dir, arguments.hparams),
         ),
     ):
-        function()  # files come from the disk once
+        function()  # first read all files from the disk
         median, low, high = measure.summary([function() for _ in range(arguments.runs)])
         rows.append([what, f"{median:.3f}", f"{low:.3f} to {high:.3f}"])
     measure.table(["", "s", "quartiles"], rows)

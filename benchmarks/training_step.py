@@ -1,4 +1,4 @@
-"""How long a training step takes, by cell and mode, beside a plain while loop.
+"""Measure the time of a training step, by cell and mode, and that of a plain while loop.
 
     python benchmarks/training_step.py                          the whole table
     python benchmarks/training_step.py --cells=lstm --rounds=3  a part of it
@@ -6,8 +6,8 @@
     python benchmarks/training_step.py --modes=default_eigen,default     without and with oneDNN
 
 Magenta's default sizes and batches of aaron_sheep (100 sketches of at most 250 points). Each mode
-has a process of its own, which tells its peak memory; they take turns, one step each a round, so
-that a ratio compares two times of the same batch measured within seconds of each other.
+has its own process, which also measures its peak memory. In each round all make one step, one after
+the other, with the same batch. A ratio therefore compares times that are only seconds apart.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from server import Server, serve
 from magenta_sketch.processor import ONEDNN_VARIABLE
 
 MODES = ("plain", *cases.MODES)
-EIGEN = "_eigen"  # ends the name of a mode that is to be run without oneDNN
+EIGEN = "_eigen"  # ends the name of a mode without oneDNN
 
 
 def serve_steps(cell: str, mode: str, data_dir: str) -> None:
-    """Make the training step of each number that is asked for; see `server.serve`."""
+    """Make the training step for each requested number; see `server.serve`."""
     from plain import use_plain_loop
 
     from magenta_sketch.config import RunConfig
@@ -54,9 +54,9 @@ def serve_steps(cell: str, mode: str, data_dir: str) -> None:
         )
 
     first = seconds(0)
-    seconds(1)  # many shapes once: the products' kernels are made for each
+    seconds(1)  # another shape: kernels are compiled for each
     operations = [
-        cases.needed(
+        cases.product_operations(
             config.hparams,
             batch.lengths,
             batch.lengths + 1 if config.bucket_by_length else config.max_seq_len,
@@ -70,7 +70,7 @@ def serve_steps(cell: str, mode: str, data_dir: str) -> None:
 
 
 def rows_of(cell: str, modes: list[str], rounds: int, data_dir: str, peaks: dict) -> list[list]:
-    """Measure a cell in all modes; return the rows of the table."""
+    """Measure a cell in all modes; return rows of the table."""
     servers = {
         mode: Server(
             f"--serve={cell},{mode}",

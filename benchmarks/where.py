@@ -1,9 +1,9 @@
-"""Where the time of a training step goes: TensorFlow's operations, summed by kind.
+"""Measure where the time of a training step goes, by kind of TensorFlow operation.
 
     python benchmarks/where.py --cell=hyper --mode=both
 
-Thread time, of which each core has as much as the step takes; a step of full default size on
-made-up sketches with the lengths of aaron_sheep's (mean 125 of 250).
+The times are thread times, summed over all cores. The step has the full default size and random
+sketches with lengths as in aaron_sheep (mean 125 of 250).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ KINDS = {
 
 
 def kind_of(operation: str) -> str | None:
+    """Return the kind of an operation; None if it has none."""
     for kind, names in KINDS.items():
         if operation in names or (kind == "matrix products" and "MatMul" in operation):
             return kind
@@ -41,7 +42,7 @@ def kind_of(operation: str) -> str | None:
 
 
 def seconds_by_kind(work: Callable[[], object]) -> collections.Counter:
-    """Return the thread seconds of the operations that ``work`` runs, by kind."""
+    """Return the thread seconds of the operations in ``work``, by kind."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     from magenta_sketch._backend import tf
@@ -57,8 +58,7 @@ def seconds_by_kind(work: Callable[[], object]) -> collections.Counter:
         for line in plane.lines:
             for event in line.events:
                 name = plane.event_metadata[event.metadata_id].name
-                # An operation is told with its name and its type. Loops and calls, which hold
-                # others, are of no kind.
+                # An operation is "name:type". Loops and calls contain others and have no kind.
                 kind = kind_of(name.rsplit(":", 1)[1]) if ":" in name else None
                 if kind is not None:
                     sums[kind] += event.duration_ps / 1e12
@@ -84,7 +84,7 @@ def main() -> None:
     config = RunConfig.of(**cases.CELLS[arguments.cell], **cases.MODES[arguments.mode])
     step = TrainStep(SketchRNN(config))
     lengths = np.random.default_rng(0).integers(10, 241, config.hparams.batch_size)
-    batch = cases.made_up_batch(lengths, 250)
+    batch = cases.random_batch(lengths, 250)
 
     def once():
         float(step(batch, seed_table(0, 0), 1e-4, 0.01).cost)
@@ -92,7 +92,7 @@ def main() -> None:
     plain = measure.summary(measure.repeat(once, arguments.runs))[0]
     sums = seconds_by_kind(once)
     rows = lengths + 1 if config.bucket_by_length else 250
-    operations = cases.needed(config.hparams, lengths, rows) / 1e9
+    operations = cases.product_operations(config.hparams, lengths, rows) / 1e9
     print(f"{measure.machine()}; peak of products {peak:.0f} GFLOP/s\n")
     print(
         f"{arguments.cell}, {arguments.mode}: {plain:.2f} s a step; its {operations:.0f} GFLOP of"

@@ -6,8 +6,8 @@
     drawings = model.decode(z, temperature=0.4)     # and back
     magenta_sketch.save_svg("drawings.svg", drawings)
 
-TensorFlow is imported when a name that needs it is first used. Keras's `load_model` knows our
-models once this package is imported.
+TensorFlow is imported when a name that needs it is first used. After importing this package,
+Keras's `load_model` can load our models.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from magenta_sketch._registration import register_with_keras
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.config import HParams as HParams
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.data import write_npz as write_npz
     from magenta_sketch.drawing.grid import save_grid as save_grid
     from magenta_sketch.drawing.grid import save_svg as save_svg
+    from magenta_sketch.errors import ArgumentError as ArgumentError
     from magenta_sketch.errors import DataError as DataError
     from magenta_sketch.errors import HParamsError as HParamsError
     from magenta_sketch.errors import ModelFileError as ModelFileError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.training.keras_datasets import training_dataset as training_dataset
 
 _HOMES = {
+    "ArgumentError": "errors",
     "DataError": "errors",
     "DataSet": "data",
     "HParams": "config",

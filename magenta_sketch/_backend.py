@@ -1,9 +1,8 @@
-"""The one place that imports TensorFlow and Keras: quietly, and on the right backend.
+"""Import TensorFlow and Keras: without start-up messages, and with the right backend.
 
-Every module that needs them does ``from magenta_sketch._backend import keras, tf``, so that
-importing ``magenta_sketch`` itself stays light and TensorFlow's start-up messages stay away.
-TensorFlow uses oneDNN where that is faster (`magenta_sketch.processor`).
-Set ``MAGENTA_SKETCH_VERBOSE=1`` to see those messages.
+All modules use ``from magenta_sketch._backend import keras, tf``, so that importing
+``magenta_sketch`` itself stays light. TensorFlow uses oneDNN where that is faster
+(`magenta_sketch.processor`). ``MAGENTA_SKETCH_VERBOSE=1`` shows the start-up messages.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ def _check_keras_backend() -> None:
     if loaded is not None:
         wanted, where = loaded.backend.backend(), "Keras was already imported with "
     else:
-        # Without this, Keras would read a user's ~/.keras/keras.json, which may name another one.
+        # Without this, Keras would read ~/.keras/keras.json, which may name another backend.
         wanted = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         where = "the environment says KERAS_BACKEND="
     if wanted != "tensorflow":
         raise BackendError(
             f"magenta_sketch runs on Keras's TensorFlow backend, but {where}{wanted}: "
-            "unset KERAS_BACKEND or set it to tensorflow, and start Python anew."
+            "unset KERAS_BACKEND or set it to tensorflow, and start Python anew"
         )
 
 
 @contextlib.contextmanager
-def _standard_error_held_back() -> Iterator[None]:
-    """Swallow what native code writes to standard error, and show it if the body fails.
+def _hidden_standard_error() -> Iterator[None]:
+    """Hide what native code writes to standard error; show it if the block fails.
 
-    TensorFlow's C++ side writes its first lines before its log level can be set, so only
-    redirecting the file descriptor keeps them away.
+    TensorFlow's C++ code writes its first lines before its log level can be set. Only redirecting
+    the file descriptor hides them.
     """
     try:
         sys.stderr.flush()
         saved = os.dup(2)
-    except (OSError, AttributeError, ValueError):  # no standard error at all: nothing to hold back
+    except (OSError, AttributeError, ValueError):  # there is no standard error
         yield
         return
     with tempfile.TemporaryFile() as held:
@@ -67,7 +66,7 @@ if "tensorflow" not in sys.modules:
     processor.choose_onednn()
 if os.environ.get(VERBOSE_VARIABLE, "0") in ("", "0"):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _standard_error_held_back():
+    with _hidden_standard_error():
         import keras
         import tensorflow as tf
 else:

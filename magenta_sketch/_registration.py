@@ -1,8 +1,8 @@
-"""Have Keras know our model and layers as soon as both packages are imported.
+"""Register our model and layers with Keras as soon as both packages are imported.
 
-``keras.saving.load_model`` makes registered classes only, and a class is registered when its module
-is imported. `magenta_sketch` itself must stay light to import, so its modules that need TensorFlow
-are imported when Keras is, which brings TensorFlow with it, and not before.
+``keras.saving.load_model`` can only make registered classes, and a class is registered when its
+module is imported. Our modules need TensorFlow, but `magenta_sketch` must stay light to import. So
+they are imported right after Keras, which imports TensorFlow anyway.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MODULE = "magenta_sketch.nn.sketch_rnn"
 
 
 def register_with_keras() -> None:
-    """Import what registers our classes: now, if Keras is imported already, else right after it."""
+    """Register our classes: now if Keras is imported already, else right after its import."""
     if "keras" in sys.modules:
         _register()
     else:
@@ -28,14 +28,14 @@ def register_with_keras() -> None:
 
 
 def _register() -> None:
-    # Where our own door to TensorFlow is importing Keras, the network's modules come next anyway.
+    # If `_backend` is importing Keras, the network's modules are imported next anyway.
     if "magenta_sketch._backend" not in sys.modules:
-        with contextlib.suppress(ImportError):  # Keras has another backend: nothing of ours works
+        with contextlib.suppress(ImportError):  # Keras has another backend: our classes cannot work
             importlib.import_module(_MODULE)
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds Keras as Python does, and has `_register` called when it is imported; once."""
+    """Import hook that calls `_register` once, after Keras is imported."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         if fullname != "keras":
@@ -49,6 +49,6 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
                 execute(module)
                 _register()
 
-            # Of this one loader, which is not the class's any more.
+            # Changes this loader only, not its class.
             spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec

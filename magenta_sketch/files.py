@@ -1,4 +1,4 @@
-"""Writing files and folders whole or not at all, and names that may have been meant for another."""
+"""Write files and folders atomically, and propose similar names."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Opens a new file beside `path` that takes its place when the block ends without an error.
+    """Open a new file that replaces `path` when the block ends without an error.
 
-    Its contents are on the disk before it is moved. After an error it is removed and `path` is as
-    it was. The folder must exist.
+    The data are on the disk before the new file takes the place of `path`. After an error, the new
+    file is removed and `path` is unchanged. The folder must exist.
 
     Raises:
-      OSError: as open, write, fsync and replace do; its filename is `path`.
+      OSError: as open, write, fsync and replace; its filename is `path`.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
@@ -33,23 +33,23 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and _is_about(error, temporary):
-            # The name that the user knows; OSError picks the subclass by the number.
+            # Name the file that the user knows. OSError chooses the subclass by the number.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(path.parent)
 
 
 def _is_about(error: OSError, temporary: Path) -> bool:
-    # Writing gives no name. The caller's block may fail with a file of its own, or with an error
-    # that only derives from OSError and has no number.
+    # A failed write has no filename. The caller's block may also fail because of another file, or
+    # with a subclass of OSError that has no number.
     return error.errno is not None and error.filename in (None, str(temporary), temporary)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes `data` to `path`, whole or not at all; makes the folder if need be.
+    """Write `data` to `path` atomically. Make the folder if needed.
 
     Raises:
-      OSError: as `replacing` does.
+      OSError: as `replacing`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
@@ -58,13 +58,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Make a new folder beside `path` that takes its place when the block ends without an error.
+    """Make a new folder that replaces `path` when the block ends without an error.
 
-    What is at `path` is removed then. After an error the new folder is removed and `path` is as it
-    was. The folder that `path` is in is made if need be.
+    The old `path` is then removed. After an error, the new folder is removed and `path` is
+    unchanged. The parent folder is made if needed.
 
     Raises:
-      OSError: as mkdir and rename do.
+      OSError: as mkdir and rename.
     """
     new = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     old = new.with_suffix(".old")
@@ -86,29 +86,33 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def did_you_mean(path: Path, suffixes: tuple[str, ...], *, folders: bool = False) -> str:
-    """Returns what a message on a missing file ends with: "; did you mean A or B?", or nothing.
+    """Return the end of a message about a missing file: "; did you mean A or B?", or nothing.
 
     Args:
-      path: where there is no file.
-      suffixes: endings of the names beside it that may have been meant.
-      folders: whether those of folders may, too.
+      path: the file that is missing, or is not what it should be.
+      suffixes: suffixes of the names to propose.
+      folders: whether to propose folders too.
     """
 
-    def stem(name: str) -> str:  # equal endings would make all names alike
+    def stem(name: str) -> str:  # equal suffixes would make all names similar
         return next((name.removesuffix(end) for end in suffixes if name.endswith(end)), name)
 
+    wanted = stem(path.name)
+    if wanted == path.name and suffixes:  # another ending, such as a misspelt one
+        wanted = path.stem
     names: dict[str, list[str]] = {}
     with contextlib.suppress(OSError, ValueError):  # ValueError: a null character
         for entry in path.parent.iterdir():
-            if entry.name.endswith(suffixes) or (folders and entry.is_dir()):
+            fits = entry.name.endswith(suffixes) or (folders and entry.is_dir())
+            if fits and entry.name != path.name:
                 names.setdefault(stem(entry.name), []).append(entry.name)
-    near = difflib.get_close_matches(stem(path.name), sorted(names), n=5, cutoff=0.6)
+    near = difflib.get_close_matches(wanted, sorted(names), n=5, cutoff=0.6)
     meant = [name for one in near for name in sorted(names[one])]
     return f"; did you mean {' or '.join(meant[:5])}?" if meant else ""
 
 
 def _sync_folder(folder: Path) -> None:
-    # Makes the new name last through a power cut; not every system lets a folder be opened.
+    # The new name then survives a power cut. Some systems cannot open a folder.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The training program as one call from Python, for notebooks."""
+"""Training as one call from Python, for notebooks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from magenta_sketch import runs
 from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop.loading import load
 from magenta_sketch.nn.any_cell import CellMaker, describe_cells
@@ -25,32 +26,35 @@ def train(
     report: runs.Report = print,
     **settings: Any,
 ) -> TrainedModel:
-    """Train as the program sketch_rnn_train does, and return the trained model.
+    """Train as the command sketch_rnn_train does, and return the trained model.
 
-    Ctrl-C (a notebook's stop button) ends the training with a checkpoint; so does the end of the
-    steps. TensorFlow's threads and the order of its sums are left as they are.
+    Ctrl-C, or a notebook's stop button, ends the training early; the run writes a checkpoint first.
+    Unlike the command, this function does not change TensorFlow's threads or make it deterministic.
 
     Args:
       log_root: the run's folder. None: the run leaves no files.
-      resume_training, overwrite, save_image_dir: as the program's flags.
-      encoder_cell, decoder_cell: cells of your own, see `SketchRNN`; their classes must be
-        registered with Keras. A run that is resumed has them already.
-      report: gets the lines that the program prints.
-      settings: hyperparameters and options of the run by name, as ``data_set=["cat.npz"]``,
-        ``num_steps=1000``, ``data_dir="datasets"``, ``seed=1``.
+      resume_training, overwrite, save_image_dir: the command's flags.
+      encoder_cell, decoder_cell: cells of your own, see `SketchRNN`. Their classes must be
+        registered with Keras. Omit them to resume a run.
+      report: called with each line that the command would print.
+      settings: hyperparameters and options of the run by name.
 
     Returns:
-      The model of the lowest validation cost, as `magenta_sketch.load` gives it.
+      The model with the lowest validation cost, as from `magenta_sketch.load`.
 
     Raises:
-      SketchError: as the program's one line of error; its subclasses are in
-        `magenta_sketch.errors`.
+      SketchError: the settings, the data or the folder cannot be used. `magenta_sketch.errors`
+        lists its subclasses.
 
-    Example::
-
-        model = magenta_sketch.train(data_set=["kanjivg.npz"], data_dir="datasets", num_steps=500)
-        magenta_sketch.save_svg("new.svg", model.sample(9))
+    >>> sizes = dict(enc_rnn_size=8, dec_rnn_size=8, z_size=4, data_dir=".")
+    >>> model = train(data_set=["lines.npz"], num_steps=1, **sizes)  # doctest: +ELLIPSIS
+    loaded ...
+    >>> len(model.sample(9, temperature=0.3))
+    9
     """
+    if resume_training and (log_root is None or overwrite):
+        wrong = "goes without overwrite" if overwrite else "needs log_root, the folder of the run"
+        raise ArgumentError(f"resume_training {wrong}: mend the call, or begin a new run")
     with tempfile.TemporaryDirectory() as temporary:
         root = temporary if log_root is None else log_root
         config = _saved_or_new(root, resume_training).asked(**settings)
@@ -64,6 +68,6 @@ def train(
 
 
 def _saved_or_new(log_root: str | os.PathLike[str], resume_training: bool) -> RunConfig:
-    """Return what settings are read on top of: the saved run's values, or the defaults."""
+    """Return the configuration that the settings change: that of the saved run, or the defaults."""
     folder = RunFolder(log_root)
     return folder.read() if resume_training and folder.run.exists() else RunConfig()

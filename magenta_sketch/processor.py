@@ -1,9 +1,9 @@
-"""What this machine's processor can do, as Linux tells, and whether TensorFlow should use oneDNN.
+"""Find out what the processor can do, and whether TensorFlow should use oneDNN.
 
-oneDNN is the library of matrix products that TensorFlow brings beside Eigen. TensorFlow uses it
-where the processor has instructions made for neural networks, and leaves it off elsewhere, although
-it doubles the speed of float32 products on processors that have AVX2 alone (docs/performance.md).
-The variable TF_ENABLE_ONEDNN_OPTS decides; TensorFlow reads it once, when it is imported.
+oneDNN is a library of matrix products, which TensorFlow can use instead of Eigen. By default it
+does so only on processors with instructions for neural networks. But oneDNN also doubles the speed
+of float32 products on processors with AVX2 alone (docs/performance.md). The variable
+TF_ENABLE_ONEDNN_OPTS decides; TensorFlow reads it once, on import.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import platform
 ONEDNN_VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
-# By any of these TensorFlow itself turns oneDNN on.
+# TensorFlow itself turns oneDNN on for each of these.
 _NEURAL = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
-_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # the last is Arm's
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # bf16 is Arm's name
 
 
 @functools.cache
 def features() -> frozenset[str]:
     """Return the names of the processor's instruction sets, as in /proc/cpuinfo.
 
-    Empty where the system does not tell: all but Linux.
+    The set is empty on systems other than Linux.
 
     >>> "avx1024" in features()
     False
@@ -42,14 +42,14 @@ def features() -> frozenset[str]:
 
 
 def has_bfloat16() -> bool | None:
-    """Return whether the processor has instructions for bfloat16 products; None: not known."""
+    """Return whether the processor has bfloat16 instructions; None if unknown."""
     return bool(features() & _BFLOAT16) if features() else None
 
 
 def onednn_is_on() -> bool | None:
-    """Return whether TensorFlow, imported now, uses oneDNN; None: not known.
+    """Return whether TensorFlow would use oneDNN if imported now; None if unknown.
 
-    The environment variable decides, else TensorFlow by the processor.
+    The environment variable decides. Without it, TensorFlow decides by the processor.
     """
     chosen = os.environ.get(ONEDNN_VARIABLE)
     if chosen is not None:
@@ -58,7 +58,7 @@ def onednn_is_on() -> bool | None:
 
 
 def choose_onednn() -> None:
-    """Turn oneDNN on where it helps and TensorFlow leaves it off, unless the user has chosen.
+    """Turn oneDNN on where it helps, unless the user has set the environment variable.
 
     Call it before TensorFlow is imported; later it has no effect.
     """
@@ -67,13 +67,13 @@ def choose_onednn() -> None:
 
 
 def resume_onednn(begun_with: bool | None) -> None:
-    """Choose oneDNN as a run was begun with it, so that it goes on with the same bits.
+    """Choose oneDNN as in the first part of a run, so that the resumed run gives the same bits.
 
-    Call it before TensorFlow is imported. A choice of the user's is left as it is.
+    Call it before TensorFlow is imported. It does nothing if the user has set the variable.
 
     Args:
-      begun_with: whether oneDNN was on; None: the run does not say (it is older than this choice),
-        and had TensorFlow's own.
+      begun_with: whether oneDNN was on. None: not recorded, because the run is older than this
+        choice; then TensorFlow's own choice is used.
     """
     if begun_with is None:
         begun_with = onednn_is_on()

@@ -1,21 +1,21 @@
-"""A whole run: begin or resume it, train it, draw what it has learnt."""
+"""A whole run: start or resume it, train it, draw what it has learnt."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import pathlib
-import shlex
 import sys
 from collections.abc import Callable
 
-from magenta_sketch import processor
+from magenta_sketch import processor, run_report
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.drawing.curves import save_training_curve
 from magenta_sketch.drawing.gallery import save_gallery
 from magenta_sketch.errors import HParamsError, ModelFileError, RunError
+from magenta_sketch.files import did_you_mean
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load
@@ -32,9 +32,9 @@ Report = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run that can be trained: its folder, its configuration as saved there, and its data.
+    """A run, ready to be trained: its folder, its saved configuration, and its data.
 
-    resumed: whether it was there before.
+    resumed: whether the folder held the run before.
     """
 
     folder: RunFolder
@@ -44,11 +44,8 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        """The step at which the run ends."""
+        """Number of training steps of the whole run."""
         return total_steps(self.config, len(self.data.train))
-
-
-# ------------------------------------------------------------------------------ begin or resume
 
 
 def begin(
@@ -61,27 +58,34 @@ def begin(
     """Load the data of a new run and make its folder.
 
     Args:
-      config: the run. With init_from, what decides the shapes of the weights is the source's, and
-        what the configuration has given of it must agree. max_seq_len and the normalizing factor
-        follow from the data.
+      config: the run's settings. max_seq_len and the normalizing factor follow from the data. With
+        init_from, the sizes follow from that model; sizes that are given must agree.
       log_root: the folder.
-      overwrite: remove a run that the folder already holds.
-      report: gets lines on what was loaded.
+      overwrite: delete a run that the folder already holds.
+      report: called with lines about the data.
 
     Raises:
-      HParamsError: the configuration does not go with the model of init_from.
+      HParamsError: the configuration contradicts the model of init_from.
       ModelFileError: the model of init_from cannot be read.
-      RunError: the folder holds a run and ``overwrite`` is false, or cannot be written; or no model
-        at init_from, or one without an optimizer's state.
+      RunError: the folder holds a run and ``overwrite`` is false; the folder cannot be written;
+        there is no model at init_from; or init_optimizer is set and the model has no optimizer
+        state, or has had all the steps already.
       DataError: the data cannot be read.
+
+    >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".", seed=3)
+    >>> run = begin(config, "models/lines", report=[].append)
+    >>> run.resumed, run.config.seed, len(run.data.train)
+    (False, 3, 2)
     """
     folder = RunFolder(log_root)
     _refuse_magentas(folder, "name another --log_root, and give this one as --init_from.")
     if folder.holds_run() and not overwrite:
         raise RunError(
             f"{folder.root} already holds a run: go on with it with --resume_training, name "
-            "another --log_root, or give --overwrite to delete it."
+            "another --log_root, or give --overwrite to delete it"
         )
+    if folder.root.exists() and not folder.root.is_dir():
+        raise RunError(f"{folder.root} is a file: name a folder for the run")
     config, source_step = _with_source(config, folder, overwrite)
     data = load_data_set(list(config.hparams.data_set), config.data_dir, report=report)
     config = dataclasses.replace(config, onednn=processor.onednn_is_on())
@@ -89,29 +93,34 @@ def begin(
     if config.init_optimizer and source_step >= run.total_steps:
         raise RunError(
             f"{config.init_from} has {source_step} steps already, and this run would end at "
-            f"{run.total_steps}: give a larger num_steps, or num_epochs."
+            f"{run.total_steps}: give a larger num_steps, or num_epochs"
         )
-    # Only now: a mistake in the data's name must not cost the run that is to be overwritten.
+    # Only after the data are loaded: a mistake in their name must not delete the old run.
     try:
         if overwrite:
             folder.clear()
         folder.create(run.config)
     except OSError as error:
         folder.forget()
-        raise RunError(f"{folder.root} can't be written: {reason(error)}.") from error
+        raise RunError(f"{folder.root} cannot be written: {reason(error)}") from error
     return run
 
 
 def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Report = print) -> Run:
-    """Read what the folder's run is, and load its data again.
+    """Read the run in a folder, and load its data again.
 
-    Omitted settings keep their saved values. Those in ``config.given`` must agree with them, but
-    for those that may change: num_steps, save_every, num_epochs, and data_dir as long as the data
-    in it are the same.
+    Omitted settings keep their saved values. Those in ``config.given`` must equal the saved ones,
+    except num_steps, save_every, num_epochs, and the data_dir of the same data.
 
     Raises:
-      RunError: no run in the folder, or something differs; the message lists all that does.
+      RunError: the folder holds no run, or settings or data differ. The message lists all
+        differences.
       DataError: the data cannot be read.
+
+    >>> config = RunConfig.of(data_set=["lines.npz"], data_dir=".")
+    >>> run = begin(config, "models/more", report=[].append)
+    >>> resume(RunConfig.of(num_steps=50), "models/more", report=[].append).total_steps
+    50
     """
     folder = RunFolder(log_root)
     _refuse_magentas(
@@ -120,27 +129,28 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
     )
     if not folder.holds_run():
         raise RunError(
-            f"{folder.root} holds no run to go on with: check --log_root, or leave out "
-            "--resume_training to begin one there."
+            f"{folder.root} holds no run to go on with"
+            f"{did_you_mean(folder.root, (), folders=True)}: check --log_root, or leave out "
+            "--resume_training to begin one there"
         )
     saved = folder.read()
     if saved_steps(folder.best) and not saved_steps(folder.newest):
         raise RunError(
             f"{folder.root} holds a model without its training, which cannot go on: begin a run in "
-            "another --log_root, with this one as --init_from."
+            "another --log_root, with this one as --init_from"
         )
     differences = saved.differences(config)
     if differences:
         raise RunError(
             f"{folder.root} holds a run with other settings ({'; '.join(differences)}): leave them "
-            "as they were, or begin a new run in another --log_root."
+            "as they were, or begin a new run in another --log_root"
         )
     new = saved.resumed_with(config).with_absolute_paths()
     data = load_data_set(list(new.hparams.data_set), new.data_dir, report=report)
     if data.fingerprint != saved.fingerprint:
         raise RunError(
             f"the data in {new.data_dir} are not those the run in {folder.root} was begun with: "
-            "give the --data_dir it had, or begin a new run in another --log_root."
+            "give the --data_dir it had, or begin a new run in another --log_root"
         )
     if saved.onednn not in (None, processor.onednn_is_on()):
         report(
@@ -159,33 +169,33 @@ def _on(switch: bool) -> str:
 
 
 def _refuse_magentas(folder: RunFolder, advice: str) -> None:
-    # It has a model_config.json too, so that it would be taken for a run, and overwritten.
+    # Its model_config.json makes it look like a run, which could be overwritten.
     if magenta_checkpoint.find(folder.root) is not None and not folder.run.exists():
         raise RunError(f"{folder.root} holds a Magenta checkpoint: {advice}")
 
 
 def _source(config: RunConfig) -> TrainedModel:
-    """Return the model that a run begins with."""
-    # With the optimizer it is a training that goes on, from where it was last.
+    """Return the model whose weights a run starts with."""
+    # With the optimizer, training continues: from the newest checkpoint.
     checkpoint = "newest" if config.init_optimizer else "best"
     source = load(config.init_from, checkpoint=checkpoint, with_optimizer=config.init_optimizer)
     if config.init_optimizer and source.adam is None:
         raise RunError(
             f"{config.init_from} holds no state of an optimizer: leave out --init_optimizer to "
-            "begin with its weights alone."
+            "begin with its weights alone"
         )
     return source
 
 
 def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple[RunConfig, int]:
-    """Return the configuration with what the weights of init_from decide, and their step."""
+    """Return the configuration with the architecture of init_from, and the step of its weights."""
     if not config.init_from:
         return config, 0
     inside = pathlib.Path(config.init_from).resolve().is_relative_to(folder.root.resolve())
     if overwrite and inside:
         raise RunError(
             f"--overwrite would delete {config.init_from}, which --init_from needs: name another "
-            "--log_root."
+            "--log_root"
         )
     source = _source(config)
     theirs = source.config.architecture()
@@ -197,27 +207,24 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
     if differences:
         raise HParamsError(
             f"the model of --init_from has another architecture ({'; '.join(differences)}): leave "
-            "these out of --hparams, they follow from the model."
+            "these out of --hparams, they follow from the model"
         )
     return config.replace(**theirs, tanh_z=source.config.tanh_z), source.step
-
-
-# --------------------------------------------------------------------------------------- train
 
 
 def train_run(
     run: Run, *, image_dir: str | os.PathLike[str] | None = None, report: Report = print
 ) -> int:
-    """Train a run to its end, draw what it has learnt, and say what was written.
+    """Train a run to its end, draw what it has learnt, and report the files written.
 
     SIGINT and SIGTERM end it early, with a checkpoint.
 
     Args:
-      image_dir: folder for a picture at each evaluation; None for the final one alone.
-      report: gets lines on what is trained and written.
+      image_dir: folder for a picture at each evaluation. None: only one picture, at the end.
+      report: called with lines about the run and its files.
 
     Returns:
-      The exit status for a program: 0, or 128 + the signal's number.
+      The exit status for a command: 0, or 128 + the signal's number.
 
     Raises:
       RunError: see `training.loop.Trainer.run`.
@@ -237,7 +244,7 @@ def train_run(
     if image_dir is not None:
         images = _make_image_dir(run, image_dir)
         trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
-    for line in _describe(run, trainer):
+    for line in run_report.describe(config, len(run.data.train), total, trainer.num_trainable()):
         report(line)
     if run.resumed:
         _restore(trainer, total, report)
@@ -254,16 +261,16 @@ def train_run(
     except Interrupted as interruption:
         try:
             report(str(interruption))
-        except OSError:  # Ctrl-C also ends the `tee` that we may write to
+        except OSError:  # Ctrl-C also ends a `tee` that reads our output
             print(interruption, file=sys.stderr)
         return 128 + interruption.signal_number
-    for line in _what_was_written(folder, trainer.step, image_dir):
+    for line in run_report.files_written(folder, trainer.step, image_dir):
         report(line)
     return 0
 
 
 def _prepare(run: Run, report: Report) -> Trainer:
-    """Make the trainer of a run; give a new one its first weights, if it takes them over."""
+    """Return the trainer of a run. Its weights are those of init_from, if it has no checkpoint."""
     folder, config = run.folder, run.config
     try:
         trainer = Trainer(folder, config, run.data)
@@ -271,7 +278,7 @@ def _prepare(run: Run, report: Report) -> Trainer:
         _forget_new(run)
         raise RunError(
             f"the model is too large for this machine's memory ({reason(error)}): choose smaller "
-            "cells."
+            "cells"
         ) from error
     except ModelFileError:
         _forget_new(run)
@@ -285,8 +292,8 @@ def _prepare(run: Run, report: Report) -> Trainer:
                 raise
             raise RunError(
                 f"the run in {folder.root} has no checkpoint yet, and begins with the weights of "
-                f"{config.init_from}, which can't be had ({error}): put them back, or begin anew "
-                "with --overwrite."
+                f"{config.init_from}, which cannot be had ({error}): put them back, or begin anew "
+                "with --overwrite"
             ) from error
     return trainer
 
@@ -297,7 +304,7 @@ def _forget_new(run: Run) -> None:
 
 
 def _start_from_source(trainer: Trainer, config: RunConfig, report: Report) -> None:
-    """Give the run its first weights, and the optimizer's state where that was asked for."""
+    """Give the run the weights of init_from and, with init_optimizer, the optimizer's state."""
     source = _source(config)
     step = 0
     if config.init_optimizer:
@@ -311,10 +318,10 @@ def _start_from_source(trainer: Trainer, config: RunConfig, report: Report) -> N
 def _make_image_dir(run: Run, image_dir: str | os.PathLike[str]) -> pathlib.Path:
     images = pathlib.Path(image_dir)
     try:
-        images.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+        images.mkdir(parents=True, exist_ok=True)  # now: an error after training would be late
     except OSError as error:
         _forget_new(run)
-        raise RunError(f"the image folder {images} can't be made: {reason(error)}.") from error
+        raise RunError(f"the image folder {images} cannot be made: {reason(error)}") from error
     return images
 
 
@@ -325,69 +332,3 @@ def _restore(trainer: Trainer, total: int, report: Report) -> None:
     report(f"resumed at step {trainer.step}")
     if trainer.step >= total:
         report(f"the run has its {total} steps already: a larger num_steps makes it go on")
-
-
-def _describe(run: Run, trainer: Trainer) -> list[str]:
-    hps, count = run.config.hparams, len(run.data.train)
-    encoder = f"encoder {hps.enc_model} {hps.enc_rnn_size}, z {hps.z_size}, "
-    lines = [
-        f"model: {encoder if hps.conditional else 'unconditional, '}decoder {hps.dec_model} "
-        f"{hps.dec_rnn_size}, {hps.num_mixture} mixture components, noise scale {hps.scale:g}; "
-        f"{trainer.num_trainable():,} parameters",
-        f"run: {run.total_steps} steps of {min(hps.batch_size, count)} sketches, seed "
-        f"{run.config.seed}",
-    ]
-    if run.config.modes():
-        lines.append(f"modes: {', '.join(run.config.modes())}")
-    if run.config.bucket_by_length:
-        lines.append(f"validation and test: {_evaluated_form(run.config)}")
-    no_gain = run.config.mixed_precision and processor.has_bfloat16() is False
-    if no_gain and not tf.config.list_physical_devices("GPU"):
-        lines.append(
-            "warning: this processor has no bfloat16 instructions: mixed_precision makes training "
-            "no faster here"
-        )
-    if hps.batch_size > count:
-        lines.append(
-            f"warning: batch_size is {hps.batch_size}, but there are {count} training "
-            "sketches: each batch holds all of them"
-        )
-    return lines
-
-
-def _evaluated_form(config: RunConfig) -> str:
-    if config.evaluates_to_first_end:
-        return "recon to the first end row of each sketch, as in training"
-    return (
-        "recon over all rows up to max_seq_len, unlike in training (as this run was begun); "
-        "masked_recon compares"
-    )
-
-
-def _what_was_written(
-    folder: RunFolder, step: int, image_dir: str | os.PathLike[str] | None
-) -> list[str]:
-    written = [
-        ("newest/, best/", "checkpoints"),
-        (folder.config.name, "hyperparameters"),
-        ("events.out.tfevents.*", f"for tensorboard --logdir={folder.root}"),
-        (folder.curve.name, "training curve"),
-        (folder.sketches.name, "test sketches, reconstructions, new sketches: for a browser"),
-    ]
-    if image_dir is not None:
-        written.append((str(image_dir), "the same picture at each evaluation"))
-    return [
-        f"done: {step} steps. Written to {folder.root}:",
-        *(f"  {name:<24}{what}" for name, what in written),
-        f"next: {next_command(folder)} --count=20",
-    ]
-
-
-def next_command(folder: RunFolder) -> str:
-    """Return a command to try after a run."""
-    program = "sketch_rnn_draw"
-    beside = pathlib.Path(sys.executable).with_name(program)
-    # Outside an activated virtual environment the bare name would not be found.
-    on_path = any((pathlib.Path(place) / program).exists() for place in os.get_exec_path() if place)
-    command = program if on_path or not beside.exists() else str(beside)
-    return f"{shlex.quote(command)} --model_dir={shlex.quote(str(folder.root))}"

@@ -1,9 +1,8 @@
-"""What seeds are for: one list of all uses of randomness, so that no two share their numbers.
+"""All uses of randomness in one list, so that no two share random numbers.
 
-Every draw is a stateless function of a run's seed, a step (or a number in its place) and a
-`Purpose`. Network code makes tables of seeds of these (`magenta_sketch.nn.randomness`), the batches
-a NumPy generator. The numbers are part of what makes an old run resume to the bit: never change
-one, add new ones.
+Every draw is a stateless function of the run's seed, a step (or another number) and a `Purpose`.
+The network makes seed tables of these (`magenta_sketch.nn.randomness`); batches use a NumPy
+generator. Exact resume of old runs depends on the numbers: never change one, only add new ones.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import enum
 
 
 class Purpose(enum.IntEnum):
-    """What a draw is made for."""
+    """The purpose of a draw."""
 
     TRAINING = 0  # masks and latent noise of a training step
     VALIDATION = 1  # latent noise of a validation
@@ -25,7 +24,7 @@ class Purpose(enum.IntEnum):
 
 
 class Draw(enum.IntEnum):
-    """Rows of a seed table: the independent uses of randomness within a step."""
+    """Rows of a seed table: the independent draws of one step."""
 
     ENCODER_FORWARD = 0  # recurrent-dropout masks of the forward cell
     ENCODER_BACKWARD = 1
@@ -35,7 +34,7 @@ class Draw(enum.IntEnum):
     LATENT = 5  # noise of z
 
 
-# Initial weights: what a number beside a seed stands for, from the model down to its layers.
+# Numbers that, with a seed, give initial weights: first the part of the model, then the layer.
 
 
 class ModelPart(enum.IntEnum):

@@ -5,8 +5,8 @@
     sketch_rnn_draw --model_dir=models/quickstart --count=100 --out=drawings/
     sketch_rnn_draw --model_dir=bird.gen.json --count=10 --out=birds.svg
 
-The model is read from a run's folder, a Magenta checkpoint directory or a Sketch-RNN-JS file; the
-drawings go to --out.
+The model can be a run's folder, a .keras file, a Magenta checkpoint directory or a Sketch-RNN-JS
+file.
 """
 
 from __future__ import annotations
@@ -20,26 +20,31 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
+from magenta_sketch.data.data_dir import require_files
 from magenta_sketch.errors import UsageError
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.inference.trained_model import TrainedModel
 
-MOST_SKETCHES = 100_000  # in one go: they are all in memory before they are written
-LARGEST_SCALE = 1e6  # beyond it z would leave the range of float32
+MOST_SKETCHES = 100_000  # all are in memory before the first is written
+LARGEST_SCALE = 1e6  # a larger one could take z out of float32's range
+ONLY_FOR_RECONSTRUCTIONS = ("split", "scale", "data_dir", "data_set")
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "out",
     "drawings.svg",
-    "Where to draw: a name ending in .svg for one grid, else a folder for one SVG a sketch.",
-    flag_values=FLAGS,
+    "File or folder for the drawings. A name that ends in .svg: one grid. Any other name: a "
+    "folder with one SVG per sketch.",
+    kind="file or folder",
 )
 flags.DEFINE_integer(
     "count",
     None,
-    "New sketches to draw [default: 10], or reconstructions of each chosen sketch [default: 1].",
+    "How many new sketches to draw [default: 10]; with --reconstruct, how many reconstructions of "
+    "each sketch [default: 1].",
     lower_bound=1,
     upper_bound=MOST_SKETCHES,
     flag_values=FLAGS,
@@ -47,32 +52,35 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "reconstruct",
     None,
-    "Numbers of the sketches to reconstruct, from 0, such as 0,7,20-23; each is drawn beside its "
-    "original.",
+    "Numbers of the sketches to reconstruct, such as 0,7,20-23; the first sketch is 0. Each is "
+    "drawn beside its original.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
-    "split", "test", ["train", "valid", "test"], "Where those are from.", flag_values=FLAGS
+    "split", "test", ["train", "valid", "test"], "Split of these sketches.", flag_values=FLAGS
 )
 model_flags.define_data(FLAGS, "for --reconstruct", "the one the model was trained on")
 flags.DEFINE_float(
     "scale",
     0.0,
-    "Standard deviation of the noise added to z of a reconstruction, in units of its sigma; "
-    "0 for none, 1 for the posterior.",
+    "Noise added to z in reconstructions, as a multiple of the posterior's sigma: 0 for none, "
+    "1 for a draw from the posterior.",
     lower_bound=0.0,
     flag_values=FLAGS,
 )
 flags.DEFINE_float(
-    "temperature", 0.4, "In (0, 1]: lower is tidier, higher more varied.", flag_values=FLAGS
+    "temperature",
+    0.4,
+    "Randomness of the drawing, in (0, 1]: low is tidy, high is varied.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
-    "greedy", False, "Draw the likeliest point each time; no randomness.", flag_values=FLAGS
+    "greedy", False, "Always draw the most likely point: no randomness.", flag_values=FLAGS
 )
 flags.DEFINE_integer(
     "seed",
     0,
-    "Seed: equal seeds draw equal sketches.",
+    "Seed of the randomness: equal seeds draw equal sketches.",
     lower_bound=0,
     upper_bound=2**63 - 1,
     flag_values=FLAGS,
@@ -80,30 +88,38 @@ flags.DEFINE_integer(
 
 
 def _check_flags() -> list[int] | None:
+    values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
     values.is_one_svg(FLAGS.out)
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise UsageError(
-            f"--temperature={FLAGS.temperature:g}: must be in (0, 1]; for no randomness at all "
-            "give --greedy."
+            f"--temperature must be in (0, 1], got {FLAGS.temperature:g}; for no randomness at all "
+            "give --greedy"
         )
-    # absl lets NaN pass any bounds.
+    # absl's bounds let NaN pass.
     if not (math.isfinite(FLAGS.scale) and FLAGS.scale <= LARGEST_SCALE):
-        raise UsageError(f"--scale={FLAGS.scale:g}: must be a number from 0 to {LARGEST_SCALE:g}.")
+        raise UsageError(
+            f"--scale must be a number from 0 to {LARGEST_SCALE:g}, got {FLAGS.scale:g}"
+        )
     if FLAGS.reconstruct is None:
+        alone = [name for name in ONLY_FOR_RECONSTRUCTIONS if FLAGS[name].present]
+        if alone:
+            raise UsageError(f"--{alone[0]} is for --reconstruct, which is missing")
         return None
+    if FLAGS.data_dir:
+        require_files(FLAGS.data_dir, FLAGS.data_set or ())
     numbers = values.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
     count = FLAGS.count or 1
     if len(numbers) * count > MOST_SKETCHES:
         raise UsageError(
             f"--reconstruct names {len(numbers)} sketches, which --count={count} times over are "
-            f"more than {MOST_SKETCHES}: draw them in several goes."
+            f"more than {MOST_SKETCHES}: draw them in several goes"
         )
     return numbers
 
 
 def main() -> int:
-    """Draw what the flags ask for and say what was written."""
+    """Draw what the flags ask for, and list the files written."""
     numbers = _check_flags()
     print(f"sketch_rnn_draw: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch.interop.loading import load
@@ -140,25 +156,25 @@ def _draw_reconstructions(
 
     if not trained.conditional:
         raise UsageError(
-            f"{FLAGS.model_dir} is unconditional: it can't reconstruct, leave out --reconstruct."
+            f"{FLAGS.model_dir} is unconditional, and cannot reconstruct: leave out --reconstruct"
         )
     trained, data = model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
     info, place = trained.config, FLAGS.data_dir or trained.config.data_dir
     if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
         print(
             f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
-            "on; numbers may name other sketches.",
+            "on; numbers may name other sketches",
             file=sys.stderr,
         )
     sketches = getattr(data, FLAGS.split)
     if max(numbers) >= len(sketches):
         raise UsageError(
             f"--reconstruct={FLAGS.reconstruct}: the {FLAGS.split} set has {len(sketches)} "
-            f"sketches, 0 to {len(sketches) - 1}."
+            f"sketches, 0 to {len(sketches) - 1}"
         )
     originals = [sketches[number] for number in numbers]
     count = FLAGS.count or 1
-    # All reconstructions in one call; the first of every sketch, then the second, ...
+    # In one call: the first reconstruction of every sketch, then the second, and so on.
     drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)
     rows = [[original, *drawn[i :: len(numbers)]] for i, original in enumerate(originals)]
     if values.is_one_svg(FLAGS.out):
@@ -181,7 +197,7 @@ def _in_folder(name: str) -> pathlib.Path:
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """Run the command and exit with its status."""
     sys.exit(program.run_program("sketch_rnn_draw", __doc__, FLAGS, main))
 
 

@@ -1,15 +1,19 @@
-"""The flags that name a trained model and its data, and what is behind them."""
+"""Flags that name a trained model and its data, and functions that check and load these."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+import zipfile
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.cli.values import require
+from magenta_sketch.cli.values import define_place, require
 from magenta_sketch.errors import UsageError
+from magenta_sketch.files import did_you_mean
+from magenta_sketch.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.data import DataSet
@@ -17,19 +21,20 @@ if TYPE_CHECKING:  # it imports TensorFlow
 
 
 def define_model(values: flags.FlagValues) -> None:
-    """Define --model_dir and --checkpoint, which say what `magenta_sketch.load` loads."""
-    flags.DEFINE_string(
+    """Define --model_dir and --checkpoint, the arguments of `magenta_sketch.load`."""
+    define_place(
+        values,
         "model_dir",
         None,
-        "The --log_root of a trained run, a .keras file, a Magenta checkpoint directory, or a "
+        "The --log_root of a run, a .keras file, a Magenta checkpoint directory, or a "
         "Sketch-RNN-JS file.",
-        flag_values=values,
+        kind="file or folder",
     )
     flags.DEFINE_enum(
         "checkpoint",
         "best",
         ["best", "newest"],
-        "Of a run: lowest validation cost, or latest.",
+        "Which checkpoint of a run: the one with the lowest validation cost, or the newest.",
         flag_values=values,
     )
 
@@ -45,53 +50,91 @@ def define_data(values: flags.FlagValues, purpose: str, default: str) -> None:
     flags.DEFINE_list(
         "data_set",
         None,
-        "The .npz files there, with commas between. Default: those the model was trained on.",
+        "The .npz files in --data_dir, separated by commas. Default: those that the model was "
+        "trained on.",
         flag_values=values,
     )
 
 
 def require_model(values: flags.FlagValues) -> None:
-    """Raises UsageError unless --model_dir is given and something is there, before it is loaded."""
+    """Raise an error unless --model_dir is given and looks like a model, before it is loaded."""
     require(values, "model_dir")
-    place = str(values["model_dir"].value)
-    if not os.path.exists(place) and not os.path.exists(f"{place}.index"):  # one checkpoint
-        raise UsageError(f"--model_dir={place}: there is no such file or folder.")
+    require_model_at("model_dir", str(values["model_dir"].value))
+    named: list[str] = (values["data_set"].value or []) if "data_set" in values else []
+    if any(name.strip(" []") != name for name in named):
+        raise UsageError(
+            f"--data_set={','.join(named)}: leave out brackets and spaces, --data_set=A.npz,B.npz"
+        )
+
+
+def require_model_at(flag: str, place: str) -> None:
+    """Raises an error unless what ``flag`` names looks like a model, without TensorFlow.
+
+    Raises:
+      UsageError: nothing is there, or a file that is no model.
+      RunError: a folder that is no model, or whose files that say what the run is are damaged.
+    """
+    path = pathlib.Path(place)
+    if pathlib.Path(f"{place}.index").exists():  # one checkpoint of a directory
+        return
+    if not path.exists():
+        meant = did_you_mean(path, (".keras", ".json"), folders=True)
+        raise UsageError(f"--{flag}={place}: there is no such file or folder{meant}")
+    if path.is_dir():
+        folder = RunFolder(path)
+        if folder.run.exists() or not any(path.glob("*.index")):
+            folder.read()
+        return
+    if path.suffix == ".index":
+        return
+    if path.suffix == ".keras":
+        if not zipfile.is_zipfile(path):
+            raise UsageError(
+                f"--{flag}={place}: not a .keras file, or cut short; save it again, or restore it "
+                "from a copy"
+            )
+        return
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if file.read(100).lstrip()[:1] not in (b"[", b"{"):
+            raise UsageError(
+                f"--{flag}={place}: this file is no model; name a run's --log_root, a .keras file, "
+                "a Magenta checkpoint directory or a Sketch-RNN-JS file"
+            )
 
 
 def require_apart(values: flags.FlagValues, *outs: str | os.PathLike[str]) -> None:
-    """Raises UsageError when writing one of ``outs`` would replace a part of --model_dir."""
+    """Raise UsageError if writing one of ``outs`` would replace a part of --model_dir."""
     model = pathlib.Path(str(values["model_dir"].value)).resolve()
     if not model.exists():  # one checkpoint of a directory
         model = model.parent
     for out in outs:
         place = pathlib.Path(out).resolve()
         if model.is_relative_to(place):
-            raise UsageError(f"--out={out} is the model itself, or holds it: name another place.")
+            raise UsageError(f"--out={out} is the model itself, or holds it: name another place")
         if place.exists() and place.is_relative_to(model):
-            raise UsageError(f"{out} is in the model's own folder: name another place.")
+            raise UsageError(f"{out} is in the model's own folder: name another place")
 
 
 def with_data(
     trained: TrainedModel, model_dir: str, data_dir: str | None, data_set: list[str] | None
 ) -> tuple[TrainedModel, DataSet]:
-    """The data a model was trained on, or those named, and the model with their normalizing factor
-    where its own is not known.
+    """Load the data of a model. If it has no normalizing factor, give it that of the data.
 
     Args:
-      trained: from `magenta_sketch.load`, of ``model_dir``.
-      data_dir, data_set: folder or URL, and names in it; None takes what the model says.
+      trained: the model of ``model_dir``.
+      data_dir, data_set: folder or URL, and file names in it. None: those the model was trained on.
 
     Raises:
-      UsageError: the model does not say, and nothing is named.
-      DataError: the data can't be read.
+      UsageError: neither the model nor the arguments say what the data are.
+      DataError: the data cannot be read.
     """
     from magenta_sketch.data import load_data_set
 
     config = trained.config
     if not data_dir and not config.data_dir:
-        raise UsageError(f"{model_dir} does not say where its data are: give --data_dir.")
+        raise UsageError(f"{model_dir} does not say where its data are: give --data_dir")
     if not data_set and not trained.data_known:
-        raise UsageError(f"{model_dir} does not say what its data are: give --data_set.")
+        raise UsageError(f"{model_dir} does not say what its data are: give --data_set")
     data = load_data_set(
         list(data_set or config.hparams.data_set),
         data_dir or config.data_dir,

@@ -1,4 +1,4 @@
-"""--preset: the flag files of configs/ by their names, wherever the package is installed."""
+"""The flag --preset: names for the flag files in configs/, wherever the package is installed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 from absl import flags
 
 from magenta_sketch.config.kinds import nearest
+from magenta_sketch.errors import UsageError
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
 
 class _PresetParser(flags.ArgumentParser[str]):
-    """absl's parser of a --preset that `expand` has not replaced: one in a flag file."""
+    """Parser of a --preset in a flag file, which `expand` does not see. It raises ValueError."""
 
     def parse(self, argument: Any) -> str:
-        raise ValueError("a flag file cannot name a preset; write --flagfile= and its path there")
+        raise UsageError("a flag file cannot name a preset; write --flagfile= and its path there")
 
     def flag_type(self) -> str:
         return "preset"
@@ -25,19 +26,19 @@ class _PresetParser(flags.ArgumentParser[str]):
 
 def define(values: flags.FlagValues) -> None:
     """Define --preset."""
-    help = "Settings by name, of those listed below; flags after it win."
+    help = "Use the settings of a preset, listed below. Flags after it override them."
     serializer: flags.ArgumentSerializer[str] = flags.ArgumentSerializer()
     flags.DEFINE(_PresetParser(), "preset", None, help, values, serializer)
 
 
 def folder() -> pathlib.Path:
-    """Return the folder of the flag files: in the package, or beside it in a clone."""
+    """Return the folder of the flag files: inside the package, or beside it in a clone."""
     installed = _PACKAGE / "configs"
     return installed if installed.is_dir() else _PACKAGE.parent / "configs"
 
 
 def presets(values: flags.FlagValues) -> dict[str, pathlib.Path]:
-    """Return the files whose flags are all among ``values``, by name."""
+    """Return name -> file, for the presets whose flags are all defined in ``values``."""
     known = set(values)
     paths = sorted(folder().glob("*.cfg"))
     return {path.stem: path for path in paths if _flags_in(path) <= known}
@@ -53,10 +54,10 @@ def describe(values: flags.FlagValues) -> str:
 
 
 def expand(arguments: Iterable[str], values: flags.FlagValues) -> list[str]:
-    """Return the command line with --flagfile=PATH for each --preset=NAME or --preset NAME.
+    """Return the command line with each --preset=NAME replaced by --flagfile=PATH.
 
     Raises:
-      flags.IllegalFlagValueError: there is no such preset among those of ``values``.
+      UsageError: no preset for ``values`` has this name.
     """
     expanded: list[str] = []
     rest = iter(arguments)
@@ -64,7 +65,7 @@ def expand(arguments: Iterable[str], values: flags.FlagValues) -> list[str]:
         flag, equals, name = argument.partition("=")
         if "preset" in values and flag in ("--preset", "-preset"):
             following = name if equals else next(rest, None)
-            if following is not None:  # else absl says that the value is missing
+            if following is not None:  # if it is None, absl reports the missing value
                 argument = f"--flagfile={_path(following, values)}"
         expanded.append(argument)
     return expanded
@@ -75,7 +76,7 @@ def _path(name: str, values: flags.FlagValues) -> pathlib.Path:
     if name not in known:
         near = nearest(name, known)
         advice = f"did you mean {near!r}? The" if near else "the"
-        raise flags.IllegalFlagValueError(
+        raise UsageError(
             f"--preset={name}: this command has no such preset; {advice} presets are "
             f"{', '.join(known)}"
         )

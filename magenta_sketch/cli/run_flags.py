@@ -1,32 +1,38 @@
-"""The flags that say what a run is, made from the table of options, and read into a RunConfig."""
+"""Flags of a run: defined from the options of `RunConfig`, and read back into a `RunConfig`."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 from absl import flags
 
+from magenta_sketch.cli import model_flags
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.kinds import Switch
-from magenta_sketch.config.options import checked, options_of
+from magenta_sketch.config.kinds import Place, Switch, show
+from magenta_sketch.config.options import attempt, checked, options_of
 from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.data.data_dir import require_files
 
 
 class _HParamsParser(flags.ArgumentParser[dict[str, Any]]):
-    """absl's parser of one --hparams string: the values it assigns, by name."""
+    """Parser of one --hparams string. Its result is a dict: name -> value."""
 
     syntactic_help = "a comma-separated list of name=value"
 
     def parse(self, argument: Any) -> dict[str, Any]:
-        return argument if isinstance(argument, dict) else HParams.parse_assignments(argument)
+        if isinstance(argument, dict):
+            return argument
+        flagged = [name for name, one in options_of(RunConfig).items() if one.flag]
+        return HParams.parse_assignments(argument, flags=flagged)
 
     def flag_type(self) -> str:
         return "hyperparameters"
 
 
 class _OptionParser(flags.ArgumentParser[Any]):
-    """absl's parser of one option of `RunConfig`."""
+    """Parser of one option of `RunConfig`."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -34,8 +40,12 @@ class _OptionParser(flags.ArgumentParser[Any]):
         self.syntactic_help = self.kind.rule
 
     def parse(self, argument: Any) -> Any:
-        value = self.kind.read(argument) if isinstance(argument, str) else argument
-        return checked(RunConfig, self.name, value, repr(argument))
+        if not isinstance(argument, str):
+            return checked(RunConfig, self.name, argument)
+        if isinstance(self.kind, Place):
+            argument = os.path.expanduser(argument)
+        value = attempt(RunConfig, self.name, self.kind.read, argument, show(argument))
+        return checked(RunConfig, self.name, value, show(argument))
 
     def flag_type(self) -> str:
         return self.kind.rule
@@ -48,7 +58,7 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
         flags.ArgumentSerializer(),
         "hparams",
         [],
-        "Hyperparameters as name=value,name=value; may be repeated, later ones win.",
+        "Hyperparameters: name=value,name=value. May be given several times: later values win.",
         flag_values=values,
     )
     for name, declared in options_of(RunConfig).items():
@@ -61,16 +71,31 @@ def define(values: flags.FlagValues, leave_out: Iterable[str] = ()) -> None:
             flags.DEFINE(_OptionParser(name), name, None, declared.help, values, serializer)
 
 
-def read(values: flags.FlagValues, base: RunConfig | None = None) -> RunConfig:
-    """Return ``base`` (default: the defaults) with what the flags say, which counts as given.
+def read(
+    values: flags.FlagValues, base: RunConfig | None = None, *, check_data: bool = True
+) -> RunConfig:
+    """Return ``base`` with the values of the flags. Options of these flags count as given.
+
+    Files are checked as far as that is possible without TensorFlow.
+
+    Args:
+      base: None for the defaults.
+      check_data: whether the files of the data set must be there.
 
     Raises:
-      HParamsError: the settings do not go together.
+      HParamsError: the settings contradict each other.
+      DataError: files of the data set are missing.
+      UsageError, RunError: a flag for a model names something else.
     """
     given: list[dict[str, Any]] = values["hparams"].value or []
     settings = {name: value for one in given for name, value in one.items()}
     for name, declared in options_of(RunConfig).items():
-        # An empty path is none, as a flag file may have it.
+        # An empty path counts as omitted: a flag file may have one.
         if declared.flag and name in values and values[name].value not in (None, ""):
             settings[name] = values[name].value
-    return (base or RunConfig()).asked(**settings)
+            if isinstance(declared.kind, Place) and declared.kind.of_model:
+                model_flags.require_model_at(name, str(values[name].value))
+    config = (base or RunConfig()).asked(**settings)
+    if check_data:
+        require_files(config.data_dir, config.hparams.data_set)
+    return config

@@ -1,4 +1,4 @@
-"""Train a Sketch-RNN: Magenta's command line, and a little more.
+"""Train a Sketch-RNN. The command line is Magenta's, with a few more options.
 
     sketch_rnn_train --preset=quickstart
     python sketch_rnn_train.py --flagfile=configs/quickstart.cfg
@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import presets, program, run_flags
+from magenta_sketch.cli import presets, program, run_flags, values
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import UsageError
@@ -22,48 +22,50 @@ from magenta_sketch.training.run_folder import RunFolder
 FLAGS = program.new_flags()
 presets.define(FLAGS)
 run_flags.define(FLAGS)
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "log_root",
     "models/default",
     "Folder for the run: checkpoints, configuration, TensorBoard events, pictures.",
-    flag_values=FLAGS,
+    kind="folder",
 )
 flags.DEFINE_boolean(
     "resume_training",
     False,
-    "Go on with the run that log_root holds; omitted settings keep their saved values.",
+    "Resume the run in log_root. Omitted settings keep their saved values.",
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
-    "overwrite", False, "Delete the run that log_root holds and begin anew.", flag_values=FLAGS
+    "overwrite", False, "Delete the run in log_root and start a new one.", flag_values=FLAGS
 )
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "save_image_dir",
     None,
-    "Folder for an SVG grid of reconstructions and new sketches at each evaluation.",
-    flag_values=FLAGS,
+    "Folder for a picture at each evaluation: reconstructions and new sketches, as SVG.",
+    kind="folder",
 )
 
 DOC = f"{__doc__}\nHyperparameters (--hparams), with their defaults:\n\n{HParams.describe()}"
 
 
 def main() -> int:
-    """Begin or resume the run that the flags describe, train it, and say what was written."""
+    """Start or resume the run that the flags describe, train it, and list the files written."""
     if FLAGS.resume_training and FLAGS.overwrite:
-        raise UsageError("give one of --resume_training and --overwrite, not both.")
+        raise UsageError("give one of --resume_training and --overwrite, not both")
     if FLAGS.resume_training and (FLAGS.init_from or FLAGS.init_optimizer):
         raise UsageError(
-            "leave out --init_from: a run that is resumed goes on from its own checkpoint."
+            "leave out --init_from: a run that is resumed goes on from its own checkpoint"
         )
     if not FLAGS.log_root:
-        raise UsageError("--log_root is empty: name the run's folder.")
+        raise UsageError("--log_root is empty: name the run's folder")
     folder = RunFolder(FLAGS.log_root)
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)
     print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
     if FLAGS.resume_training:
         folder.use_its_onednn()
-    # Here, because TensorFlow takes seconds to import: first the flags, and a word to the user.
+    # TensorFlow takes seconds to import: check the flags and print a line first.
     from magenta_sketch import runs
     from magenta_sketch.training.threads import make_deterministic, use_threads
 
@@ -77,7 +79,7 @@ def main() -> int:
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """Run the command and exit with its status."""
     sys.exit(program.run_program("sketch_rnn_train", DOC, FLAGS, main))
 
 

@@ -1,69 +1,118 @@
-"""Values of flags: what several programs check or read."""
+"""Checks and parsers of flag values that several commands share."""
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 from absl import flags
 
+from magenta_sketch.config import typography
+from magenta_sketch.config.kinds import Unfit
 from magenta_sketch.errors import UsageError
 
-_NOT_FOLDERS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".json", ".npz", ".ndjson"}
+_PICTURES = ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .pdf .eps .ps .svgz"
+_NOT_FOLDERS = {*_PICTURES.split(), ".html", ".json", ".npz", ".ndjson"}
+
+
+class PlaceParser(flags.ArgumentParser[str]):
+    """absl's parser of a path: "~" at its beginning is the user's own folder.
+
+    kind: "folder", which must be no file; "file", which must be no folder; or "file or folder".
+    """
+
+    def __init__(self, kind: str):
+        super().__init__()
+        self.kind = kind
+        self.syntactic_help = f"a {kind}"
+
+    def parse(self, argument: str) -> str:
+        return os.path.expanduser(argument)
+
+    def check(self, argument: str) -> None:
+        """Raise Unfit where something of the other kind is there already."""
+        path = pathlib.Path(self.parse(argument))
+        if not argument:
+            return
+        if self.kind == "folder" and path.exists() and not path.is_dir():
+            raise Unfit("there is a file of this name")
+        if self.kind == "file" and path.is_dir():
+            raise Unfit("there is a folder of this name")
+
+    def flag_type(self) -> str:
+        return self.kind
+
+
+def define_place(
+    values: flags.FlagValues, name: str, default: str | None, help: str, *, kind: str
+) -> None:
+    """Define a flag that is a path, see `PlaceParser`."""
+    flags.DEFINE(PlaceParser(kind), name, default, help, values, flags.ArgumentSerializer())
 
 
 def require(values: flags.FlagValues, *names: str) -> None:
-    """Raises UsageError unless these flags are given."""
+    """Raise UsageError unless all of these flags are given."""
     for name in names:
         if not values[name].value:
-            text = values[name].help
+            text = values[name].help.rstrip(".")
             raise UsageError(f"--{name} is missing: {text[0].lower()}{text[1:]}")
 
 
+def require_room(out: str) -> None:
+    """Raises UsageError where ``out`` would lie in what is a file."""
+    for above in pathlib.Path(out).parents:
+        if above.exists():
+            if not above.is_dir():
+                raise UsageError(f"--out={out}: {above} is a file; name a place in a folder")
+            return
+
+
 def is_one_svg(out: str) -> bool:
-    """Whether ``out`` asks for one SVG file, and not for a folder of them.
+    """Return whether ``out`` names one SVG file (True) or a folder of SVG files (False).
 
     Raises:
-      UsageError: it looks like another kind of file, or something else is there.
+      UsageError: its name is that of another file type, or a folder or file is in its place.
     """
     path = pathlib.Path(out)
     if path.suffix.lower() in _NOT_FOLDERS:
         raise UsageError(
-            f"--out={out}: drawings are SVG; choose a name that ends in .svg, or a folder."
+            f"--out={out}: drawings are SVG; choose a name that ends in .svg, or a folder"
         )
     one = path.suffix.lower() == ".svg"
     if one and path.is_dir():
-        raise UsageError(f"--out={out} is a folder; name a file in it, or another folder.")
+        raise UsageError(f"--out={out} is a folder; name a file in it, or another folder")
     if not one and path.exists() and not path.is_dir():
-        raise UsageError(f"--out={out} is a file; name a folder, or a file that ends in .svg.")
+        raise UsageError(f"--out={out} is a file; name a folder, or a file that ends in .svg")
+    require_room(out)
     return one
 
 
 def parse_numbers(
     text: str, flag: str, *, most: int = 100_000, what: str = "sketches"
 ) -> list[int]:
-    """``"0,7,20-23"``, the value of a flag, as [0, 7, 20, 21, 22, 23], in the order given.
+    """Return the numbers in a flag's value: "0,7,20-23" -> [0, 7, 20, 21, 22, 23].
 
     Raises:
-      UsageError: the text is something else, or names more than ``most``.
+      UsageError: the text has another form, or names more than ``most`` numbers.
     """
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        # Twenty digits name more than there can be, and int refuses thousands of them.
+        # A longer part cannot be valid, and `int` refuses texts of thousands of digits.
         if len(part) > 40 or not first.isdecimal() or (dash and not last.isdecimal()):
             part = part if len(part) <= 40 else f"{part[:40]}..."
             text = text if len(text) <= 80 else f"{text[:80]}..."
             raise UsageError(
-                f"--{flag}={text}: {part.strip()!r} is not a number or a range; write "
-                "something like 0,7,20-23."
+                f"--{flag}={text}: {part.strip()!r} is not a number or a range; "
+                + (typography.advice(part) or "write something like 0,7,20-23")
             )
         start, stop = int(first), int(last if dash else first) + 1
         if not start < stop <= start + 10_000:
             raise UsageError(
-                f"--{flag}={text}: the range {part.strip()} is not usable: it must rise, by "
-                "less than 10000."
+                f"--{flag}={text}: the range {part.strip()} cannot be used; it must rise, by "
+                "less than 10000"
             )
         numbers += range(start, stop)
         if len(numbers) > most:
-            raise UsageError(f"--{flag} names more than {most} {what}: take them in several goes.")
+            raise UsageError(f"--{flag} names more than {most} {what}: take them in several goes")
     return numbers

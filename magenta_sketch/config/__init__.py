@@ -1,4 +1,4 @@
-"""What a run is, as one value; standard library only."""
+"""The configuration of a run, as one value. Uses the standard library only."""
 
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig

@@ -1,16 +1,15 @@
-"""The hyperparameters of a run: one immutable value, checked whenever it is made.
+"""The hyperparameters of a run: one immutable value, checked when it is made.
 
-Every field of `HParams` is declared once, with its default, type, range, role and meaning; see
-`magenta_sketch.config.options`. Whatever is wrong raises `HParamsError`, one line that names the
-parameter, the rule, what came and what to do. The grammar of the ``--hparams`` string is in
-`magenta_sketch.config.hparams_string`.
+Each field of `HParams` is declared once, with default, type, range, role and help
+(`magenta_sketch.config.options`). `magenta_sketch.config.hparams_string` describes the
+``--hparams`` string. All errors are `HParamsError`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from magenta_sketch.config import hparams_string
@@ -46,26 +45,27 @@ _CELL = Choice("lstm", "layer_norm", "hyper")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HParams:
-    """All hyperparameters of a run, with Magenta's names and defaults; hashable.
+    """All hyperparameters of a run, with Magenta's names and defaults; immutable and hashable.
 
-    Lists are converted to tuples and whole numbers given for a float to floats. Raises
-    `HParamsError` when a value breaks its rule. `HParams.describe()` lists the rules.
+    Lists become tuples, and whole numbers become floats in float fields. `HParams.describe()`
+    lists the rules.
+
+    Raises:
+      HParamsError: a value breaks its rule.
 
     >>> HParams(scale=2).scale
     2.0
     """
 
     data_set: tuple[str, ...] = option(
-        ("aaron_sheep.npz",), Names(), "files of the data set, joined into one", Role.DATA
+        ("aaron_sheep.npz",), Names(), "files of the data set; several are joined", Role.DATA
     )
-    num_steps: int = option(
-        10_000_000, Whole(), "training ends after this many steps", Role.MAY_CHANGE
-    )
+    num_steps: int = option(10_000_000, Whole(), "number of training steps", Role.MAY_CHANGE)
     save_every: int = option(
-        500, Whole(), "steps between evaluations, each with a checkpoint", Role.MAY_CHANGE
+        500, Whole(), "steps between two evaluations; each writes a checkpoint", Role.MAY_CHANGE
     )
     max_seq_len: int = option(
-        250, _SIZE, "accepted for compatibility, the data decide it", Role.DERIVED
+        250, _SIZE, "accepted for compatibility; the data decide it", Role.DERIVED
     )
     dec_rnn_size: int = option(512, _SIZE, "units of the decoder", Role.ARCHITECTURE)
     dec_model: str = option("lstm", _CELL, "cell of the decoder", Role.ARCHITECTURE)
@@ -82,63 +82,71 @@ class HParams:
     z_size: int = option(
         128, _SIZE, "length of the latent vector z", Role.ARCHITECTURE, needs="conditional"
     )
-    kl_weight: float = option(
-        0.5, Real(NOT_NEGATIVE), "weight of the KL term in the cost, in the end"
-    )
+    kl_weight: float = option(0.5, Real(NOT_NEGATIVE), "final weight of the KL term in the cost")
     kl_weight_start: float = option(0.01, Real(NOT_NEGATIVE), "weight of the KL term at step 0")
     kl_tolerance: float = option(
-        0.2, Real(NOT_NEGATIVE), "KL below this is not reduced further, in nats"
+        0.2, Real(NOT_NEGATIVE), "the KL term counts as at least this, in nats"
     )
-    batch_size: int = option(100, _SIZE, "sketches in a training batch")
-    grad_clip: float = option(1.0, Real(POSITIVE), "each entry of a gradient is clipped to +- this")
+    batch_size: int = option(100, _SIZE, "sketches in a batch")
+    grad_clip: float = option(
+        1.0, Real(POSITIVE), "each gradient entry is clipped to +- this value"
+    )
     num_mixture: int = option(
-        20, _SIZE, "Gaussians in the mixture for a pen offset", Role.ARCHITECTURE
+        20, _SIZE, "Gaussians in the mixture of pen offsets", Role.ARCHITECTURE
     )
     learning_rate: float = option(0.001, Real(POSITIVE), "learning rate at step 0")
-    decay_rate: float = option(0.9999, Real(DECAY), "decay of the learning rate, per step")
+    decay_rate: float = option(0.9999, Real(DECAY), "decay of the learning rate per step")
     kl_decay_rate: float = option(
-        0.99995, Real(DECAY), "decay of the KL weight's distance from kl_weight, per step"
+        0.99995, Real(DECAY), "decay per step of the KL weight's distance to kl_weight"
     )
     min_learning_rate: float = option(
-        1e-05, Real(NOT_NEGATIVE), "learning rate in the end, at most learning_rate"
+        1e-05, Real(NOT_NEGATIVE), "final learning rate, at most learning_rate"
     )
     use_recurrent_dropout: bool = option(
-        True, Switch(), "dropout of cell candidates, encoder and decoder"
+        True, Switch(), "dropout of the candidate values in all cells"
     )
     recurrent_dropout_prob: float = option(
-        0.9, Real(KEEP_PROBABILITY), "probability to keep a value under recurrent dropout"
+        0.9, Real(KEEP_PROBABILITY), "probability to keep a value in recurrent dropout"
     )
     use_input_dropout: bool = option(False, Switch(), "dropout of the decoder's input")
     input_dropout_prob: float = option(
-        0.9, Real(KEEP_PROBABILITY), "probability to keep a value under input dropout"
+        0.9, Real(KEEP_PROBABILITY), "probability to keep a value in input dropout"
     )
     use_output_dropout: bool = option(False, Switch(), "dropout of the decoder's output")
     output_dropout_prob: float = option(
-        0.9, Real(KEEP_PROBABILITY), "probability to keep a value under output dropout"
+        0.9, Real(KEEP_PROBABILITY), "probability to keep a value in output dropout"
     )
     random_scale_factor: float = option(
-        0.15, Real(FRACTION_BELOW_1), "training sketches are stretched by up to this fraction"
+        0.15,
+        Real(FRACTION_BELOW_1),
+        "training sketches are scaled at random by up to this fraction",
     )
     augment_stroke_prob: float = option(
-        0.1, Real(PROBABILITY), "probability to drop a point inside a stroke, in training"
+        0.1, Real(PROBABILITY), "probability to drop a point inside a stroke in training"
     )
     conditional: bool = option(
-        True, Switch(), "with an encoder; false trains a decoder alone", Role.ARCHITECTURE
+        True, Switch(), "with an encoder; false: only a decoder", Role.ARCHITECTURE
     )
     is_training: bool = option(
-        True, Switch(), "accepted for compatibility, without effect", Role.DERIVED
+        True, Switch(), "accepted for compatibility; no effect", Role.DERIVED
     )
     scale: float = option(
         1.0,
         Real(NOT_NEGATIVE),
-        "standard deviation of the noise in z, 0 makes z the mean",
+        "standard deviation of the noise in z; with 0, z is mu",
         needs="conditional",
     )
     reg_covar: float = option(
         0.0,
         Real(NOT_NEGATIVE),
-        "added to the mixture's variances in the loss, 0 is Magenta's loss",
+        "added to the mixture's variances in the loss; 0: Magenta's loss",
     )
+
+    def __new__(cls, **values: Any) -> HParams:
+        """Refuse names that are none before Python's constructor does, which knows no nearest."""
+        for name in values:
+            require_known(name, options_of(cls))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -148,30 +156,33 @@ class HParams:
                 f"{self.learning_rate}; lower min_learning_rate or raise learning_rate"
             )
 
-    # Keep probabilities as the model takes them: 1 where that dropout is switched off.
+    # Keep probabilities for the model: 1 if that dropout is off.
 
     @property
     def recurrent_keep_prob(self) -> float:
-        """Probability to keep a cell candidate, in (0, 1]."""
+        """Return the probability to keep a cell's candidate value, in (0, 1]."""
         return self.recurrent_dropout_prob if self.use_recurrent_dropout else 1.0
 
     @property
     def input_keep_prob(self) -> float:
-        """Probability to keep a value of the decoder's input, in (0, 1]."""
+        """Return the probability to keep a value of the decoder's input, in (0, 1]."""
         return self.input_dropout_prob if self.use_input_dropout else 1.0
 
     @property
     def output_keep_prob(self) -> float:
-        """Probability to keep a value of the decoder's output, in (0, 1]."""
+        """Return the probability to keep a value of the decoder's output, in (0, 1]."""
         return self.output_dropout_prob if self.use_output_dropout else 1.0
 
     # ------------------------------------------------------------------------------- values
 
     @classmethod
     def parse(cls, text: str | Sequence[str], base: HParams | None = None) -> HParams:
-        """Return ``base`` (default: the defaults) with the settings of the --hparams string(s).
+        """Return ``base`` (or the defaults) with the settings of one or more --hparams strings.
 
-        Several strings are read in order and later ones win. Raises `HParamsError`.
+        If there are several strings, later ones win.
+
+        Raises:
+          HParamsError: a string is malformed, or a name or value is invalid.
 
         >>> HParams.parse("scale=2, num_steps=10").num_steps
         10
@@ -179,20 +190,33 @@ class HParams:
         return (cls() if base is None else base).replace(**cls.parse_assignments(text))
 
     @classmethod
-    def parse_assignments(cls, text: str | Sequence[str]) -> dict[str, Any]:
-        """Return what the --hparams string(s) set, by name; see `hparams_string`."""
-        return hparams_string.parse_assignments(cls, text)
+    def parse_assignments(
+        cls, text: str | Sequence[str], flags: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Return the settings in one or more --hparams strings by name; see `hparams_string`.
+
+        >>> HParams.parse_assignments("scale=2")
+        {'scale': 2.0}
+        """
+        return hparams_string.parse_assignments(cls, text, flags)
 
     @classmethod
     def describe(cls) -> str:
-        """Return one line for each hyperparameter: name=default, meaning and rule."""
+        """Return one line for each hyperparameter: name=default, help and rule."""
         return "\n".join(
             f"{example(cls, name)}: {declared.help}; {declared.rule}"
             for name, declared in options_of(cls).items()
         )
 
     def replace(self, **changes: Any) -> HParams:
-        """Return a copy with ``changes``. Raises `HParamsError`, for an unknown name too."""
+        """Return a copy with ``changes``.
+
+        Raises:
+          HParamsError: a name is unknown or a value is invalid.
+
+        >>> HParams().replace(scale=0).scale
+        0.0
+        """
         for name in changes:
             require_known(name, options_of(self))
         return dataclasses.replace(self, **changes)
@@ -200,19 +224,19 @@ class HParams:
     # --------------------------------------------------------------------------------- JSON
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all values under their names, in the types of JSON (lists for tuples)."""
+        """Return all values by name, in JSON types (lists for tuples)."""
         return to_json_types({name: getattr(self, name) for name in options_of(self)})
 
     def to_json(self) -> str:
-        """Return the text of a model_config.json: one JSON object, a line for each name."""
+        """Return the text of model_config.json: one JSON object, one line for each name."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HParams:
-        """Return what `to_dict` was made of; omitted names take their defaults.
+        """Return the hyperparameters in ``values``; omitted names get their defaults.
 
         Raises:
-          HParamsError: an unknown name, a value that cannot be used, or not a mapping.
+          HParamsError: a name is unknown, a value is invalid, or ``values`` is not a mapping.
         """
         if isinstance(values, list) and values and all(name in options_of(cls) for name in values):
             raise HParamsError(
@@ -232,10 +256,13 @@ class HParams:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> HParams:
-        """Return the hyperparameters of a model_config.json, Magenta's as well.
+        """Return the hyperparameters in a model_config.json, also in one of Magenta's.
 
         Raises:
-          HParamsError: the text is not JSON, or as `from_dict`.
+          HParamsError: the text is not JSON, or as in `from_dict`.
+
+        >>> HParams.from_json('{"scale": 2}').scale
+        2.0
         """
         try:
             values = json.loads(
@@ -248,7 +275,7 @@ class HParams:
                 f"hyperparameters are not valid JSON: {error.msg} at line {error.lineno}, "
                 f"character {error.colno}; correct the file or restore it from a copy"
             ) from None
-        except (ValueError, RecursionError):  # bytes that are no text, huge numbers, deep nesting
+        except (ValueError, RecursionError):  # not UTF-8, a huge number, or deep nesting
             raise HParamsError(
                 "hyperparameters are not usable JSON (not UTF-8, nested too deeply, or a number "
                 "too large); correct the file or restore it from a copy"

@@ -1,34 +1,43 @@
-"""Magenta's ``--hparams`` string, read from left to right.
+"""Magenta's ``--hparams`` string.
 
     data_set=[cat.npz, bus.npz], scale=0.5, use_recurrent_dropout=0
 
-is a comma-separated list of ``name=value``, each name once, spaces allowed around names, values,
-``=`` and ``,``, and a comma allowed at the end. A list stands in square brackets, its items
-separated by commas and/or spaces. An item or value may be quoted with ' or ", which keeps spaces,
-commas and brackets as they are (there are no escapes). Booleans are true, True, false, False or
-an integer (0 is false).
+It is a comma-separated list of ``name=value``, each name once. Spaces around names, values, ``=``
+and ``,`` are allowed, and so is a comma at the end. A list has square brackets; commas or spaces
+separate its items. In quotes, ' or ", an item or value may contain spaces, commas and brackets;
+there are no escapes. Booleans are true, True, false, False or an integer (0 is false).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from magenta_sketch.config.kinds import show
+from magenta_sketch.config import typography
+from magenta_sketch.config.kinds import Real, Whole, show
 from magenta_sketch.config.options import Option, attempt, checked, options_of, require_known
 from magenta_sketch.errors import HParamsError
 
+# A number whose decimals, or thousands, stand behind a comma.
+_REST_OF_A_NUMBER = re.compile(r"\s*,\s*\d[\d.eE+-]*\s*(,|$)")
 
-def parse_assignments(table: type, text: str | Sequence[str]) -> dict[str, Any]:
-    """Return the settings that stand in the string(s) ``text``, checked one by one, in their order.
 
-    ``table`` is the dataclass whose options may be set, `HParams`.
+def parse_assignments(
+    table: type, text: str | Sequence[str], flags: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the settings in one or more strings, by name and in their order.
 
-    Several strings, as a repeated flag gives them, are read in order and later ones win; a name
-    may stand only once in one string. Rules between settings are checked when a table is made.
+    Each value is checked by itself. If there are several strings, later ones win. A name may
+    occur only once in a string.
+
+    Args:
+      table: the dataclass that declares the options, `HParams`.
+      text: a string or a list of strings.
+      flags: names of the command's own flags, for the error if one is among the settings.
 
     Raises:
-      HParamsError: a string is malformed, or a name or value cannot be used.
+      HParamsError: a string is malformed, or a name or value is invalid.
 
     >>> from magenta_sketch.config.hparams import HParams
     >>> parse_assignments(HParams, "scale=2, data_set=[cat.npz]")
@@ -37,25 +46,25 @@ def parse_assignments(table: type, text: str | Sequence[str]) -> dict[str, Any]:
     assignments: dict[str, Any] = {}
     parts: Sequence[Any] = text if isinstance(text, (list, tuple)) else [text]
     for part in parts:
-        assignments.update(_Scanner(table, part).assignments())
+        assignments.update(_Scanner(table, part, flags).assignments())
     return assignments
 
 
 class _Scanner:
-    """Read one string; ``at`` is the place of the next character."""
+    """Read one string; ``at`` is the index of the next character."""
 
-    def __init__(self, table: type, text: str):
+    def __init__(self, table: type, text: str, flags: Iterable[str] = ()):
         if not isinstance(text, str):
             raise HParamsError(
                 f"hyperparameters must be given as a string, got {show(text)}; "
                 "write them as 'name=value,name=value'"
             )
         self.table, self.options = table, options_of(table)
-        self.text = text
+        self.text, self.flags = text, flags
         self.at = 0
 
     def assignments(self) -> dict[str, Any]:
-        """Read the whole string: ``name=value`` separated by commas."""
+        """Return the settings of the whole string by name."""
         found: dict[str, Any] = {}
         self._skip_spaces()
         while not self._at_end():
@@ -69,10 +78,11 @@ class _Scanner:
     def _assignment(self, found: dict[str, Any]) -> tuple[str, Any]:
         start = self.at
         name = self._take_until("=,[]").rstrip()
+        self._require_keyboard(name, start)
         if not name or self._next() != "=":
-            after_list = bool(found) and self.options[next(reversed(found))].kind.is_list
-            hint = " (several items go in square brackets, name=[a, b])" if after_list else ""
-            raise self._malformed(f"expected name=value{hint}", start)
+            raise self._malformed(f"expected name=value{self._hint(name, found)}", start)
+        if name in self.flags and name not in self.options:
+            raise self._malformed(f"{name} is a flag of its own, --{name}=VALUE", start)
         require_known(name, self.options, f" at {self._place(start)}")
         if name in found:
             raise self._malformed(f"{name} is set a second time, keep one of the two", start)
@@ -80,8 +90,21 @@ class _Scanner:
         self._skip_spaces()
         return name, self._value(name, self.options[name])
 
+    def _hint(self, name: str, found: dict[str, Any]) -> str:
+        """Return what may have been meant by a part that is not name=value."""
+        if found and self.options[next(reversed(found))].kind.is_list:
+            return " (several items go in square brackets, name=[a, b])"
+        if name in self.options and self._at_end():
+            return f" (nothing follows {name}; a setting with spaces goes in quotes)"
+        return ""
+
+    def _require_keyboard(self, text: str, at: int, also: str = "") -> None:
+        """Refuse what a word processor has put in place of the keyboard's characters."""
+        if advice := typography.advice(text):
+            raise self._malformed(advice + also, at)
+
     def _value(self, name: str, declared: Option) -> Any:
-        """Read a value up to the comma or the end that follows it, and check it."""
+        """Read and check a value, up to the next comma or the end."""
         start = self.at
         if self._next() == "[":
             if not declared.kind.is_list:
@@ -92,6 +115,15 @@ class _Scanner:
             value = self._convert(name, declared, self._quoted(name))
         else:
             text = self._take_until(",[]").rstrip()
+            self._require_keyboard(text, start)
+            if isinstance(declared.kind, (Whole, Real)) and self._rest_of_a_number():
+                raise self._malformed(
+                    f"{name} has a comma in its number, write 1000 or 0.001; a comma begins the "
+                    "next setting",
+                    start,
+                )
+            if declared.kind.is_list and text[:1] in ("(", "{"):
+                raise self._malformed(f"a list stands in square brackets, {name}=[a, b]", start)
             if declared.kind.is_list and len(text.split()) > 1:
                 raise self._malformed(f"{name} has several items, put them in [ ]", start)
             if self._next() in ("[", "]"):
@@ -104,7 +136,7 @@ class _Scanner:
 
     def _convert(self, name: str, declared: Option, text: str) -> Any:
         got = show(text) if text else f"nothing at {self._place(self.at)}"
-        if " " in text and "=" in text:  # two settings would look so
+        if "=" in text:  # probably two settings
             got += " (is a comma missing?)"
         value = attempt(self.table, name, declared.kind.read, text, got)
         return checked(self.table, name, value, got)
@@ -117,7 +149,11 @@ class _Scanner:
             while not self._at_end() and (self._next() == "," or self._next().isspace()):
                 self.at += 1
             if self._at_end():
-                raise self._malformed(f"{name} has a list without its end, add ']'", start)
+                raise self._malformed(
+                    f"{name} has a list without its end, add ']', and quotes around all of it if "
+                    "there are spaces",
+                    start,
+                )
             if self._next() == "]":
                 self.at += 1
                 return items
@@ -130,6 +166,8 @@ class _Scanner:
             start = self.at
             while not self._at_end() and self._next() not in ",[]" and not self._next().isspace():
                 self.at += 1
+            also = ", or put a name that has it in quotes"
+            self._require_keyboard(self.text[start : self.at], start, also)
             return self.text[start : self.at]
         item = self._quoted(name)
         if not self._at_end() and self._next() not in ",]" and not self._next().isspace():
@@ -144,11 +182,14 @@ class _Scanner:
         self.at = end + 1
         return self.text[start + 1 : end]
 
+    def _rest_of_a_number(self) -> bool:
+        return bool(_REST_OF_A_NUMBER.match(self.text, self.at))
+
     def _at_end(self) -> bool:
         return self.at >= len(self.text)
 
     def _next(self) -> str:
-        """Return the next character, empty at the end."""
+        """Return the next character; empty at the end."""
         return self.text[self.at : self.at + 1]
 
     def _skip_spaces(self) -> None:
@@ -166,7 +207,7 @@ class _Scanner:
         return HParamsError(f"malformed hyperparameters: {what}; at {place}")
 
     def _place(self, at: int) -> str:
-        """Say where ``at`` is in the text, counted from 1, with the text on both sides."""
+        """Return the position ``at`` for a message: counted from 1, with the text around it."""
         before, after = self.text[max(0, at - 30) : at], self.text[at : at + 30]
         sides = [f"after {before!r}"] * bool(before) + [f"before {after!r}"] * bool(after)
         return f"character {at + 1}" + (f" ({', '.join(sides)})" if sides else "")

@@ -1,4 +1,4 @@
-"""Types and ranges of options: how a value is read from text, and what is accepted."""
+"""Types and ranges of options: how a value is read from text and checked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import dataclasses
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Iterable
 from typing import Any
 
+from magenta_sketch.config import typography
+
 
 class Unfit(Exception):
-    """A value breaks its option's rule; the argument is a hint, possibly empty."""
+    """A value breaks its option's rule. The argument is a hint, which may be empty."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """The numbers from ``low`` to ``high``, with or without the ends."""
+    """The numbers from ``low`` to ``high``; each end may be excluded."""
 
     low: float
     high: float = math.inf
@@ -43,8 +46,8 @@ DECAY = Interval(0, 1, open_low=True)
 FRACTION_BELOW_1 = Interval(0, 1, open_high=True)
 
 LARGEST_COUNT = 2**63 - 1  # the step counter is a 64-bit integer
-LARGEST_SIZE = 10**6  # beyond what any machine has the memory for
-LARGEST_REAL = 3.4e38  # single precision, in which the model computes
+LARGEST_SIZE = 10**6  # larger sizes do not fit into any memory
+LARGEST_REAL = 3.4e38  # about the largest float32
 _TOO_LARGE = f"that is too large, the largest is {LARGEST_REAL}"
 
 
@@ -52,17 +55,17 @@ _TOO_LARGE = f"that is too large, the largest is {LARGEST_REAL}"
 
 
 class Kind:
-    """A type of option. Subclasses say how a value is read from text and how it is checked."""
+    """A type of option. Subclasses read its values from text and check them."""
 
     rule: str  # completes "NAME must be ..."
     is_list = False
 
     def read(self, text: str) -> Any:
-        """Return the value written as ``text``; only its type is looked at. Raises `Unfit`."""
+        """Return the value written as ``text``, without a range check. Raises `Unfit`."""
         raise NotImplementedError
 
     def check(self, value: Any) -> Any:
-        """Return ``value`` as the field keeps it, type and range checked. Raises `Unfit`."""
+        """Return ``value`` as the field stores it; check type and range. Raises `Unfit`."""
         raise NotImplementedError
 
 
@@ -72,7 +75,7 @@ def _is_whole_number(text: str) -> bool:
 
 
 def _in_digits(text: str) -> str:
-    """Return a hint how to write 1e4 or 3.0 as a whole number."""
+    """Return a hint that writes a number such as 1e4 or 3.0 in digits."""
     try:
         value = float(text)
     except ValueError:
@@ -80,10 +83,20 @@ def _in_digits(text: str) -> str:
     return f", as {value:.0f}" if value.is_integer() and abs(value) < 2**53 else ""
 
 
+def _with_a_point(text: str) -> str:
+    """Return a hint how to write 0,001 or 1e–3 as a number."""
+    point = text.replace(",", ".", 1)
+    try:
+        float(point)
+    except ValueError:
+        return typography.advice(text)
+    return f"write a decimal point, {point}" if point != text else ""
+
+
 class Switch(Kind):
     """True or false."""
 
-    rule = "true or false, or in a string an integer (0 is false)"
+    rule = "true or false (1 or 0 in a string)"
 
     def read(self, text: str) -> bool:
         if text in ("true", "True"):
@@ -109,13 +122,16 @@ class Whole(Kind):
 
     def read(self, text: str) -> int:
         if not _is_whole_number(text):
-            raise Unfit("write it in digits only" + _in_digits(text))
+            hint = typography.advice(text)
+            raise Unfit(hint or "write it in digits only" + _in_digits(text))
         digits = text.lstrip("+-").lstrip("0") or "0"
-        if len(digits) > 19:  # more than 64 bits, and int() refuses thousands of digits
+        if len(digits) > 19:  # over 64 bits; int() refuses thousands of digits
             raise Unfit("" if text.startswith("-") else self._too_large())
         return -int(digits) if text.startswith("-") else int(digits)
 
     def check(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            raise Unfit(f"write it in digits only, as {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise Unfit("")
         value = int(value)
@@ -137,13 +153,13 @@ class Real(Kind):
         self.rule = f"a finite number {interval}"
 
     def read(self, text: str) -> float:
-        # float() alone also takes 1_000 and digits of other scripts.
+        # float() would also take 1_000 and digits of other scripts.
         if not text.isascii() or "_" in text:
-            raise Unfit("")
+            raise Unfit(_with_a_point(text))
         try:
             value = float(text)
         except ValueError:
-            raise Unfit("") from None
+            raise Unfit(_with_a_point(text)) from None
         if math.isinf(value) and text[-1].isdigit():
             raise Unfit("" if text.startswith("-") else _TOO_LARGE)
         return value
@@ -210,16 +226,26 @@ class Text(Kind):
         return text
 
     def check(self, value: Any) -> str:
+        value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if not isinstance(value, str):
             raise Unfit("")
         return value
+
+
+class Place(Text):
+    """A path or URL. of_model: whether it is that of a model."""
+
+    rule = "a path or URL"
+
+    def __init__(self, *, of_model: bool = False):
+        self.of_model = of_model
 
 
 # -------------------------------------------------------------------------------------- messages
 
 
 def nearest(name: Any, known: Iterable[str]) -> str | None:
-    """Return the known word that ``name`` may have been meant for."""
+    """Return the known word that is most similar to ``name``, or None."""
     if not isinstance(name, str) or len(name) > 100:
         return None
     word = name.strip().lower().replace("-", "_")
@@ -227,9 +253,9 @@ def nearest(name: Any, known: Iterable[str]) -> str | None:
 
 
 def show(value: Any) -> str:
-    """Return ``value`` for a message: one line, of a bounded length."""
+    """Return ``value`` as one short line for a message."""
     try:
         text = " ".join(repr(value).split())
-    except ValueError:  # Python does not print integers of thousands of digits
+    except ValueError:  # Python refuses to print thousands of digits
         return "a number of thousands of digits"
     return text if len(text) <= 80 else f"{text[:40]}... ({len(text)} characters)"

@@ -1,8 +1,7 @@
-"""How one option of a run is declared: its type, range, default, help and role.
+"""How an option of a run is declared: its type, range, default, help and role.
 
-`HParams` and `RunConfig` are tables of fields made by `option`. Everything else that knows about
-options (the ``--hparams`` string, flags, help texts, files, the comparison on resume) reads these
-declarations.
+`HParams` and `RunConfig` are tables of fields made by `option`. The ``--hparams`` string, flags,
+help texts, files and the comparison on resume all read these declarations.
 """
 
 from __future__ import annotations
@@ -24,26 +23,31 @@ class Role(enum.Enum):
     DATA = "decides which sketches are used; fixed for a run"
     TRAINING = "decides how the weights are found; fixed for a run"
     MAY_CHANGE = "may change when a run is resumed"
-    DERIVED = "decided by the data or by the program, whatever the user says"
+    DERIVED = "decided by the data or the program, not by the user"
 
     @property
     def is_fixed(self) -> bool:
-        """Whether a resumed run must agree with the saved one."""
+        """Return whether a resumed run must have the saved value."""
         return self in (Role.ARCHITECTURE, Role.DATA, Role.TRAINING)
 
 
-DEFAULT: Any = object()  # as `Option.before`
+DEFAULT: Any = object()  # a value of `Option.before`
 
 
 @dataclasses.dataclass(frozen=True)
 class Option:
     """The declaration of one field.
 
-    kind: type and range. help: its meaning, for people. role: see `Role`. optional: whether None
-    is a value too. needs: an option of true or false without which this one has no effect. flag:
-    whether programs that train have a flag of its name (hyperparameters stand in --hparams).
-    required: whether every run.json has it, so that one without it is damaged. before: the value
-    in runs saved before the option existed; `DEFAULT` for the default.
+    Attributes:
+      kind: type and range.
+      help: its meaning, for users.
+      role: see `Role`.
+      optional: whether None is allowed.
+      needs: a true/false option; if that is false, this option has no effect.
+      flag: whether the training programs have a flag of this name (hyperparameters do not: they
+        are set by --hparams).
+      required: whether a run.json without it is damaged.
+      before: the value in runs saved before the option existed; `DEFAULT` for the default.
     """
 
     kind: Kind
@@ -57,7 +61,7 @@ class Option:
 
     @property
     def rule(self) -> str:
-        """What completes "NAME must be ..."."""
+        """Return the end of the sentence "NAME must be ..."."""
         return self.kind.rule
 
 
@@ -79,7 +83,7 @@ def option(
 
 
 def options_of(table: type | Any) -> dict[str, Option]:
-    """Return the options of a dataclass by name, in their order."""
+    """Return the options of a dataclass by name, in order."""
     return dict(_options(table if isinstance(table, type) else type(table)))
 
 
@@ -96,7 +100,7 @@ def check_fields(value: Any) -> None:
 
 
 def checked(table: type, name: str, value: Any, got: str | None = None) -> Any:
-    """Return ``value`` as the field keeps it; ``got`` is how an error shows it."""
+    """Return ``value`` as the field stores it. Errors show ``got`` instead of it, if given."""
     declared = options_of(table)[name]
     if value is None and declared.optional:
         return None
@@ -104,7 +108,7 @@ def checked(table: type, name: str, value: Any, got: str | None = None) -> Any:
 
 
 def attempt(table: type, name: str, convert: Callable[[Any], Any], value: Any, got: str) -> Any:
-    """Return convert(value), with `Unfit` as an `HParamsError` that names the option."""
+    """Return convert(value). Turn `Unfit` into an `HParamsError` that names the option."""
     try:
         return convert(value)
     except Unfit as unfit:
@@ -114,7 +118,7 @@ def attempt(table: type, name: str, convert: Callable[[Any], Any], value: Any, g
 
 
 def example(table: type, name: str) -> str:
-    """Return name=default, in the grammar of the --hparams string."""
+    """Return name=default, as in the --hparams string."""
     default = {field.name: field.default for field in dataclasses.fields(table)}[name]
     if default is None:
         return f"{name}=1"
@@ -122,14 +126,14 @@ def example(table: type, name: str) -> str:
 
 
 def to_json_types(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values in the types of JSON: lists for tuples."""
+    """Return the values in JSON types: lists for tuples."""
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 def require_known(
     name: Any, known: Iterable[str], place: str = "", what: str = "hyperparameter"
 ) -> str:
-    """Return ``name`` if it is known. Raises `HParamsError` with the nearest known name."""
+    """Return ``name`` if it is known. Else raise `HParamsError` with the most similar name."""
     known = list(known)
     if isinstance(name, str) and name in known:
         return name

@@ -1,8 +1,8 @@
-"""RunConfig: what a run is, as one value. Every option of a run is declared here or in `HParams`.
+"""RunConfig: the whole configuration of a run, as one value.
 
-From these declarations come the flags of the programs that train and their help, run.json and
-model_config.json, the comparison on resume, the tasks of a sweep, and the arguments of
-`magenta_sketch.train`. To add an option, add a field, and use it where it has its effect.
+Every option of a run is declared here or in `HParams`. Flags and their help, run.json,
+model_config.json, the comparison on resume, a sweep's tasks and the arguments of
+`magenta_sketch.train` follow from the declarations. To add an option, add a field and use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.kinds import LARGEST_COUNT, POSITIVE, Real, Switch, Text, Whole
+from magenta_sketch.config.kinds import LARGEST_COUNT, POSITIVE, Place, Real, Switch, Text, Whole
 from magenta_sketch.config.options import (
     Option,
     Role,
@@ -30,7 +30,7 @@ MAGENTA_DATA_URL = "https://github.com/hardmaru/sketch-rnn-datasets/raw/master/a
 
 
 class HasDataProperties(Protocol):
-    """What a run takes from its data; a `magenta_sketch.data.DataSet` has it."""
+    """The properties of a `magenta_sketch.data.DataSet` that a run stores."""
 
     @property
     def max_seq_len(self) -> int: ...
@@ -44,12 +44,14 @@ class HasDataProperties(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """The hyperparameters of a run and its other options; hashable.
+    """The hyperparameters and all other options of a run; immutable and hashable.
 
-    given: names of the options that somebody set, which a resumed run must agree with. It is not
-    a part of the value: configurations with equal options are equal.
+    Attributes:
+      given: names of the options that were set. Resuming compares these with the saved run.
+        Equality ignores this field.
 
-    Raises `HParamsError` when a value breaks its rule.
+    Raises:
+      HParamsError: a value breaks its rule.
 
     >>> config = RunConfig.of(scale=2, seed=3)
     >>> config.hparams.scale, config.seed, sorted(config.given)
@@ -66,9 +68,9 @@ class RunConfig:
     )
     data_dir: str = option(
         MAGENTA_DATA_URL,
-        Text(),
-        "Folder or http(s) URL that holds the .npz files of the hyperparameter data_set. Default: "
-        f"{MAGENTA_DATA_URL} for a new run, the run's own for a resumed one.",
+        Place(),
+        "Folder or http(s) URL with the .npz files of the hyperparameter data_set. Default: "
+        f"{MAGENTA_DATA_URL} for a new run, the saved value for a resumed run.",
         Role.MAY_CHANGE,
         flag=True,
         required=True,
@@ -76,8 +78,8 @@ class RunConfig:
     num_epochs: float | None = option(
         None,
         Real(POSITIVE),
-        "End after as many steps as hold the training set this often, if that comes before "
-        "num_steps. Kept with the run.",
+        "Stop after this many passes over the training set, if that is before num_steps. Saved "
+        "with the run.",
         Role.MAY_CHANGE,
         optional=True,
         flag=True,
@@ -85,74 +87,77 @@ class RunConfig:
     mixed_precision: bool = option(
         False,
         Switch(),
-        "Matrix products of training in bfloat16 (state, loss and variables stay float32; "
-        "evaluation and drawing too): faster on CPUs and GPUs with bfloat16; reaches the same "
-        "masked validation loss at the same number of steps, within the spread of seeds "
-        "(docs/performance.md). Kept with the run. Default: off.",
+        "Compute the matrix products of training in bfloat16; all else stays in float32. This is "
+        "faster on CPUs and GPUs with bfloat16 instructions. After equally many steps the masked "
+        "validation loss is the same, up to the variation between seeds (docs/performance.md). "
+        "Saved with the run. Default: off.",
         flag=True,
     )
     bucket_by_length: bool = option(
         False,
         Switch(),
-        "At each time step of a training batch, compute only the sketches that are that long, "
-        "each to its first end row: faster, the more the lengths differ. The cost is still divided "
-        "by batch size times max_seq_len, but its pen loss counts one end row of a sketch in place "
-        "of all up to max_seq_len; reaches the same masked validation loss at the same number of "
-        "steps, within the spread of seeds (docs/performance.md). Kept with the run. Default: off.",
+        "Compute each training sketch only to its first end row, not to max_seq_len. The more the "
+        "lengths differ, the faster this is. The pen loss then counts one end row of each sketch; "
+        "the cost is still divided by batch size times max_seq_len. After equally many steps the "
+        "masked validation loss is the same, up to the variation between seeds "
+        "(docs/performance.md). Saved with the run. Default: off.",
         flag=True,
     )
     init_from: str = option(
         "",
-        Text(),
-        "Begin with the weights of this model: a run's log_root (its best checkpoint), a .keras "
-        "file, a Magenta checkpoint directory or a Sketch-RNN-JS file. Its sizes and cells are the "
-        "run's; all else is as given or default.",
+        Place(of_model=True),
+        "Start with the weights of this model: a run's log_root (its best checkpoint), a .keras "
+        "file, a Magenta checkpoint directory or a Sketch-RNN-JS file. The run gets its sizes and "
+        "cells; all other settings are as given or default.",
         flag=True,
     )
     init_optimizer: bool = option(
         False,
         Switch(),
-        "With --init_from: take Adam's moments and the step count too, from which the schedules "
-        "follow: go on where that training stopped (a run's newest checkpoint). num_steps and "
-        "num_epochs count its steps as well.",
+        "With --init_from: also take Adam's state and the step count, to go on where that training "
+        "stopped (a run's newest checkpoint). The schedules, num_steps and num_epochs count its "
+        "steps too.",
         needs="init_from",
         flag=True,
     )
     encoder_cell: str = option(
         "",
         Text(),
-        "A registered Keras RNN cell in place of enc_model, as JSON",
+        "A registered Keras RNN cell, as JSON, that replaces enc_model",
         Role.ARCHITECTURE,
         needs="conditional",
     )
     decoder_cell: str = option(
-        "", Text(), "A registered Keras RNN cell in place of dec_model, as JSON", Role.ARCHITECTURE
+        "",
+        Text(),
+        "A registered Keras RNN cell, as JSON, that replaces dec_model",
+        Role.ARCHITECTURE,
     )
     tanh_z: bool = option(
         False,
         Switch(),
-        "Give the decoder tanh(z), as models of Sketch-RNN-JS's versions before 6",
+        "Give the decoder tanh(z), as in models of Sketch-RNN-JS before version 6",
         Role.DERIVED,
     )
     validates_as_trained: bool = option(
         True,
         Switch(),
-        "With bucket_by_length: validation and test take the loss in the form that is trained too, "
-        "to each sketch's first end row; runs of version 0.2 and before take it over all rows",
+        "With bucket_by_length: validation and test losses, too, end at each sketch's first end "
+        "row; in runs of version 0.2 and before they include all rows",
         Role.DERIVED,
         before=False,
     )
     onednn: bool | None = option(
         None,
         Switch(),
-        "Whether TensorFlow used oneDNN for matrix products; None: not known",
+        "Whether TensorFlow used oneDNN for matrix products; None: unknown",
         Role.DERIVED,
         optional=True,
     )
     normalizing_factor: float | None = option(
         None,
         Real(POSITIVE),
-        "Data units (pixels) in one model unit; None: not known, sketches are in model units",
+        "Data units (pixels) in one model unit; None: unknown, sketches are in model units",
         Role.DERIVED,
         optional=True,
         required=True,
@@ -162,24 +167,50 @@ class RunConfig:
     )
     given: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
 
+    def __new__(cls, **values: Any) -> RunConfig:
+        """Refuse names that are none before Python's constructor does, which knows no nearest."""
+        for name in values:
+            if name in options_of(HParams):
+                raise HParamsError(f"{name} is a hyperparameter: RunConfig.of({name}=...) takes it")
+            require_known(name, ("hparams", "given", *options_of(cls)), what="option")
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         check_fields(self)
         if self.init_optimizer and not self.init_from:
-            raise HParamsError("--init_optimizer goes with --init_from, which is missing")
+            raise HParamsError(
+                "init_optimizer goes with init_from, which is missing: give both, or neither"
+            )
 
     # ------------------------------------------------------------------------------- making
 
     @classmethod
     def of(cls, **settings: Any) -> RunConfig:
-        """Return the configuration with these settings, the others at their defaults.
+        """Return a configuration with these settings; all others have their defaults.
 
-        Hyperparameters and the other options stand side by side, by name. Raises `HParamsError`,
-        for an unknown name too.
+        Args:
+          settings: hyperparameters and other options, by name.
+
+        Raises:
+          HParamsError: a name is unknown or a value is invalid.
+
+        >>> RunConfig.of(z_size=8, bucket_by_length=True).modes()
+        ['bucket_by_length']
         """
         return cls().replace(**settings)
 
     def replace(self, **changes: Any) -> RunConfig:
-        """Return a copy with ``changes``, hyperparameters among them, which count as given."""
+        """Return a copy with ``changes``, which also count as given.
+
+        Args:
+          changes: hyperparameters and other options, by name.
+
+        Raises:
+          HParamsError: a name is unknown or a value is invalid.
+
+        >>> RunConfig().replace(scale=0).hparams.scale
+        0.0
+        """
         own: dict[str, Any] = {}
         hyper: dict[str, Any] = {}
         for name, value in changes.items():
@@ -193,22 +224,26 @@ class RunConfig:
         )
 
     def asked(self, **settings: Any) -> RunConfig:
-        """Return this saved or default configuration with ``settings``, they alone as given."""
+        """Return a copy with ``settings``; only these count as given."""
         return dataclasses.replace(self, given=frozenset()).replace(**settings)
 
     # --------------------------------------------------------------------------- comparison
 
     @property
     def max_seq_len(self) -> int:
-        """The most points that a sketch can have, decided by the data."""
+        """Return the largest number of points in a sketch, which the data decide."""
         return self.hparams.max_seq_len
 
     def __getitem__(self, name: str) -> Any:
-        """Return the value of an option or a hyperparameter by its name."""
+        """Return an option or a hyperparameter by its name.
+
+        >>> RunConfig.of(scale=2)["scale"]
+        2.0
+        """
         return getattr(self if name in options_of(self) else self.hparams, name)
 
     def architecture(self) -> dict[str, Any]:
-        """Return what decides the shapes of the weights, without what has no effect."""
+        """Return the used options that decide the shapes of the weights, by name."""
         return {
             name: self[name]
             for name, declared in all_options().items()
@@ -217,11 +252,11 @@ class RunConfig:
 
     @property
     def evaluates_to_first_end(self) -> bool:
-        """Whether validation and test leave out what comes after a sketch's first end row."""
+        """Return whether validation and test losses end at each sketch's first end row."""
         return self.bucket_by_length and self.validates_as_trained
 
     def modes(self) -> list[str]:
-        """Return the names of the run's switches that are on, for people."""
+        """Return the names of the run's switches that are on, for messages."""
         return [
             name
             for name, declared in options_of(self).items()
@@ -232,9 +267,12 @@ class RunConfig:
         ]
 
     def differences(self, asked: RunConfig) -> list[str]:
-        """Return, in a phrase each, where ``asked`` has given what this saved run has otherwise.
+        """Return a phrase for each option that ``asked`` sets to another value than this saved run.
 
-        What may change on resume, and what is derived, is not compared.
+        Options that may change on resume and derived options are not compared.
+
+        >>> len(RunConfig().differences(RunConfig.of(seed=1)))
+        1
         """
         return [
             f"{name}: the run has {self[name]!r}, now {asked[name]!r}"
@@ -243,7 +281,7 @@ class RunConfig:
         ]
 
     def resumed_with(self, asked: RunConfig) -> RunConfig:
-        """Return this saved configuration with what ``asked`` has given and may change."""
+        """Return this saved configuration with the options set in ``asked`` that may change."""
         return self.replace(
             **{
                 name: asked[name]
@@ -253,7 +291,7 @@ class RunConfig:
         )
 
     def with_data(self, data: HasDataProperties) -> RunConfig:
-        """Return a copy with the properties of a `magenta_sketch.data.DataSet`."""
+        """Return a copy with the properties of the data, a `magenta_sketch.data.DataSet`."""
         return dataclasses.replace(
             self,
             hparams=self.hparams.replace(max_seq_len=data.max_seq_len),
@@ -262,7 +300,7 @@ class RunConfig:
         )
 
     def with_absolute_paths(self) -> RunConfig:
-        """Return a copy that is as good in another working directory."""
+        """Return a copy whose paths are valid in any working directory."""
         names = ("data_dir", "init_from")
         paths: dict[str, Any] = {name: absolute_data_dir(self[name]) for name in names}
         return dataclasses.replace(self, **paths)
@@ -270,34 +308,37 @@ class RunConfig:
     # --------------------------------------------------------------------------------- JSON
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all options under their names, side by side, in the types of JSON."""
+        """Return all options and hyperparameters by name, in JSON types."""
         return self.hparams.to_dict() | self.options_to_dict()
 
     def options_to_dict(self) -> dict[str, Any]:
-        """Return the options that are not hyperparameters, as run.json has them."""
+        """Return the options other than hyperparameters, as in run.json."""
         return to_json_types({name: getattr(self, name) for name in options_of(self)})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Return what `to_dict` was made of, all of it given; omitted names take their defaults.
+        """Return a configuration with these values, all given; omitted names get their defaults.
 
         Raises:
-          HParamsError: an unknown name, or a value that cannot be used.
+          HParamsError: a name is unknown or a value is invalid.
+
+        >>> RunConfig.from_dict({"seed": 1}).seed
+        1
         """
         return cls.of(**values)
 
 
 def all_options() -> dict[str, Option]:
-    """Return all options of a run by name: hyperparameters first."""
+    """Return all options of a run by name, hyperparameters first."""
     return options_of(HParams) | options_of(RunConfig)
 
 
 def absolute_data_dir(place: str) -> str:
-    """Return a folder or URL as it is kept with a run: good in another working directory too.
+    """Return a folder as an absolute path, or a URL unchanged.
 
     >>> absolute_data_dir("https://example.org/data")
     'https://example.org/data'
     """
     if not place or "://" in place:
         return place
-    return str(pathlib.Path(os.fspath(place)).expanduser().resolve())
+    return str(pathlib.Path(os.path.expanduser(place)).resolve())

@@ -1,4 +1,4 @@
-"""Where sketches come from. All sources give the same flat `SketchSet`."""
+"""Read data sets. Every source gives a flat `SketchSet`."""
 
 from magenta_sketch.data.loading import DataSet, load_data_set
 from magenta_sketch.data.npz import read_npz

@@ -1,7 +1,7 @@
-"""SketchSet -> padded, normalised batches, longest sketch first: the one place that sorts them.
+"""Make padded, normalised batches of a SketchSet, longest sketch first.
 
-Training batches are functions of the configuration and the step, so that a step can be repeated and
-a run resumed anywhere.
+Sketches are sorted only here. A training batch is a function of the configuration and the step, so
+a step can be repeated and a run can be resumed anywhere.
 """
 
 from __future__ import annotations
@@ -16,20 +16,25 @@ from numpy.typing import ArrayLike, NDArray
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import strokes
 from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.seeds import Purpose
 
 
 class Batch(NamedTuple):
-    """Sketches for a model, longest first; of equal lengths, the one given first.
+    """A padded batch of sketches, longest first. Sketches of equal length keep their order.
 
     Attributes:
       strokes: float32 [B, rows + 1, 5], stroke-5 with offsets in model units. Row 0 is the start
-        token, the rows after a sketch's last are padding (`magenta_sketch.data.strokes`). rows is
-        max_seq_len, or when the configuration buckets by length one more than the longest sketch
-        has points.
-      lengths: int32 [B], points of each sketch, the start token not counted, 1 to rows.
-      order: int64 [B], the place of each sketch among those that the batch was made of;
-        ``result[batch.order] = values`` puts a row of values for each sketch back into that order.
+        token; the rows after a sketch's last point are padding (`magenta_sketch.data.strokes`).
+        rows is max_seq_len, or in training with bucket_by_length the longest sketch's points + 1.
+      lengths: int32 [B], points of each sketch, 1 to rows. The start token does not count.
+      order: int64 [B], the index of each sketch in the input. ``result[batch.order] = values``
+        puts one row of values for each sketch back into the order of the input.
+
+    Example:
+      >>> batch = pad([[[1, 0, 1]], [[2, 0, 0], [0, 2, 1]]], RunConfig.of(max_seq_len=3))
+      >>> batch.strokes.shape, batch.lengths.tolist(), batch.order.tolist()
+      ((2, 4, 5), [2, 1], [1, 0])
     """
 
     strokes: NDArray[np.float32]
@@ -38,10 +43,10 @@ class Batch(NamedTuple):
 
 
 def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
-    """Draw the batch of one training step: distinct sketches, chosen uniformly, augmented.
+    """Draw the batch of one training step: distinct sketches, chosen uniformly and augmented.
 
-    Steps are independent of each other. Of a set smaller than batch_size all sketches are taken.
-    Which sketches are drawn does not depend on the augmentation.
+    Steps are independent of each other. If the set has fewer than batch_size sketches, all are
+    taken. Augmentation does not change which sketches are chosen.
 
     Args:
       sketches: the training set, in pixel units.
@@ -49,20 +54,21 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
       config: of the run, with max_seq_len and normalizing factor of the data.
 
     Raises:
-      ValueError: the step is out of its range, the set is empty, or a sketch drawn is longer than
+      ValueError: the step is out of range, the set is empty, or a chosen sketch is longer than
         max_seq_len.
 
-    >>> sketches = SketchSet.from_sketches([[[3, 0, 1]], [[1, 2, 0], [0, 4, 1]]])
-    >>> training_batch(sketches, 0, RunConfig.of(max_seq_len=4)).lengths.tolist()
-    [2, 1]
+    Example:
+      >>> sketches = SketchSet.from_sketches([[[3, 0, 1]], [[1, 2, 0], [0, 4, 1]]])
+      >>> training_batch(sketches, 0, RunConfig.of(max_seq_len=4)).lengths.tolist()
+      [2, 1]
     """
     step = operator.index(step)
     if not 0 <= step < 1 << 63:
-        raise ValueError(f"step must be in [0, 2**63), got {step}")
+        raise ArgumentError(f"step must be in [0, 2**63), got {step}")
     if not len(sketches):
-        raise ValueError("the training set is empty")
+        raise ArgumentError("the training set is empty")
     hps = config.hparams
-    # Counter-based: (seed, step) is its key, so no two steps share their numbers.
+    # A counter-based generator with the key (seed, step): no two steps share random numbers.
     key = np.array([config.seed, step], np.uint64)
     random = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, Purpose.BATCH]))
     chosen = random.choice(len(sketches), min(hps.batch_size, len(sketches)), replace=False)
@@ -80,13 +86,18 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
 
 
 def evaluation_batches(sketches: SketchSet, config: RunConfig) -> Iterator[Batch]:
-    """Return batches with every sketch once, unchanged; each batch has sketches of like lengths.
+    """Return batches with every sketch once, without augmentation, similar lengths together.
 
-    The first batch has the shortest ones. All have batch_size sketches but the last, which has what
-    is left.
+    The first batch has the shortest sketches. Only the last batch may have fewer than batch_size.
 
     Raises:
       ValueError: a sketch is longer than max_seq_len.
+
+    Example:
+      >>> sketches = SketchSet.from_sketches([[[2, 0, 0], [0, 2, 1]], [[1, 0, 1]]])
+      >>> batches = evaluation_batches(sketches, RunConfig.of(batch_size=1))
+      >>> [batch.order.tolist() for batch in batches]
+      [[1], [0]]
     """
     hps = config.hparams
     _check_lengths(sketches, hps.max_seq_len)
@@ -105,11 +116,14 @@ def evaluation_batches(sketches: SketchSet, config: RunConfig) -> Iterator[Batch
 
 
 def pad(sketches: Sequence[ArrayLike], config: RunConfig) -> Batch:
-    """Return stroke-3 sketches, each [n, 3] in pixel units, as one batch.
+    """Return stroke-3 sketches, each [n, 3] in pixel units, as one batch of max_seq_len + 1 rows.
 
     Raises:
-      ValueError: a sketch is not a valid one (`SketchSet.from_sketches`) or longer than
-        max_seq_len.
+      ValueError: a sketch is invalid (`SketchSet.from_sketches`) or longer than max_seq_len.
+
+    Example:
+      >>> pad([[[4, 0, 1]]], RunConfig.of(max_seq_len=1, normalizing_factor=2)).strokes[0].tolist()
+      [[0.0, 0.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 1.0, 0.0]]
     """
     batch = SketchSet.from_sketches(sketches)
     _check_lengths(batch, config.max_seq_len)
@@ -122,7 +136,7 @@ def _sorted_batch(
     rows: int,
     normalizing_factor: float | None,
 ) -> Batch:
-    """Return sketches, flat arrays, as a `Batch` of ``rows`` rows and the start token's."""
+    """Return flat sketches as a `Batch` with ``rows`` rows after the start token."""
     lengths = np.diff(starts)
     count = len(lengths)
     order = np.argsort(-lengths, kind="stable")
@@ -131,7 +145,7 @@ def _sorted_batch(
     result = np.zeros((count, rows + 1, 5), np.float32)
     result[:, 0] = strokes.START_TOKEN
     result[:, 1:] = strokes.END_TOKEN
-    # Point j of sketch i goes to row 1 + j of its block.
+    # Point j of a sketch goes to row 1 + j of its block of rows.
     first = block * (rows + 1) + 1
     place = np.arange(len(points)) + np.repeat(first - starts[:-1], lengths)
     lift = points[:, 2]
@@ -143,7 +157,7 @@ def _sorted_batch(
 def _check_lengths(sketches: SketchSet, max_seq_len: int) -> None:
     longest = int(sketches.lengths.max(initial=0))
     if longest > max_seq_len:
-        raise ValueError(
+        raise ArgumentError(
             f"a sketch of {longest} points exceeds max_seq_len {max_seq_len}; "
             "load the data with this max_seq_len to drop longer ones"
         )

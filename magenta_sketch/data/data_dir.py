@@ -1,13 +1,14 @@
-"""One file of a data set by its name: found in a folder, fetched from a URL, or built."""
+"""Get one file of a data set: from a folder, from a URL, or built."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from magenta_sketch.data.download import fetch
 from magenta_sketch.data.npz import read_npz
+from magenta_sketch.data.npz_archive import open_archive
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.data.urls import is_url, join_url
 from magenta_sketch.errors import DataError
@@ -16,20 +17,46 @@ from magenta_sketch.files import did_you_mean
 Report = Callable[[str], None]
 
 
+def _folder(data_dir: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(data_dir))  # Path.expanduser raises for an unknown user
+
+
+def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> None:
+    """Raise an error where a file is missing, or no archive, that nothing here makes or fetches.
+
+    Nothing is read but the directories of the archives.
+
+    Raises:
+      DataError: the first file that cannot be opened; for one that is missing what is there, and
+        what may have been meant.
+    """
+    from magenta_sketch.data.sources import ready_made  # here, because it imports much
+
+    for name in names:
+        if is_url(data_dir):
+            join_url(str(data_dir), name)
+            continue
+        path = _folder(data_dir) / name
+        if path.exists():
+            open_archive(path, str(path)).close()
+        elif not ready_made.is_ready_made(name):
+            raise DataError(_missing_file(path, name))
+
+
 def read_from(
     data_dir: str | os.PathLike[str], name: str, report: Report = print
 ) -> dict[str, SketchSet]:
     """Return the splits of the file `name` in data_dir.
 
     Args:
-      data_dir: a folder, or an http(s) URL, whose files are fetched once into the user's cache
-        folder. A missing file that is ready-made (kanjivg.npz) is built in the folder, which is
-        created if need be.
-      name: a file's name, with its `.npz`.
-      report: is given lines of text on what is fetched or built.
+      data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
+        cache folder. A missing ready-made file (kanjivg.npz) is built in the folder, which is made
+        if needed.
+      name: the file's name, with `.npz`.
+      report: called with each line of text on progress.
 
     Raises:
-      DataError: the file is missing, or cannot be fetched, built or read.
+      DataError: the file is missing, or cannot be downloaded, built or read.
     """
     if is_url(data_dir):
         path = fetch(join_url(str(data_dir), name), report=report)
@@ -37,13 +64,12 @@ def read_from(
             return read_npz(path)
         except DataError as error:
             raise DataError(f"{error}; delete this cached file to have it fetched again") from None
-    folder = Path(data_dir).expanduser()
+    require_files(data_dir, [name])
+    folder = _folder(data_dir)
     path = folder / name
     if not path.exists():
-        from magenta_sketch.data.sources import ready_made  # here: most runs have their files
+        from magenta_sketch.data.sources import ready_made  # here: few runs need it
 
-        if not ready_made.is_ready_made(name):
-            raise DataError(_missing_file(path, name))
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -53,11 +79,17 @@ def read_from(
 
 
 def _missing_file(path: Path, name: str) -> str:
-    """Return the message on a file that is not there: what is, and what may have been meant."""
+    """Return the message for a missing file: what is there, and what may be meant."""
+    folder = path.parents[len(Path(name).parts) - 1]
     if path.with_name(f"{path.name}.npz").is_file():
         return f"{path}: no such file; did you mean {name}.npz?"
+    if folder.is_file():
+        return f"data_dir must be a folder or a URL, got the file {folder}; name its folder"
+    if path.parent != folder and (folder / path.name).is_file():
+        return f"{path}: no such file; the names are of files in data_dir: give {path.name}"
     if not path.parent.is_dir():
-        return f"{path}: no such file, because there is no folder {path.parent}; check data_dir"
+        meant = did_you_mean(path.parent, (), folders=True) or "; check data_dir"
+        return f"{path}: no such file, because there is no folder {path.parent}{meant}"
     files = sorted(file.name for file in path.parent.glob("*.npz"))
     if not files:
         return f"{path}: no such file; {path.parent} has no .npz file, check data_dir"

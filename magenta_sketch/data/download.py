@@ -1,4 +1,4 @@
-"""Data set files fetched by http(s) into a cache: bounded, checked, moved into place at once."""
+"""Download data set files into a cache, with limits and checks, atomically."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Limits:
 
     Attributes:
       max_bytes: size of the file, whatever the server declares.
-      connect_seconds: to reach the server.
-      read_seconds: between two pieces of data.
-      total_seconds: for all of it, redirections included.
+      connect_seconds: time to reach the server.
+      read_seconds: time between two pieces of data.
+      total_seconds: time for the whole download, with redirections.
     """
 
     max_bytes: int = 512 << 20
@@ -53,15 +53,15 @@ def cache_dir() -> Path:
 
 
 def fetch(url: str, *, report: Callable[[str], None], limits: Limits | None = None) -> Path:
-    """Return the data set file at url in the cache, downloading it the first time.
+    """Return the cached file of a URL. Download it the first time.
 
-    A file is there only after it was fetched in full and read as a data set. Different URLs have
-    different places.
+    The file enters the cache only when it is complete and was read as a data set. Each URL has its
+    own folder.
 
     Raises:
-      DataError: the server cannot be reached or answers with an error, a limit is exceeded, what
-        came is not a readable data set, or the cache cannot be written. One line: URL, why, what
-        to do. Nothing is left behind.
+      DataError: the server cannot be reached or answers with an error, a limit is exceeded, the
+        file is not a readable data set, or the cache cannot be written. Nothing is left in
+        the cache then.
     """
     limits = Limits() if limits is None else limits
     shown = shown_url(url)
@@ -80,7 +80,7 @@ def fetch(url: str, *, report: Callable[[str], None], limits: Limits | None = No
                 file.flush()
                 _check(Path(file.name), shown)
     finally:
-        with contextlib.suppress(OSError):  # not empty once the file is there
+        with contextlib.suppress(OSError):  # fails if the file is there
             path.parent.rmdir()
     report(f"fetched {size / 1e6:.1f} MB into {path.parent}")
     return path
@@ -94,11 +94,10 @@ def _check(file: Path, shown: str) -> None:
 
 
 def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
-    """Receive url into file within limits.total_seconds and return the number of bytes.
+    """Receive url into file within limits.total_seconds. Return the number of bytes.
 
-    A server that sends a byte now and then never meets a read time-out, and can do so at any
-    stage of the exchange. So a thread receives, and it is left to itself when time is up; the file
-    is closed then, and the thread ends with its next write.
+    A server that sends a byte now and then never causes a read time-out. So a thread receives the
+    data. When the time is over, the file is closed, and the thread ends at its next write.
     """
     result: list[int | BaseException] = []
 
@@ -110,7 +109,7 @@ def _receive_in_time(url: str, file: BinaryIO, limits: Limits) -> int:
 
     thread = threading.Thread(target=receive, daemon=True, name="magenta_sketch download")
     name = Path(urlsplit(url).path).name
-    # Closed here, because the thread may stay behind.
+    # Closed here, because the thread may still be waiting.
     with progress_bar(name, None, unit="B", unit_scale=True) as bar:
         thread.start()
         thread.join(limits.total_seconds)
@@ -125,7 +124,7 @@ def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
     import requests
 
     timeout = (limits.connect_seconds, limits.read_seconds)
-    # A stored .npz is compressed already; asking for no other coding makes lengths comparable.
+    # An .npz is compressed already. Without a second encoding, lengths can be compared.
     headers = {"Accept-Encoding": "identity"}
     try:
         with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
@@ -150,9 +149,9 @@ def _receive(url: str, file: BinaryIO, limits: Limits, bar: tqdm) -> int:
         raise _failure(url, f"nothing received for {limits.read_seconds:g} seconds") from None
     except DataError:
         raise
-    except requests.exceptions.InvalidURL:  # its text may show the password
+    except requests.exceptions.InvalidURL:  # the error's text may contain the password
         raise _failure(url, "not a valid URL") from None
-    # Names of hosts that cannot be are a ValueError of urllib3 or of idna.
+    # urllib3 and idna raise ValueError for impossible host names.
     except (requests.exceptions.RequestException, ValueError) as error:
         raise _failure(url, _root_reason(error)) from None
     if declared is not None and size < declared and "Content-Encoding" not in response.headers:
@@ -172,7 +171,7 @@ def _too_large(limits: Limits) -> str:
 
 
 def _root_reason(error: BaseException) -> str:
-    """Return the innermost reason in one short line: requests wraps errors several layers deep."""
+    """Return the innermost reason as one short line: requests nests its errors."""
     kind, text = type(error).__name__, str(error)
     if "IncompleteRead" in text:
         return "the connection broke off before the end"

@@ -1,12 +1,14 @@
-"""Data sets for training: files joined, long sketches dropped, and the whole measured."""
+"""Load data sets for training: join files, drop long sketches, find the normalizing factor."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import math
+import numbers
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +16,23 @@ from magenta_sketch.data.data_dir import Report, read_from
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.offsets import normalizing_factor_of
 from magenta_sketch.data.sketch_set import SketchSet
-from magenta_sketch.errors import DataError
+from magenta_sketch.errors import ArgumentError, DataError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataSet:
-    """What a model is trained on.
+    """The data of a run.
 
     Attributes:
       train, valid, test: the sketches, in pixel units, offsets within [-1000, 1000].
-      max_seq_len: no sketch has more points.
-      normalizing_factor: pixel units in a model unit, above 0.
-      fingerprint: SHA-256 of the sketches as loaded, in hex: equal exactly for equal data.
+      max_seq_len: the largest number of points that a sketch may have.
+      normalizing_factor: pixel units in one model unit, above 0.
+      fingerprint: SHA-256 of the loaded sketches, in hex. Equal data have equal fingerprints.
+
+    Example:
+      >>> data = load_data_set("lines.npz", ".", report=lambda line: None)
+      >>> len(data.train), len(data.test), data.max_seq_len
+      (2, 1, 1)
     """
 
     train: SketchSet
@@ -44,22 +51,22 @@ def load_data_set(
     normalizing_factor: float | None = None,
     report: Report = print,
 ) -> DataSet:
-    """Load `.npz` files and join them, split by split, in the order of their names.
+    """Load `.npz` files and join them, split by split, in the given order.
 
     Args:
-      names: file names, each with its `.npz`, in data_dir.
-      data_dir: a folder, or an http(s) URL, whose files are fetched once into the user's cache
-        folder (or $MAGENTA_SKETCH_CACHE). The missing file kanjivg.npz is built in the folder,
-        which is created if need be.
-      max_seq_len: longer sketches are dropped; when None, the length of the longest sketch.
-      normalizing_factor: when None, the standard deviation of all offsets of the training set,
-        dx and dy pooled.
-      report: is given lines of text on what was loaded and dropped.
+      names: file names in data_dir, with `.npz`.
+      data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
+        cache folder (or $MAGENTA_SKETCH_CACHE). A missing kanjivg.npz is built in the folder, which
+        is made if needed.
+      max_seq_len: longer sketches are dropped. None: the length of the longest sketch.
+      normalizing_factor: None: the standard deviation of all offsets of the training set, dx and dy
+        together.
+      report: called with each line of text on progress.
 
     Raises:
-      DataError: a file is missing, cannot be fetched, built or read (see `read_npz`), nothing
-        short enough is left of a split, or all offsets are equal. ValueError, its base: a
-        max_seq_len or normalizing_factor that is not above 0.
+      DataError: a file is missing or cannot be downloaded, built or read (see `read_npz`); a split
+        has no sketch that is short enough; or all offsets are equal.
+      ValueError: max_seq_len or normalizing_factor is not above 0. (DataError is a ValueError.)
 
     Example:
       >>> data = load_data_set("lines.npz", ".")
@@ -69,10 +76,8 @@ def load_data_set(
     names = [names] if isinstance(names, str) else list(names)
     if not names:
         raise DataError("no data set is named, expected at least one .npz file")
-    if max_seq_len is not None and max_seq_len < 1:
-        raise ValueError(f"max_seq_len must be at least 1, got {max_seq_len}")
-    if normalizing_factor is not None and not 0 < normalizing_factor < math.inf:
-        raise ValueError(f"normalizing_factor must be above 0 and finite, got {normalizing_factor}")
+    _require_number("max_seq_len", max_seq_len, numbers.Integral, "a whole number >= 1", 1)
+    _require_number("normalizing_factor", normalizing_factor, numbers.Real, "a finite number > 0")
 
     sets = _joined(names, data_dir, max_seq_len, report)
     if max_seq_len is None:
@@ -97,10 +102,17 @@ def load_data_set(
     )
 
 
+def _require_number(
+    name: str, value: Any, kind: Any, rule: str, lowest: float = math.ulp(0.0)
+) -> None:
+    if value is not None and not (isinstance(value, kind) and lowest <= value < math.inf):
+        raise ArgumentError(f"{name} must be {rule}, got {value!r}")
+
+
 def _joined(
     names: Sequence[str], data_dir: str | os.PathLike[str], max_seq_len: int | None, report: Report
 ) -> dict[str, SketchSet]:
-    """Return the sketches of at most max_seq_len points of all files, split by split."""
+    """Return the splits of all files joined, without sketches longer than max_seq_len."""
     parts: dict[str, list[SketchSet]] = {split: [] for split in SPLITS}
     for name in names:
         splits = read_from(data_dir, name, report)
@@ -114,7 +126,7 @@ def _joined(
         if not len(sets[split]):
             raise DataError(
                 f"{', '.join(names)}, {split}: no sketch has at most {max_seq_len} points "
-                "(max_seq_len)"
+                "(max_seq_len); give a larger one"
             )
     return sets
 

@@ -1,4 +1,4 @@
-"""What messages about files have in common: they are one printable line, and say which file."""
+"""Messages about files: one printable line that names the file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from magenta_sketch.errors import DataError
 
 
 def printable(text: Any) -> str:
-    """Return one line of at most 120 printable characters, whatever a file put into the text."""
+    """Return text from a file as one line of at most 120 printable characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     return line if len(line) <= 120 else line[:117] + "..."
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str], advice: str = "") -> Iterator[None]:
-    """Turn an OSError of the block into the DataError that says that `path` cannot be written.
+    """Turn an OSError of the block into a DataError: `path` cannot be written.
 
     Args:
-      path: what the block writes, a file or a folder.
+      path: the file or folder that the block writes.
       advice: what to do, the end of the message.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Sketch-RNN's `.npz` files: object arrays `train`, `valid` and `test`, one [n, 3] item a sketch.
+"""Read Sketch-RNN's `.npz` files: object arrays `train`, `valid` and `test` of [n, 3] arrays.
 
-Object arrays are pickles, and loading a pickle can run any program, so `safe_pickle` reads them
-instead of NumPy. Files written by Python 2 and 3 and every NumPy are read.
+An object array is a pickle, and loading a pickle can run any program. So `safe_pickle` reads it,
+not NumPy. Files of Python 2 and 3 and of every NumPy version can be read.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from magenta_sketch.errors import DataError
 
 
 def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[str, SketchSet]:
-    """Read the splits train, valid and test of a data set without running anything in it.
+    """Read the splits train, valid and test of a data set. No code in the file is run.
 
-    A split is an object array of [n, 3] items of any real number type, or, where all sketches have
-    one length, an array [m, n, 3]. Values become float32; offsets are clamped to [-1000, 1000].
+    A split is an object array of [n, 3] items of any real number type, or an array [m, n, 3] if all
+    sketches have the same length. Values become float32; offsets are clamped to [-1000, 1000].
 
     Args:
       path: the file.
-      label: what messages call it; its path when None.
+      label: its name in messages. None: its path.
 
     Raises:
-      DataError: there is no such file, it is not a zip archive or is damaged; a split is missing,
-        empty or unreasonably large; its pickle holds anything else than arrays; an item is not
-        [n, 3] with n >= 1, finite, its lifts 0 or 1. One line that names file, split and index.
+      DataError: the file is missing, damaged or not a zip archive; a split is missing, empty or too
+        large; its pickle holds something other than arrays; an item is not [n, 3] with n >= 1,
+        finite values and lifts of 0 or 1. The message names file, split and index.
 
     Example:
       >>> sketches = read_npz("lines.npz")["train"]
@@ -70,13 +70,13 @@ def _checked(points: np.ndarray, starts: NDArray[np.int64], name: str) -> Sketch
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RawSplit:
-    """A split as a file has it: `read_npz` would refuse some of what may be in it.
+    """A split as it is in the file. `read_npz` would refuse some of its sketches.
 
     Attributes:
-      points: [N, 3] in the file's own type of numbers; any values, NaN among them.
+      points: [N, 3] in the file's number type; any values, also NaN.
       starts: int64 [n + 1]; sketch i is points[starts[i]:starts[i + 1]] and may be empty.
-      refused: index of an item that is not an [n, 3] array of numbers -> why. It counts as an empty
-        sketch, so that indices are those of the file.
+      refused: index -> reason, for each item that is not an [n, 3] array of numbers. It counts as
+        an empty sketch, so that indices match those of the file.
     """
 
     points: np.ndarray
@@ -85,14 +85,14 @@ class RawSplit:
 
 
 def read_raw_npz(path: str | os.PathLike[str]) -> dict[str, RawSplit]:
-    """Read the splits that a file has as they are, as safely as `read_npz` but unchecked.
+    """Read the splits in a file without checks, but as safely as `read_npz`.
 
-    This is for looking at data that `read_npz` may refuse: splits may be missing or empty, and
-    sketches be empty or hold any numbers; nothing is clamped.
+    Use it to look at data that `read_npz` may refuse: splits may be missing or empty, and sketches
+    may be empty or hold any numbers. Nothing is clamped.
 
     Raises:
-      DataError: as `read_npz` does for a file or pickle that cannot be read; the file has none of
-        the splits; over 1,000 items of one are not arrays of points.
+      DataError: the file or a pickle cannot be read, as in `read_npz`; the file has none of the
+        splits; or over 1,000 items of a split are not arrays of points.
     """
     path = Path(path)
     label = str(path)

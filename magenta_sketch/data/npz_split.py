@@ -1,7 +1,8 @@
-"""The `.npy` file of one split, decoded into flat points and starts.
+"""Decode the `.npy` file of one split into flat points and starts.
 
-It is an array [m, n, 3], or an object array of sketches and thereby a pickle, which `safe_pickle`
-reads. Sketches are then arrays, or in some files lists of rows or arrays of Python's numbers.
+The file holds an array [m, n, 3] or an object array of sketches. The latter is a pickle, which
+`safe_pickle` reads. Its sketches are arrays; in some files, lists of rows or arrays of Python
+numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from magenta_sketch.data.safe_pickle import Array
 from magenta_sketch.data.sketch_set import check_shape, starts_of
 from magenta_sketch.errors import DataError
 
-MOST_REFUSED = 1000  # a split with more items that are not sketches is not a split of sketches
+MOST_REFUSED = 1000  # with more items that are not sketches, it is not a split of sketches
 
 _NO_POINTS = Array.of((0, 3), b"", np.dtype(np.float32))
 
@@ -30,16 +31,16 @@ _NO_POINTS = Array.of((0, 3), b"", np.dtype(np.float32))
 def decode_split(
     data: bytes, name: str, refused: dict[int, str] | None = None
 ) -> tuple[np.ndarray, NDArray[np.int64]]:
-    """Return points [N, 3], of any values in the file's own type, and starts [n + 1].
+    """Return points [N, 3] and starts [n + 1]. Values are unchecked, in the file's number type.
 
     Args:
       data: the `.npy` file.
-      name: what messages call the split.
-      refused: takes the items that are not sketches, index -> why; they and empty ones are then
-        sketches without points. When None, the first such item is an error.
+      name: the split's name in messages.
+      refused: a dict to fill: index -> reason, for each item that is not a sketch. Such items and
+        empty ones become sketches without points. None: the first such item is an error.
 
     Raises:
-      DataError: the file is damaged, or holds anything else than sketches.
+      DataError: the file is damaged, or holds something other than sketches.
     """
     file = io.BytesIO(data)
     try:
@@ -51,7 +52,7 @@ def decode_split(
                 (2, 0): npy.read_array_header_2_0,
             }
             shape, fortran_order, dtype = readers[npy.read_magic(file)](file)
-    except Exception as error:  # a damaged header raises one of many
+    except Exception as error:  # a damaged header may raise almost any error
         raise DataError(f"{name}: not an array in .npy format ({reason(error)})") from None
     if shape and shape[0] == 0:
         return np.zeros((0, 3), np.float32), starts_of([])
@@ -68,7 +69,7 @@ def _flatten_block(
     dtype: np.dtype,
     name: str,
 ) -> tuple[np.ndarray, NDArray[np.int64]]:
-    """Return points and starts of an array [m, n, 3] of numbers, which begins at the offset."""
+    """Return points and starts of a number array [m, n, 3] that begins at ``offset``."""
     if dtype.kind not in "biuf":
         raise DataError(f"{name}: expected sketches of real numbers, got the type {dtype}")
     _check_block_shape(shape, name)
@@ -90,16 +91,16 @@ def _check_block_shape(shape: tuple[int, ...], name: str) -> None:
 
 
 def _unpickle_items(file: io.BytesIO, shape: tuple[int, ...], name: str) -> list[Any]:
-    """Return the items of the object array pickled in file: `Array`s, lists, or anything."""
+    """Return the items of the object array pickled in file: `Array`s, lists, or anything else."""
     try:
         root = safe_pickle.load(file)
-    except Exception as error:  # damaged or crafted pickles raise nearly anything
+    except Exception as error:  # damaged or crafted pickles may raise almost any error
         raise DataError(f"{name}: unsupported or damaged pickle ({reason(error)})") from None
     if type(root) is not Array or type(root.data) is not list or root.shape != shape:
         raise DataError(f"{name}: the pickle is not an object array of shape {list(shape)}")
     if len(shape) == 1:
         return root.data
-    # NumPy makes an [m, n, 3] array of Python numbers from sketches that all have n points.
+    # If all sketches are lists of n points, NumPy makes one [m, n, 3] array of Python numbers.
     _check_block_shape(shape, name)
     size = 3 * shape[1]
     return [Array.of(shape[1:], root.data[i : i + size]) for i in range(0, len(root.data), size)]
@@ -108,7 +109,7 @@ def _unpickle_items(file: io.BytesIO, shape: tuple[int, ...], name: str) -> list
 def _flatten_items(
     items: list[Any], name: str, refused: dict[int, str] | None
 ) -> tuple[np.ndarray, NDArray[np.int64]]:
-    """Return points [N, 3] in the items' own type, and starts.
+    """Return points [N, 3] in the items' number type, and starts.
 
     For `refused` see `decode_split`.
     """
@@ -130,14 +131,14 @@ def _flatten_items(
 
 
 def _sketch_arrays(items: list[Any], name: str, refused: dict[int, str] | None) -> list[Array]:
-    """Replace each item in the list by an array of numbers, [n, 3], and return the list."""
+    """Replace each item of the list by an array of numbers, [n, 3]. Return the list."""
     others = [item for item in items if type(item) is not Array or type(item.data) is list]
-    # Items may be one and the same object many times over, so this is not bounded by the file.
+    # An object may occur many times, so the file's size is no limit for this.
     size = sum(len(item.data) for item in items if type(item) is Array)
     limit = npz_archive.MAX_SPLIT_BYTES
     if size + 8 * sum(map(_count, others)) > limit:
         raise DataError(f"{name}: over {limit:,} bytes of points")
-    # Converted once each. These keep the items too, so that none gets the id of one that is gone.
+    # Each object is converted once. It is also kept, so that no other object gets its id.
     times = Counter(map(id, others))
     del others
     repeated: dict[int, tuple[Any, Array]] = {}
@@ -165,14 +166,14 @@ def _sketch_arrays(items: list[Any], name: str, refused: dict[int, str] | None) 
 
 
 def _count(item: Any) -> int:
-    """Return how many numbers an item that is not an array of numbers has, 0 for no sketch."""
+    """Return the number of values in an item that is no number array; 0 if it is no sketch."""
     if type(item) is Array:
         return len(item.data)
     return 3 * len(item) if type(item) in (list, tuple) else 0
 
 
 def _array_of_numbers(item: Any, where: str) -> Array:
-    """Return a list of [dx, dy, lift] lists, or an object array [n, 3], as an array of float64."""
+    """Return a list of [dx, dy, lift] lists or an object array [n, 3] as a float64 array."""
     if type(item) is Array:
         shape, values = item.shape, item.data
     elif type(item) in (list, tuple):

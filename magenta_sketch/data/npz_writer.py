@@ -1,6 +1,6 @@
-"""Data sets written as `.npz` files that every NumPy and the original's versions read.
+"""Write data sets as `.npz` files that every NumPy and Magenta's code can read.
 
-A file is there whole or not at all, and equal sketches give equal bytes.
+Writing is atomic, and equal sketches give equal bytes.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ def write_npz(
     valid: SketchSet | Iterable[ArrayLike],
     test: SketchSet | Iterable[ArrayLike],
 ) -> None:
-    """Write a data set, whole or not at all; equal sketches give equal bytes.
+    """Write a data set atomically; equal sketches give equal bytes.
 
-    Any NumPy reads it (`np.load(path, allow_pickle=True)`), the original's versions on Python 2
-    and 3 included. Items are int16 when all values are whole and fit, else float32.
+    Every NumPy can read it (`np.load(path, allow_pickle=True)`), and so can Magenta's code on
+    Python 2 and 3. Items are int16 if all values are whole numbers in its range, else float32.
 
     Args:
-      path: the file, replaced if it is there; its folder must exist.
-      train, valid, test: stroke-3 sketches [n, 3] in pixel units; a SketchSet will do.
+      path: the file, replaced if it exists; its folder must exist.
+      train, valid, test: stroke-3 sketches [n, 3] in pixel units; a SketchSet or any iterable.
 
     Raises:
-      DataError: a split is empty, a sketch is not a valid one, or the file cannot be written.
+      DataError: a split is empty, a sketch is invalid, or the file cannot be written.
 
     Example:
       >>> right, down = [[3, 0, 1]], [[0, 4, 1]]  # two sketches of one line each
@@ -70,21 +70,21 @@ def stream_npz(
     dtype: str,
     splits: Mapping[str, tuple[int, Iterable[np.ndarray]]],
 ) -> None:
-    """Write a data set whose sketches come one by one, as `write_npz` does; none is kept.
+    """Write a data set as `write_npz` does, but from sketches that come one by one.
 
     Args:
-      path: the file, replaced if it is there; its folder must exist.
+      path: the file, replaced if it exists; its folder must exist.
       dtype: "<i2" or "<f4".
-      splits: for each of train, valid and test how many sketches there are, at least 1, and these,
-        valid stroke-3 sketches [n, 3] of that type. They are taken one split after another.
+      splits: for each of train, valid and test: the number of sketches, at least 1, and an iterable
+        of them, valid stroke-3 sketches [n, 3] of that type. It is read one split after another.
 
     Raises:
-      DataError: a split is larger than `read_npz` reads back, or the file cannot be written.
+      DataError: a split is too large for `read_npz`, or the file cannot be written.
     """
     path = Path(path)
     with writing(path), replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for split in SPLITS:
-            # A ZipInfo of its own has a fixed date, so that the bytes depend on data alone.
+            # This ZipInfo has a fixed date, so the bytes depend on the data alone.
             member = zipfile.ZipInfo(f"{split}.npy")
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o644 << 16
@@ -98,7 +98,7 @@ def stream_npz(
 
 
 def too_large(name: str) -> DataError:
-    """Return the error for a split of over `MAX_SPLIT_BYTES`."""
+    """Return the error for a split larger than `MAX_SPLIT_BYTES`."""
     return DataError(
         f"{name}: over {npz_archive.MAX_SPLIT_BYTES:,} bytes, more than is read back; "
         "make several data sets, or one of fewer sketches"
@@ -106,7 +106,7 @@ def too_large(name: str) -> DataError:
 
 
 def fits_int16(points: np.ndarray) -> bool:
-    """Return whether all values are whole numbers that int16 holds."""
+    """Return whether all values are whole numbers in the range of int16."""
     return bool(((points == np.rint(points)) & (np.abs(points) < 1 << 15)).all())
 
 
@@ -124,7 +124,7 @@ def _npy_parts(dtype: str, count: int, items: Iterable[np.ndarray]) -> Iterator[
 
 
 def _blocks(parts: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
-    """Yield the same bytes in blocks of one size, so that compression always sees the same."""
+    """Yield the same bytes in blocks of one size: compression then always gets the same input."""
     buffer = bytearray()
     for part in parts:
         buffer += part

@@ -1,4 +1,4 @@
-"""What may be odd about a data set's sketches: the kinds, and how each is found."""
+"""The kinds of oddities in a data set, and how each is found."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from magenta_sketch.data.npz import RawSplit
 from magenta_sketch.data.offsets import MAX_OFFSET
 from magenta_sketch.data.sketch_set import SketchSet
 
-NAMED = 10  # of the places where something odd was found, the first so many are named
-JUMP = 2.0  # typical diagonals; an offset within a drawing of the usual size is at most one
+NAMED = 10  # places that are named for each kind, at most
+JUMP = 2.0  # typical diagonals; an offset inside a typical drawing is at most one
 
-# Kinds of oddities -> what they are, and what follows from them.
+# Kind -> what it is, and what follows from it.
 KINDS = {
     "missing_split": "missing splits (training refuses the file)",
     "empty_split": "empty splits (training refuses the file)",
@@ -37,10 +37,10 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A sketch, by split and its number in the file, and what is there, such as "offset 950"."""
+    """A sketch, by split and number in the file, with a detail such as "offset 950"."""
 
     split: str
-    number: int | None  # None for the split as a whole
+    number: int | None  # None: the whole split
     detail: str = ""
 
     def __str__(self) -> str:
@@ -50,11 +50,11 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Oddity:
-    """What is odd about some sketches.
+    """One kind of oddity in a data set.
 
     Attributes:
       kind: one of `KINDS`.
-      count: how many there are.
+      count: the number of sketches or items that have it.
       places: the first `NAMED` of them.
     """
 
@@ -64,30 +64,30 @@ class Oddity:
 
 
 class Finds:
-    """Oddities as they are found, split by split."""
+    """Collect oddities, split by split."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = dict.fromkeys(KINDS, 0)
         self._places: dict[str, list[Place]] = {kind: [] for kind in KINDS}
 
     def add(self, kind: str, places: Iterable[Place], count: int) -> None:
-        """Count `count` of a kind, and name the first of their places, taking no more."""
+        """Add `count` oddities of a kind. Take only as many places as are named."""
         self._counts[kind] += count
         named = self._places[kind]
         named.extend(itertools.islice(places, NAMED - len(named)))
 
     def oddities(self) -> list[Oddity]:
-        """Return what was found, in the order of `KINDS`."""
+        """Return the oddities found, in the order of `KINDS`."""
         return [
             Oddity(kind, count, self._places[kind]) for kind, count in self._counts.items() if count
         ]
 
 
-# What read_npz would refuse or change
+# Sketches that read_npz refuses or changes
 
 
 def find_refused_and_clamped(raw: RawSplit, split: str, finds: Finds) -> NDArray[np.bool_]:
-    """Find what `read_npz` would refuse or clamp, and return which sketches it would take, [n]."""
+    """Find sketches that `read_npz` refuses or clamps. Return which it accepts, bool [n]."""
     lengths = np.diff(raw.starts)
     found = (Place(split, i, _reason(why)) for i, why in raw.refused.items())
     finds.add("not_a_sketch", found, len(raw.refused))
@@ -107,7 +107,7 @@ def find_refused_and_clamped(raw: RawSplit, split: str, finds: Finds) -> NDArray
         )
         finds.add(kind, found, len(owners))
 
-    offsets = raw.points[:, :2]  # compared from both sides: int16 has no absolute of -32768
+    offsets = raw.points[:, :2]  # two comparisons, because int16 has no absolute value of -32768
     beyond = ((offsets > MAX_OFFSET) | (offsets < -MAX_OFFSET)).any(axis=1)
     owners = np.unique(_owner(np.flatnonzero(finite & beyond), raw.starts))
     found = (Place(split, int(i), _largest(raw, int(i))) for i in owners)
@@ -116,7 +116,7 @@ def find_refused_and_clamped(raw: RawSplit, split: str, finds: Finds) -> NDArray
 
 
 def _owner(rows: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the indices of the sketches that rows of the points are in."""
+    """Return for each row of the points the index of its sketch."""
     return np.searchsorted(starts, rows, side="right") - 1
 
 
@@ -126,19 +126,20 @@ def _largest(raw: RawSplit, index: int) -> str:
 
 
 def _reason(message: str) -> str:
-    return message.partition("]: ")[2] or message  # without the file, split and index before it
+    return message.partition("]: ")[2] or message  # without file, split and index
 
 
-# What training takes, and may suffer from
+# Sketches that training accepts, but that may harm it
 
 
 def find_odd_points(
     sketches: SketchSet, split: str, numbers: NDArray[np.int64], finds: Finds
 ) -> None:
-    """Find usable sketches without extent or last lift, or that begin with a row of zeros.
+    """Find usable sketches without extent, without a last lift, or with zeros in their first row.
 
     Args:
-      sketches: the usable ones of the split; numbers: their numbers in the file, [n].
+      sketches: the usable sketches of the split.
+      numbers: their numbers in the file, [n].
     """
     points, starts = sketches.points, sketches.starts
     if not len(sketches):
@@ -160,15 +161,16 @@ def find_jumps(
     numbers: Mapping[str, NDArray[np.int64]],
     finds: Finds,
 ) -> None:
-    """Find offsets far longer than a typical drawing is large.
+    """Find offsets that are far larger than a typical drawing.
 
     Args:
       longest: split -> the longest offset of each usable sketch, in pixel units, [n].
-      diagonals: of all usable drawings; the median is typical, as few large ones do not move it.
+      diagonals: of all usable drawings, in pixel units. The median is typical: a few large drawings
+        do not change it.
       numbers: split -> the sketches' numbers in the file, [n].
     """
     typical = float(np.median(diagonals)) if len(diagonals) else 0.0
-    # Without a typical size, as when most drawings are dots, nothing is huge beside it.
+    # If the typical size is 0, because most drawings are dots, there is no limit.
     limit = JUMP * typical or np.inf
     for split, lengths in longest.items():
         huge = np.flatnonzero(lengths > limit)
@@ -179,7 +181,7 @@ def find_jumps(
 def find_duplicates(
     sketches: Mapping[str, SketchSet], numbers: Mapping[str, NDArray[np.int64]], finds: Finds
 ) -> None:
-    """Find sketches that are equal to an earlier one; the splits in order, each copy once."""
+    """Find sketches that are equal to an earlier one, split after split. Each copy counts once."""
     first: dict[bytes, tuple[str, int]] = {}
     for split, part in sketches.items():
         own: dict[bytes, int] = {}
@@ -199,8 +201,8 @@ def find_duplicates(
 
 
 def _digests(sketches: SketchSet) -> Iterator[bytes]:
-    """Yield a digest of each sketch; those of equal sketches are equal."""
-    # 0.0 + -0.0 is 0.0: sketches are equal when their numbers are.
+    """Yield a digest of each sketch. Equal sketches have equal digests."""
+    # Adding 0.0 turns -0.0 into 0.0, so that equal numbers have equal bytes.
     data = memoryview((sketches.points + np.float32(0)).tobytes())
     starts = (sketches.starts * 12).tolist()
     for start, end in zip(starts[:-1], starts[1:], strict=True):

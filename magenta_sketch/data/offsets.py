@@ -1,4 +1,4 @@
-"""Pen offsets of many sketches: how large they may be, and how much they vary."""
+"""Offsets of many sketches: their limit, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.sketch_set import SketchSet
 
-MAX_OFFSET = 1000  # pixels; larger offsets are clamped on reading, as the original does
+MAX_OFFSET = 1000  # pixels; larger offsets are clamped on reading, as in Magenta
 
 _ROWS_AT_ONCE = 1 << 18
 
 
 def clamped(points: np.ndarray) -> NDArray[np.float32]:
     """Return a float32 copy of points [N, 3] with dx and dy clamped to [-1000, 1000] pixels."""
-    with np.errstate(over="ignore"):  # what overflows float32 is clamped next
+    with np.errstate(over="ignore"):  # an overflow is clamped below
         points = points.astype(np.float32)
     np.clip(points[:, :2], -MAX_OFFSET, MAX_OFFSET, out=points[:, :2])
     return points
 
 
 def normalizing_factor_of(train: SketchSet) -> float:
-    """Return the standard deviation of all offsets of a training set, dx and dy pooled, in pixels.
+    """Return the standard deviation of a training set's offsets in pixels, dx and dy together.
 
-    It has ddof 0, and is 0 for a set whose offsets are all equal, or that has none.
+    It has ddof 0. It is 0 if all offsets are equal or there are none.
     """
     return mean_and_std([train.points[:, :2]])[1]
 
 
 def mean_and_std(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
-    """Return mean and standard deviation (ddof 0) of all numbers of some arrays; 0 for none.
+    """Return mean and standard deviation (ddof 0) of all numbers in some arrays, or 0 and 0.
 
-    Sums are float64, without a float64 copy of everything.
+    Sums are float64, but there is never a float64 copy of all numbers.
     """
     parts = list(parts)
     size = max(sum(part.size for part in parts), 1)

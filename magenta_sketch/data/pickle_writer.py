@@ -1,4 +1,4 @@
-"""Pickles of object arrays, written so that every NumPy and Python 2 and 3 read them."""
+"""Write pickles of object arrays that every NumPy and Python 2 and 3 can read."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 def pickle_parts(count: int, dtype: str, items: Iterable[np.ndarray]) -> Iterator[bytes]:
     """Yield the pickle of an object array of arrays, piece by piece.
 
-    np.save would name `numpy._core`, which NumPy 1 does not have, and use a protocol that Python 2
-    does not have. This is what Python 3 with NumPy 1 writes in protocol 2, which all of them read.
+    np.save would use the name `numpy._core`, which NumPy 1 lacks, and a protocol that Python 2
+    lacks. These bytes are those of Python 3 with NumPy 1 in protocol 2, which all can read.
 
     Args:
-      count: how many items there are.
+      count: the number of items.
       dtype: their type, such as "<i2".
       items: arrays [n, 3] of that type.
 
     Raises:
-      ValueError: there are not `count` items.
+      ValueError: the number of items is not `count`.
     """
     reconstruct, arguments, item_dtype, encode, latin1 = (b"h" + bytes([i]) for i in range(5))
     put = [b"q" + bytes([i]) for i in range(5)]

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and nothing in a log file."""
+"""Progress bars: on a terminal only, so none in a log file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def progress_bar(what: str, total: int | None, **settings: Any) -> tqdm:
-    """Return tqdm's bar on standard error; it is silent where that is not a terminal.
+    """Return a tqdm bar on standard error; it is silent if that is not a terminal.
 
     Args:
-      what: the work, a word before the bar.
-      total: how much there is, see `unit`; None where it is not known.
-      settings: more of tqdm's, `unit` for one.
+      what: the work, shown before the bar.
+      total: the amount of work, in `unit`s. None: unknown.
+      settings: other arguments of tqdm, such as `unit`.
     """
     from tqdm import tqdm
 
@@ -37,19 +37,19 @@ def progress_bar(what: str, total: int | None, **settings: Any) -> tqdm:
 
 
 def past_bars(report: Callable[[str], None]) -> Callable[[str], None]:
-    """Return `report` as a function that clears bars before a line, and draws them again after."""
+    """Return `report` as a function that clears bars before a line and then redraws them."""
     from tqdm import tqdm
 
-    def told(line: str) -> None:
+    def report_past_bars(line: str) -> None:
         with tqdm.external_write_mode():
             report(line)
 
-    return told
+    return report_past_bars
 
 
 def _has_size() -> bool:
-    """Return whether the terminal has a width; some, of containers for one, say 0 columns."""
+    """Return whether the terminal has a width. In some containers it is 0 columns."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns > 0
-    except OSError:  # no file descriptor, or not one of a terminal
+    except OSError:  # no file descriptor, or not a terminal
         return False

@@ -1,8 +1,8 @@
-"""Pickles of object arrays, read without running anything in them.
+"""Read pickles of object arrays without running code in them.
 
-Loading a pickle can run any program. `load` knows only the names that pickles of arrays contain,
-and gives inert stand-ins for these, which hold what the file says. NumPy's real classes would not
-be safe: a pickle that lies about the flags of a dtype makes `ndarray.__setstate__` take bytes for
+Loading a pickle can run any program. `load` accepts only the names that pickles of arrays contain.
+It replaces each by a stand-in, which only stores what the file says. NumPy's real classes would not
+be safe: if a pickle lies about the flags of a dtype, `ndarray.__setstate__` takes bytes for
 pointers.
 """
 
@@ -22,26 +22,26 @@ from magenta_sketch.data.messages import printable
 
 
 def load(file: io.BytesIO) -> Any:
-    """Return the object pickled in file, the arrays in it as `Array`s.
+    """Return the object pickled in file; arrays become `Array`s.
 
-    What it takes in memory is bounded by a multiple of the file's size.
+    The memory needed is limited by a multiple of the file's size.
 
     Raises:
-      Exception: nearly any, when the pickle is damaged or holds anything else than arrays,
+      Exception: almost any, if the pickle is damaged or holds something other than arrays,
         containers, numbers and text.
     """
     data, start = file.getvalue(), file.tell()
     _check_opcodes(data, start)
     _copies.left = _COPIES_PER_BYTE * (len(data) - start)
-    # Protocols without frames make the unpickler read a byte at a time.
+    # In protocols without frames, the unpickler reads byte by byte and needs a buffer.
     framed = data[start : start + 1] == b"\x80" and data[start + 1 : start + 2] >= b"\x04"
     return _Unpickler(file if framed else io.BufferedReader(file, 1 << 17)).load()
 
 
 # The unpickler's memo is a C array as long as the largest index in the pickle, which may be 2**32:
-# five bytes would take 64 GiB. So the opcodes are walked over first. One regular expression takes
-# those without a string, as many as there are, and the start of the next string; walking over them
-# with pickletools would take longer than all the rest of reading a file.
+# five bytes could take 64 GiB. So the opcodes are checked first. One regular expression matches
+# many opcodes without a string, and the start of the next string. pickletools would take longer
+# than everything else in reading a file.
 _OPCODES = (
     rb"(?:[]N\x88\x89ael)t\x85-\x87}dsu\x8f-\x9402(1RboQ\x81\x97\x98]+"
     rb"|(?:[Khq\x80\x82].)+|[M\x83]..|[Jj\x84]....|[G\x95].{8}|%s|p[0-9]{1,4}\n"
@@ -52,16 +52,16 @@ _OPCODES = (
 
 
 def _check_opcodes(data: bytes, position: int) -> None:
-    """Raise UnpicklingError where memo indices or the lengths of strings go beyond the data."""
-    limit = len(data) - position  # every entry takes a byte at least
+    """Raise UnpicklingError if a memo index or the length of a string exceeds the data."""
+    limit = len(data) - position  # every memo entry takes at least one byte
     high = f"\\x{limit >> 16 & 255:02x}" if limit < 1 << 24 else f"\\x{limit >> 24:02x}"
-    # LONG_BINPUT, its little-endian index at most limit, rounded up.
+    # LONG_BINPUT with a little-endian index of at most the limit, rounded up.
     put = rf"r..[\x00-{high}]\x00" if limit < 1 << 24 else rf"r...[\x00-{high}]"
     match = re.compile(_OPCODES % put.encode(), re.DOTALL).match
     four_bytes = struct.Struct("<I").unpack
     while position <= len(data):
         found = match(data, position)
-        assert found is not None  # the expression matches nothing at all, too
+        assert found is not None  # the expression also matches the empty string
         four, one, eight, index, stop = found.groups()
         previous, position = position, found.end()
         if four is not None:
@@ -77,9 +77,9 @@ def _check_opcodes(data: bytes, position: int) -> None:
     raise pickle.UnpicklingError(f"cut short, or not a pickle of arrays, at byte {position}")
 
 
-# Stand-ins copy data, and a pickle may refer to the same data any number of times. Arrays that
-# differ do not share data; at most, one byte of a pickle stands for an item of a list, which takes
-# eight bytes, or for one of text that is encoded and then put into another order.
+# Stand-ins copy data, and a pickle may refer to the same data many times. Pickles of
+# arrays need few copies: at most, one byte becomes a list item of eight bytes, or one byte of text
+# that is encoded and then reordered.
 _COPIES_PER_BYTE = 16
 _copies = threading.local()
 
@@ -90,17 +90,21 @@ def _count_copy(size: int) -> None:
         raise pickle.UnpicklingError("it unpacks to far more than it holds; do not trust this file")
 
 
-# What stands in for NumPy while unpickling. Each is a class with __setstate__, so that a pickle
-# that "builds" the class itself, to change it for the rest of the program, fails. All checks of
-# the form "exactly this type" keep out subclasses, which a pickle cannot make anyway.
+# Stand-ins for NumPy. Each is a class with __setstate__: else a pickle could "build" the class
+# itself, and so change it for the rest of the program. Type checks are exact, as a pickle
+# cannot make subclasses.
 
 
 class _DType:
-    """numpy.dtype('i2', False, True), then __setstate__((3, '<', None, None, None, -1, -1, 0))."""
+    """Stand-in for numpy.dtype.
+
+    A pickle calls dtype('i2', False, True), then
+    __setstate__((3, '<', None, None, None, -1, -1, 0)).
+    """
 
     __slots__ = ("code", "real")
     code: str
-    real: np.dtype | None  # the type it stands for, None for objects
+    real: np.dtype | None  # NumPy's type; None for objects
 
     def __new__(cls, code: Any = None, align: Any = False, copy: Any = True) -> _DType:
         code = code.decode("latin1") if type(code) is bytes else code
@@ -122,10 +126,11 @@ _NATIVE_FLOAT64 = np.dtype(np.float64)
 
 
 class Array:
-    """_reconstruct(ndarray, (0,), b'b'), then __setstate__((1, shape, dtype, fortran, data)).
+    """Stand-in for numpy.ndarray and for NumPy's _reconstruct.
 
-    It stands for numpy.ndarray and for _reconstruct. In the end `data` is a list when the array
-    holds objects (dtype None), else bytes in C order whose number agrees with shape and dtype.
+    A pickle calls _reconstruct(ndarray, (0,), b'b'), then
+    __setstate__((1, shape, dtype, fortran_order, data)). After that, `data` is a list if the array
+    holds objects (dtype None), else bytes in C order whose number fits shape and dtype.
     """
 
     __slots__ = ("data", "dtype", "shape")
@@ -142,7 +147,7 @@ class Array:
     def of(
         cls, shape: tuple[int, ...], data: bytes | list[Any], dtype: np.dtype | None = None
     ) -> Array:
-        """Return an array of these attributes, which must agree with each other."""
+        """Return an array with these attributes, which must fit each other."""
         self = object.__new__(cls)
         self.shape, self.data, self.dtype = shape, data, dtype
         return self
@@ -155,15 +160,15 @@ class Array:
             raise pickle.UnpicklingError("an array without a dtype")
         real = dtype.real
         if real is None:
-            # Copied, because a pickle could go on to change its list after it has been checked.
+            # Copied, because the pickle could change its list after this check.
             if type(data) is list:
                 _count_copy(8 * len(data))
             data = list(data) if type(data) is list else None
-            # Objects are in C order whatever fortran_order says; numbers are not.
+            # Objects are in C order even if fortran_order is true; numbers are not.
             if data is None or len(data) != prod(shape):
                 raise pickle.UnpicklingError("an object array whose data do not fit its shape")
         else:
-            if type(data) is str:  # of Python 2, read as latin1
+            if type(data) is str:  # from Python 2, read as latin1
                 _count_copy(len(data))
                 data = data.encode("latin1")
             elif type(data) is bytearray:
@@ -178,7 +183,7 @@ class Array:
 
 
 class _FromBuffer:
-    """numpy.core.numeric._frombuffer(buffer, dtype, shape, order), of protocol 5."""
+    """Stand-in for numpy.core.numeric._frombuffer(buffer, dtype, shape, order), of protocol 5."""
 
     __slots__ = ()
 
@@ -194,7 +199,7 @@ class _FromBuffer:
 
 
 class _Encode:
-    """_codecs.encode(text, 'latin1'): bytes, as Python 3 writes them for Python 2."""
+    """Stand-in for _codecs.encode(text, 'latin1'), Python 3's way to write bytes for Python 2."""
 
     __slots__ = ()
 
@@ -209,7 +214,7 @@ class _Encode:
 
 
 class _EmptyBytes:
-    """bytes(), without arguments: how Python 3 writes b'' for Python 2."""
+    """Stand-in for bytes() without arguments, Python 3's way to write b'' for Python 2."""
 
     __slots__ = ()
 
@@ -233,14 +238,14 @@ for _core in ("numpy.core", "numpy._core"):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Read pickles of arrays as stand-ins; any name that arrays do not need is an error."""
+    """Read pickles of arrays as stand-ins. A name that arrays do not need is an error."""
 
     def __init__(self, file: BinaryIO) -> None:
         # latin1 maps every byte of Python 2's strings to one character and back.
         super().__init__(file, encoding="latin1")
 
     def find_class(self, module_name: str, global_name: str) -> type:
-        # A whole-name look-up: no module is imported, no attribute followed, dots mean nothing.
+        # Look up the whole name: import no module and follow no dots.
         stand_in = _STAND_INS.get((module_name, global_name))
         if stand_in is None:
             raise pickle.UnpicklingError(

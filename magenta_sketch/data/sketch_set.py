@@ -1,4 +1,4 @@
-"""SketchSet: many sketches in two flat arrays, the form in which every data source gives them."""
+"""SketchSet: many sketches in two flat arrays, the form that every data source gives."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from magenta_sketch.errors import DataError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SketchSet:
-    """Sketches in stroke-3 form (see `magenta_sketch.data.strokes`), flat: 12 bytes a point.
+    """Sketches in stroke-3 format (see `magenta_sketch.data.strokes`), flat: 12 bytes a point.
+
+    `len(set)` is n, and `set[i]` is sketch i, a read-only view [k, 3].
 
     Attributes:
       points: float32 [N, 3], read-only, offsets in pixel units; one sketch after another.
       starts: int64 [n + 1], read-only; sketch i is points[starts[i]:starts[i + 1]], never empty.
 
-    `len(set)` is n and `set[i]` sketch i, a read-only view [k, 3].
-
     Raises:
-      DataError: the shapes are others, or starts do not rise from 0 to N.
+      DataError: a shape is wrong, or starts do not rise from 0 to N.
 
     Example:
       >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
@@ -50,11 +50,15 @@ class SketchSet:
 
     @classmethod
     def from_sketches(cls, sketches: Iterable[ArrayLike], name: str = "sketches") -> SketchSet:
-        """Return a set with copies of stroke-3 sketches, each [n, 3], checked.
+        """Return a set with copies of stroke-3 sketches, each [n, 3]. Check them.
 
         Raises:
-          DataError: one is not [n, 3], has no point, a value that is not finite, or a lift that
-            is neither 0 nor 1; the message says which, as `name[index]`.
+          DataError: a sketch is not [n, 3], has no point, a value that is not finite, or a lift
+            other than 0 and 1. The message names it as `name[index]`.
+
+        Example:
+          >>> SketchSet.from_sketches([[[1, 0, 1]], [[2, 2, 1]]]).points.tolist()
+          [[1.0, 0.0, 1.0], [2.0, 2.0, 1.0]]
         """
         items = []
         for index, sketch in enumerate(sketches):
@@ -71,7 +75,13 @@ class SketchSet:
 
     @classmethod
     def concatenate(cls, sets: Sequence[SketchSet]) -> SketchSet:
-        """Return the sketches of several sets, in order."""
+        """Return the sketches of several sets in one set, in order.
+
+        Example:
+          >>> one = SketchSet.from_sketches([[[1, 0, 1]]])
+          >>> len(SketchSet.concatenate([one, one]))
+          2
+        """
         if len(sets) == 1:
             return sets[0]
         points = [sketches.points for sketches in sets]
@@ -82,7 +92,13 @@ class SketchSet:
         )
 
     def take(self, indices: ArrayLike) -> SketchSet:
-        """Return a set of copies of the sketches with these indices, in this order."""
+        """Return a set with copies of the sketches at these indices, in this order.
+
+        Example:
+          >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
+          >>> sketches.take([1, 0]).lengths.tolist()
+          [1, 2]
+        """
         indices = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[indices]
         starts = starts_of(lengths)
@@ -102,26 +118,29 @@ class SketchSet:
         return self.points[self.starts[index] : self.starts[index + 1]]
 
 
-Sketches = Sequence[np.ndarray] | SketchSet  # stroke-3 sketches [n, 3], as functions take them
+Sketches = Sequence[np.ndarray] | SketchSet  # stroke-3 sketches [n, 3], as an argument
 
 
 def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
-    """Return where each of several sketches of these lengths starts, and the end: [n + 1]."""
+    """Return the starts [n + 1] of flat sketches with these lengths."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
 def check_shape(shape: Sequence[int], where: str) -> None:
-    """Raise DataError unless the shape is [n, 3] with n of at least 1."""
+    """Raise DataError unless the shape is [n, 3] with n >= 1."""
     if len(shape) != 2 or shape[1] != 3:
-        raise DataError(f"{where}: expected a stroke-3 sketch [n, 3], got shape {list(shape)}")
+        advice = "; one sketch alone goes in a list" if len(shape) == 1 else ""
+        raise DataError(
+            f"{where}: expected a stroke-3 sketch [n, 3], got shape {list(shape)}{advice}"
+        )
     if shape[0] < 1:
         raise DataError(f"{where}: the sketch has no points, expected at least 1")
 
 
 def check_values(points: np.ndarray, starts: NDArray[np.int64], name: str) -> None:
-    """Raise DataError unless all of points [N, 3] is finite and every lift is 0 or 1.
+    """Raise DataError unless all values of points [N, 3] are finite and all lifts are 0 or 1.
 
-    All points are looked at together; the sketch's index is only sought once something is wrong.
+    All points are checked together. The sketch's index is looked up only after an error.
     """
     if points.dtype.kind == "f":
         finite = np.isfinite(points)

@@ -18,7 +18,7 @@ _POINTS_AT_ONCE = 1 << 18
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """A summary of some numbers: 0 throughout when there are none."""
+    """A summary of some numbers; all 0 if there are none."""
 
     min: float
     median: float
@@ -46,7 +46,7 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """Offsets along x or y, in pixel units; std has ddof 0 and max_abs is the largest of |d|."""
+    """Offsets along x or y, in pixel units; std has ddof 0, max_abs is the largest |d|."""
 
     mean: float
     std: float
@@ -54,7 +54,7 @@ class Axis:
 
     @classmethod
     def of(cls, columns: list[NDArray[np.float32]]) -> Axis:
-        """Return the statistics of the offsets in some arrays [n]."""
+        """Return the statistics of all offsets in some arrays [n]."""
         mean, std = mean_and_std(columns)
         return cls(mean, std, max((float(np.abs(c).max()) for c in columns), default=0.0))
 
@@ -64,13 +64,14 @@ class Statistics:
     """Statistics of the sketches of all splits together.
 
     Attributes:
-      lengths: points of a sketch; histogram: the same in at most `MOST_BARS` classes.
-      strokes: lines of the pen in a sketch, dots included.
+      lengths: points of a sketch.
+      histogram: the same, in at most `MOST_BARS` bars.
+      strokes: strokes of a sketch, dots included.
       dx, dy: offsets.
-      zero_offsets: share of points that do not move, in [0, 1].
-      width, height: of the box around a drawing, its origin included, in pixel units.
-      whole: all offsets are whole numbers.
-      normalizing_factor: as training would take it from the training split; 0 when there is none.
+      zero_offsets: share of points with the offset (0, 0), in [0, 1].
+      width, height: size of the box around a drawing and its origin, in pixel units.
+      whole: whether all offsets are whole numbers.
+      normalizing_factor: the one for training, from the training split; 0 if there is none.
     """
 
     lengths: Summary
@@ -86,7 +87,7 @@ class Statistics:
 
     @classmethod
     def of(cls, sketches: Mapping[str, SketchSet], sizes: NDArray[np.float64]) -> Statistics:
-        """Return the statistics of splits, whose drawings have these widths and heights [n, 2]."""
+        """Return the statistics of splits. `sizes` are the drawings' widths and heights [n, 2]."""
         parts = [part for part in sketches.values() if len(part)]
         lengths = np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)])
         strokes = np.concatenate([np.zeros(0, np.int64), *map(_stroke_counts, parts)])
@@ -110,7 +111,7 @@ class Statistics:
 
 
 def histogram(lengths: NDArray[np.int64]) -> list[Bar]:
-    """Count lengths, all above 0, in at most `MOST_BARS` classes of 1, 2 or 5 times 10**k."""
+    """Count lengths >= 1 in at most `MOST_BARS` bars. Their width is 1, 2 or 5 times 10**k."""
     if not len(lengths):
         return []
     low, high = int(lengths.min()), int(lengths.max())
@@ -125,10 +126,10 @@ def histogram(lengths: NDArray[np.int64]) -> list[Bar]:
 
 
 def drawing_sizes(sketches: SketchSet) -> NDArray[np.float64]:
-    """Return width and height of each drawing in pixel units, its origin included, [n, 2]."""
+    """Return width and height of each drawing, with its origin, in pixel units, [n, 2]."""
     result = np.zeros((len(sketches), 2))
     first = 0
-    while first < len(sketches):  # some sketches at a time: positions take twice the points' room
+    while first < len(sketches):  # in parts, because positions take twice the memory of points
         begin = sketches.starts[first]
         last = int(np.searchsorted(sketches.starts, begin + _POINTS_AT_ONCE, side="right")) - 1
         last = max(last, first + 1)
@@ -144,7 +145,7 @@ def drawing_sizes(sketches: SketchSet) -> NDArray[np.float64]:
 
 
 def _stroke_counts(sketches: SketchSet) -> NDArray[np.int64]:
-    """Return the number of lines of each sketch, as `strokes.to_polylines` would give."""
+    """Return the number of strokes of each sketch, as in `strokes.to_polylines`."""
     lifted = sketches.points[:, 2].astype(np.int64)
     lifted[sketches.starts[1:] - 1] = 1  # the last line ends with the sketch
     return np.add.reduceat(lifted, sketches.starts[:-1])

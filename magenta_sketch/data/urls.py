@@ -1,4 +1,4 @@
-"""URLs of data sets: told from folders, joined with file names, and shown without secrets."""
+"""URLs of data sets: recognise them, add file names, and show them without secrets."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ def is_url(data_dir: str | os.PathLike[str]) -> bool:
 
 
 def join_url(base: str, name: str) -> str:
-    """Return the URL of the file `name` below the folder `base`; a query string is kept.
+    """Return the URL of the file `name` in the folder `base`, with the query string of `base`.
 
     Raises:
-      DataError: name is not that of a file inside the folder, or base is not a valid URL or has
-        no host.
+      DataError: name is not a file inside the folder, or base is not a valid URL with a host.
     """
     parts = name.split("/")
     if not all(parts) or {".", ".."} & set(parts) or "\\" in name or not name.isprintable():
@@ -34,7 +33,7 @@ def join_url(base: str, name: str) -> str:
     try:
         url = urlsplit(base)
         base.encode("utf-8")
-    except ValueError:  # its text may show the password
+    except ValueError:  # the error's text may contain the password
         raise DataError(
             f"{shown_url(base)}: data_dir is not a valid URL; expected http(s)://host/folder"
         ) from None
@@ -45,10 +44,10 @@ def join_url(base: str, name: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """Return the URL for messages, without a password and a query, which may hold a token."""
+    """Return the URL for messages, without password and query, which may hold secrets."""
     try:
         split = urlsplit(url)
     except ValueError:
-        # It cannot be known then where a password begins and ends.
+        # Here it is unknown where a password begins and ends.
         return f"{url.partition('://')[0]}://..." if "@" in url else re.split(r"[?#]", url)[0]
     return urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path, "", ""))

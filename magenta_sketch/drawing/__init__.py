@@ -1,10 +1,10 @@
-"""Pictures: sketches as SVG, curves and heat maps by matplotlib. Nothing else imports those two.
+"""All pictures: sketches with svgwrite, plots with matplotlib. No other package imports these two.
 
-svg        one sketch
-grid       grids of sketches with titles and captions; svg_text: their text
-gallery    the picture a run leaves: test sketches, reconstructions and new sketches
-contact_sheet    many sketches of a data set on a page
-curves     the training curve of a run
-plots      what pictures by matplotlib share: colours, axes and files
-line_plot, heat_map    pictures of one panel, described by plain values
+svg                    one sketch
+grid                   grids of sketches with titles and captions; svg_text: their text
+gallery                the picture of a run: test sketches, reconstructions, new sketches
+contact_sheet          many sketches of a data set on one page
+curves                 the training curve of a run
+line_plot, heat_map    plots with one panel
+plots                  what all plots share: colours, axes and files
 """

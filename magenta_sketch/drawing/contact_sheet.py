@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.inspection import Inspection
 from magenta_sketch.drawing.grid import save_grid
+from magenta_sketch.errors import ArgumentError
 
 COLUMNS = 10
-ORDINARY = 50  # sketches on an inspection's sheet that were not picked for being odd
+ORDINARY = 50  # sketches on an inspection's sheet that are spread evenly over the set
 _CELL = 120.0
 
-# Kinds of oddities that one can see -> what the row of such sketches is called.
+# Visible kinds of oddities -> title of their row.
 _ROWS = {
     "clamped": "beyond the clamp",
     "jumps": "jumps",
@@ -27,14 +28,14 @@ _ROWS = {
 
 
 class Entry(NamedTuple):
-    """A stroke-3 sketch [n, 3] and the line below it."""
+    """A stroke-3 sketch [n, 3] and the line of text below it."""
 
     sketch: NDArray[np.float32]
     caption: str
 
 
 def evenly_spread(count: int, limit: int | None) -> list[int]:
-    """Return indices of at most `limit` of `count` things, first and last too; all for None.
+    """Return at most ``limit`` indices, evenly spaced from 0 to ``count`` - 1; all for None.
 
     >>> evenly_spread(9, 3)
     [0, 4, 8]
@@ -47,26 +48,41 @@ def evenly_spread(count: int, limit: int | None) -> list[int]:
 def save_sheet(
     path: str | os.PathLike[str], entries: Sequence[Entry], *, title: str, columns: int = COLUMNS
 ) -> None:
-    """Draw the entries, row by row.
+    """Write an SVG file with the entries, row by row.
+
+    Args:
+      path: a name that ends in .svg.
+      title: text above the sheet.
+      columns: entries per row, at least 1.
 
     Raises:
       ValueError: no entries, columns below 1, or a name that does not end in .svg.
       OSError: the file cannot be written.
+
+    >>> sketch = np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])
+    >>> save_sheet("sheet.svg", [Entry(sketch, "test 0"), Entry(sketch, "test 1")], title="Two")
     """
     if columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+        raise ArgumentError(f"columns must be at least 1, got {columns}")
     _save(path, _in_rows(entries, columns), None, title)
 
 
 def save_inspection_sheet(path: str | os.PathLike[str], inspection: Inspection) -> bool:
-    """Draw sketches spread over the set, and rows of the oddest ones, which say what is odd.
+    """Write an SVG file with sketches from all over a data set, and titled rows of odd ones.
+
+    Args:
+      path: a name that ends in .svg.
 
     Returns:
-      Whether there was anything to draw, a usable sketch.
+      False if the set has no usable sketch. Then no file is written.
 
     Raises:
       ValueError: a name that does not end in .svg.
       OSError: the file cannot be written.
+
+    >>> from magenta_sketch.data.inspection import inspect_npz
+    >>> save_inspection_sheet("sheet.svg", inspect_npz("lines.npz"))
+    True
     """
     rows = _in_rows(_ordinary(inspection), COLUMNS)
     if not rows:
@@ -119,7 +135,7 @@ def _points(count: int) -> str:
 
 
 def _largest(values: dict[str, np.ndarray]) -> list[tuple[str, int]]:
-    """Return (split, index) of the `COLUMNS` largest, in falling order; the first of equal ones."""
+    """Return (split, index) of the `COLUMNS` largest values, largest first."""
     splits = [(split, i) for split, part in values.items() for i in range(len(part))]
     order = np.argsort(-np.concatenate(list(values.values())), kind="stable")[:COLUMNS]
     return [splits[i] for i in order]

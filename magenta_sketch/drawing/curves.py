@@ -1,4 +1,4 @@
-"""The training curve of a run as a picture, drawn by matplotlib."""
+"""The training curve of a run, as a plot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magenta_sketch.drawing.plots import BLUE, GREEN, ORANGE, PINK, encoded, make_plain, settings
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.files import write_bytes
 
 if TYPE_CHECKING:
@@ -27,28 +28,33 @@ def save_training_curve(
     title: str | None = None,
     kl_tolerance: float | None = None,
 ) -> None:
-    """Draw a run's losses and schedules over its steps.
+    """Plot a run's losses and schedules over its training steps.
 
-    The top panel has the reconstruction loss (training as a line, validation and test as points),
-    the middle one the KL term with its tolerance, the bottom one the learning rate and the KL
-    weight. The KL panel and weight are left out when every KL is 0, as in an unconditional model.
+    The top panel shows the reconstruction loss: training as a line, validation and test as points.
+    The middle panel shows the KL term and its tolerance, the bottom panel the learning rate and the
+    KL weight. If every KL is 0, as in an unconditional model, the KL and its weight are omitted.
 
     Args:
-      path: a name ending in .png or .svg, which decides the form.
-      history: one mapping for each measurement: "step" (int), "split" ("train", "valid" or "test")
-        and any of "recon", "kl", "lr", "klw" (numbers; other keys are not looked at). Absent, None
-        and non-finite values are skipped. Rows may come in any order; no rows give an empty panel.
-      title: above the picture.
-      kl_tolerance: drawn as a dashed line in the KL panel when given and above 0.
+      path: a name that ends in .png or .svg.
+      history: one mapping per measurement: "step" (int), "split" ("train", "valid" or "test") and
+        any of the numbers "recon", "kl", "lr", "klw". Other keys, None and values that are not
+        finite are ignored. Any order is fine. An empty history makes an empty panel.
+      title: text above the plot.
+      kl_tolerance: a number above 0 is drawn as a dashed line in the KL panel.
 
     Raises:
-      ValueError: another file type.
+      ValueError: the name has another ending.
       OSError: the file cannot be written.
+
+    >>> rows = [{"step": step, "split": "train", "recon": 1 / step} for step in (1, 2, 4)]
+    >>> save_training_curve("curve.svg", rows)
     """
     path = pathlib.Path(path)
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("png", "svg"):
-        raise ValueError(f"{path}: a training curve is written as .png or .svg; choose such a name")
+        raise ArgumentError(
+            f"{path}: a training curve is written as .png or .svg; choose such a name"
+        )
     with settings("magenta_sketch", **{"font.size": 10}):
         figure = _curve_figure(history, title, kl_tolerance)
         content = encoded(figure, kind, dpi=120)
@@ -100,7 +106,10 @@ def _curve_figure(
 def _series(
     history: Sequence[Mapping[str, Any]], split: str | None, key: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps and finite values of one key, by step; of every row when split is None."""
+    """Return the steps and finite values of one key, in the order of steps.
+
+    split: None for the rows of all splits.
+    """
     pairs = sorted(
         (float(row["step"]), float(row[key]))
         for row in history
@@ -119,7 +128,7 @@ def _draw_losses(panel: Axes, history: Sequence[Mapping[str, Any]], key: str, la
             continue
         drawn += 1
         if split == "train":
-            # A line through one point is invisible, so that one gets a marker.
+            # A line through one point is invisible, so it gets a marker.
             style: dict[str, Any] = {"linewidth": 1.3, "marker": "." if len(steps) == 1 else None}
         else:
             style = {"marker": marker, "markersize": 5, "linestyle": "none", "zorder": 3}

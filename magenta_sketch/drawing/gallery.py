@@ -1,4 +1,4 @@
-"""The picture a run leaves: test sketches, their reconstructions, and new sketches."""
+"""The picture of a run: test sketches, their reconstructions, and new sketches."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from magenta_sketch.drawing.grid import save_grid
 from magenta_sketch.inference.trained_model import TrainedModel
 
 COLUMNS = 8
-TEMPERATURE = 0.3  # low enough to show what was learnt, not the noise of drawing
+TEMPERATURE = 0.3  # low, to show what was learnt and not the randomness of drawing
 
 
 def save_gallery(
     path: str | os.PathLike[str], trained: TrainedModel, test: SketchSet, *, title: str, seed: int
 ) -> None:
-    """Write an SVG grid: `COLUMNS` test sketches, each above its reconstruction, and new ones.
+    """Write an SVG grid: `COLUMNS` test sketches above their reconstructions, and new sketches.
 
-    Reconstructions are of z = mu (no latent noise). An unconditional model has new sketches alone.
+    Reconstructions use z = mu, without noise. For an unconditional model there are only new
+    sketches.
     """
     rows, titles = [], []
     if trained.conditional:
-        # Spread over the set, which may be sorted by class: the same sketches at each evaluation.
+        # Spread over the set, because it may be sorted by class.
         chosen = np.linspace(0, len(test) - 1, min(COLUMNS, len(test))).astype(int)
         originals = [test[int(i)] for i in chosen]
         again = trained.reconstruct(originals, temperature=TEMPERATURE, seed=seed)

@@ -1,7 +1,6 @@
 """Grids of sketches as SVG drawings, with titles and captions.
 
-Files are replaced whole or not at all, and folders that do not exist are made; an OSError (disk
-full, no permission) passes to the caller.
+Missing folders are made. If writing fails, an existing file stays as it was.
 """
 
 from __future__ import annotations
@@ -30,12 +29,13 @@ from magenta_sketch.drawing.svg import (
     sketch_group,
 )
 from magenta_sketch.drawing.svg_text import FONT, add_text, text_width
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.files import write_bytes
 
-_PALE = "#767676"  # captions: legible, and lighter than the drawings
-_RULE = "#e3e3e3"  # between cells: visible on paper and screen, never taken for a stroke
-_ONE = 256.0  # default sides of a cell: of one sketch, and of each in a grid
-_CELL = 160.0
+_PALE = "#767676"  # for captions: legible, and lighter than the drawings
+_RULE = "#e3e3e3"  # between cells: visible, but too light to look like a stroke
+_ONE = 256.0  # default side of the cell of a single sketch
+_CELL = 160.0  # default side of a cell in a grid
 
 
 def save_svg(
@@ -50,21 +50,22 @@ def save_svg(
     """Write one sketch, or several as a grid, to an SVG file.
 
     Args:
-      path: a name ending in .svg.
-      sketches: one stroke-3 array [n, 3], or a sequence (or SketchSet) of them.
-      cell: width and height given to each sketch; 256 for one sketch, 160 in a grid when None.
-      columns: sketches in a row; when None the grid is as near a square as it gets.
-      stroke_width: width of the pen; 1/64 of the cell when None.
-      shared_scale: one scale for all sketches, so that sizes compare, instead of each filling its
-        cell.
+      path: a name that ends in .svg.
+      sketches: one stroke-3 array [n, 3], or a sequence of them, such as a `SketchSet`.
+      cell: width and height of each sketch's cell in pixels. None: 256 for one sketch, 160 in a
+        grid.
+      columns: sketches per row. None: a grid that is nearly square.
+      stroke_width: width of the pen in pixels. None: 1/64 of the cell.
+      shared_scale: draw all sketches to the same scale. False: each sketch fills its cell.
 
     Raises:
-      ValueError: as in sketch_to_svg, no sketches at all, columns below 1, or another file type.
+      ValueError: as for `sketch_to_svg`; or no sketches, columns below 1, or a name that does not
+        end in .svg.
       OSError: the file cannot be written.
 
-    Example::
-
-        save_svg("new.svg", model.sample(9), columns=3)
+    >>> sketch = np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])
+    >>> save_svg("one.svg", sketch)
+    >>> save_svg("three.svg", [sketch, sketch, sketch], columns=3)
     """
     several: Any = sketches
     if _is_one_sketch(sketches):
@@ -72,11 +73,11 @@ def save_svg(
         cell = _ONE if cell is None else cell
     count = len(several)
     if count == 0:
-        raise ValueError("sketches is empty: there is nothing to draw")
+        raise ArgumentError("sketches is empty: there is nothing to draw")
     if columns is None:
         columns = math.ceil(math.sqrt(count))
     elif columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+        raise ArgumentError(f"columns must be at least 1, got {columns}")
     columns = min(columns, count)
     drawn = [checked(several[i], f"sketch {i}") for i in range(count)]
     rows = [drawn[i : i + columns] for i in range(0, count, columns)]
@@ -87,20 +88,18 @@ def save_svg(
 def save_grid(
     path: str | os.PathLike[str], rows: Sequence[Sequence[np.ndarray | None]], **how: Any
 ) -> None:
-    """Write rows of sketches to an SVG file, with titles: originals beside reconstructions, say.
+    """Write rows of sketches to an SVG file, with titles.
 
     Args:
-      path: a name ending in .svg.
-      rows, how: as for `grid_to_svg`.
+      path: a name that ends in .svg.
+      rows, how: the arguments of `grid_to_svg`.
 
     Raises:
-      ValueError: as `grid_to_svg`, or another file type.
+      ValueError: as for `grid_to_svg`, or a name that does not end in .svg.
       OSError: the file cannot be written.
 
-    Example::
-
-        rows = [originals, model.reconstruct(originals)]
-        save_grid("pairs.svg", rows, row_titles=["original", "reconstruction"])
+    >>> sketch = np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])
+    >>> save_grid("pair.svg", [[sketch], [sketch]], row_titles=["original", "reconstruction"])
     """
     _write_svg(path, grid_to_svg(rows, **how))
 
@@ -119,16 +118,16 @@ def grid_to_svg(
     """Return rows of sketches as the text of an SVG document.
 
     Args:
-      rows: stroke-3 arrays [n, 3]; None leaves a cell empty, and short rows end in empty cells.
-      column_titles: at most one for each column, above it. A title too long for its place is cut
-        with an ellipsis and stays whole as the tooltip.
-      row_titles: at most one for each row, to the left of it.
-      title: above everything.
-      captions: a line of small text below each sketch, row by row as `rows`; "" for none.
-      cell, stroke_width, shared_scale: as in save_svg.
+      rows: stroke-3 arrays [n, 3]. None leaves a cell empty. Rows may have different lengths.
+      column_titles: texts above the columns. A text that is too long is cut, and the tooltip shows
+        all of it.
+      row_titles: texts to the left of the rows.
+      title: text above the grid.
+      captions: small text below each sketch, by row and column like ``rows``; "" for none.
+      cell, stroke_width, shared_scale: as for `save_svg`.
 
     Raises:
-      ValueError: as in sketch_to_svg, no sketches, or more titles than columns or rows.
+      ValueError: as for `sketch_to_svg`; or no sketches, or more texts than columns or rows.
 
     >>> sketch = np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])
     >>> grid_to_svg([[sketch, sketch], [sketch]], row_titles=["a", "b"]).count('class="sketch"')
@@ -144,7 +143,7 @@ def grid_to_svg(
     words = _Words(title, column_titles or (), row_titles or (), captions or ())
     columns = max((len(row) for row in drawn), default=0)
     if columns == 0:
-        raise ValueError("rows is empty: there is nothing to draw")
+        raise ArgumentError("rows is empty: there is nothing to draw")
     words.require_places(len(drawn), columns)
     layout = _Layout.of(drawn, cell, words)
     return _document(drawn, layout, words, stroke_width, shared_scale, rules=True)
@@ -160,7 +159,7 @@ class _Words:
     captions: Sequence[Sequence[str]] = ()
 
     def require_places(self, rows: int, columns: int) -> None:
-        """Raise ValueError where there is more text than places."""
+        """Raise ValueError if there are more texts than places."""
         for name, texts, places in (
             ("column_titles", self.columns, columns),
             ("row_titles", self.rows, rows),
@@ -168,16 +167,15 @@ class _Words:
             *((f"captions[{i}]", row, columns) for i, row in enumerate(self.captions)),
         ):
             if len(texts) > places:
-                raise ValueError(f"{name} has {len(texts)} entries for {places} places")
+                raise ArgumentError(f"{name} has {len(texts)} entries for {places} places")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Where the cells of a grid are.
+    """Positions and sizes in a grid.
 
-    left, top: of the first cell. cell: width and height of the square that a sketch has.
-    row_height: the cell's and its caption's. small: font size of row and column titles; large: of
-    the title.
+    left, top: corner of the first cell. cell: side of a sketch's square. row_height: height of a
+    cell with its caption. small: font size of row and column titles. large: that of the title.
     """
 
     left: float
@@ -191,7 +189,7 @@ class _Layout:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]], cell: float, words: _Words) -> _Layout:
-        """Return the layout of rows of cells and the words around them."""
+        """Return the layout for rows of cells and their texts."""
         small = min(max(cell / 11, 10.0), 16.0)
         large = small * 1.3
         left = 0.0
@@ -203,21 +201,21 @@ class _Layout:
         return cls(left, top, columns, len(rows), cell, row_height, small, large)
 
     def x(self, column: int) -> float:
-        """Return the middle of a column's cells."""
+        """Return the x of the middle of a column."""
         return self.left + (column + 0.5) * self.cell
 
     def y(self, row: int) -> float:
-        """Return the middle of a row's squares."""
+        """Return the y of the middle of a row's squares."""
         return self.top + row * self.row_height + 0.5 * self.cell
 
     @property
     def right(self) -> float:
-        """The grid's end, and the drawing's."""
+        """Right edge of the grid and of the drawing."""
         return self.left + self.columns * self.cell
 
     @property
     def bottom(self) -> float:
-        """The grid's end, and the drawing's."""
+        """Bottom edge of the grid and of the drawing."""
         return self.top + self.rows * self.row_height
 
 
@@ -273,7 +271,7 @@ def _add_words(drawing: svgwrite.Drawing, layout: _Layout, words: _Words) -> Non
     for j, text in enumerate(words.columns):
         add(titles, text, layout.x(j), layout.top - 0.6 * small, room=0.96 * cell)
     for i, text in enumerate(words.rows):
-        y = layout.y(i) + 0.35 * small  # the letters' middle
+        y = layout.y(i) + 0.35 * small  # centre the letters
         add(titles, text, layout.left - small / 2, y, room=2 * cell, anchor="end")
     for i, row in enumerate(words.captions):
         for j, text in enumerate(row):
@@ -285,7 +283,7 @@ def _add_words(drawing: svgwrite.Drawing, layout: _Layout, words: _Words) -> Non
 
 
 def _is_one_sketch(sketches: Any) -> bool:
-    """Return whether it is one [n, 3] array or a list of its rows, not a sequence of sketches."""
+    """Return whether this is one sketch (an array or a list of points), not a sequence of them."""
     if isinstance(sketches, np.ndarray):
         return sketches.ndim == 2
     return len(sketches) > 0 and np.ndim(sketches[0]) == 1 and len(sketches[0]) == 3
@@ -294,5 +292,5 @@ def _is_one_sketch(sketches: Any) -> bool:
 def _write_svg(path: str | os.PathLike[str], text: str) -> None:
     path = pathlib.Path(path)
     if path.suffix.lower() != ".svg":
-        raise ValueError(f"{path}: drawings are written as SVG; choose a name ending in .svg")
+        raise ArgumentError(f"{path}: drawings are written as SVG; choose a name ending in .svg")
     write_bytes(path, text.encode("utf-8"))

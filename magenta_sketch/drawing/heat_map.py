@@ -1,4 +1,4 @@
-"""A table of numbers as a heat map, with the numbers in it."""
+"""A heat map that also shows its numbers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def heat_map(
 
     Args:
       name, title: as for `plots.panel_to_svg`.
-      values: by row and column, None for a white cell.
-      texts: what stands in each cell, and smaller below it, or "".
-      rows, columns: names of each.
-      row_label, column_label: of the two axes.
-      power: colour goes with this power of the distance from the lowest value.
+      values: numbers by row and column; None for a white cell.
+      texts: for each cell, its text and a smaller one below it, which may be "".
+      rows, columns: names of the rows and columns.
+      row_label, column_label: names of the two axes.
+      power: colours show this power of the distance from the lowest value.
 
     >>> texts = [[("1", ""), ("2", "± 0.1")]]
     >>> names = dict(rows=["a"], columns=["x", "y"], row_label="row", column_label="column")

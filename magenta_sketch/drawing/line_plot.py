@@ -1,4 +1,4 @@
-"""A picture of lines in one panel, described by plain values."""
+"""A plot of lines in one panel, described by plain values."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _DASHES = {"dashed": (0, (6, 3)), "dotted": (0, (1, 2))}
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """Points [n] joined by a line.
+    """A line through the points (x, y), both [n].
 
-    label: its name in a legend. dash: "-", "--" or ":". marker: of matplotlib's; "" for none.
+    label: name in the legend. dash: "-", "--" or ":". marker: matplotlib's, "" for none.
     """
 
     x: ArrayLike
@@ -36,7 +36,7 @@ class Line:
 
     @property
     def style(self) -> dict[str, Any]:
-        """The line's look, by matplotlib's names."""
+        """Properties of the line, under matplotlib's names."""
         return {
             "label": self.label,
             "color": self.color,
@@ -53,7 +53,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class LineWithBars(Line):
-    """A line whose points have bars, ``spread`` [n] up and down."""
+    """A line with error bars: from y - ``spread`` to y + ``spread``, [n]."""
 
     spread: ArrayLike = ()
 
@@ -64,7 +64,7 @@ class LineWithBars(Line):
 
 @dataclasses.dataclass(frozen=True)
 class LineWithBand(Line):
-    """A line in a band, ``spread`` [n] up and down; none where that is NaN."""
+    """A line with a band: from y - ``spread`` to y + ``spread``, [n]; no band where that is NaN."""
 
     spread: ArrayLike = ()
 
@@ -80,7 +80,7 @@ class LineWithBand(Line):
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """A grey line across the panel."""
+    """A grey horizontal line across the panel."""
 
     y: float
     label: str = ""
@@ -94,7 +94,7 @@ class Level:
 
 @dataclasses.dataclass(frozen=True)
 class Guide:
-    """A grey line to compare with, named at its end. dash: "dashed" or "dotted"."""
+    """A grey line for comparison, with a text at its end. dash: "dashed" or "dotted"."""
 
     x: np.ndarray
     y: np.ndarray
@@ -102,7 +102,7 @@ class Guide:
     dash: str
 
     def draw(self, panel: Axes) -> None:
-        """Draw the line and its name: beside a falling line, above others, where there is room."""
+        """Draw the line and its text: beside a falling line, above any other."""
         panel.plot(self.x, self.y, color=GREY, lw=1.1, linestyle=_DASHES[self.dash], zorder=1)
         falls = self.y[-1] < self.y[0]
         where = {"xytext": (-14, 0), "va": "center"} if falls else {"xytext": (-2, 4)}
@@ -119,10 +119,10 @@ class Guide:
 
 @dataclasses.dataclass(frozen=True)
 class XAxis:
-    """What the x axis says.
+    """The x axis.
 
-    ticks: place -> text, in place of matplotlib's own. logarithmic: for ticks above 0. integer:
-    only whole numbers get a tick.
+    ticks: place -> text; None for matplotlib's own. logarithmic: only with ticks above 0.
+    integer: ticks at whole numbers only.
     """
 
     label: str
@@ -158,10 +158,10 @@ class XAxis:
 
 @dataclasses.dataclass(frozen=True)
 class YAxis:
-    """What the y axis says.
+    """The y axis.
 
-    limits: its ends; None for matplotlib's own. from_zero: begin at 0, with room above the lines.
-    log_ticks: make it logarithmic, with ticks at these multiples of powers of ten.
+    limits: its ends; None for matplotlib's own. from_zero: start at 0. log_ticks: if any, the axis
+    is logarithmic, with ticks at these multiples of powers of ten.
     """
 
     label: str = ""
@@ -183,7 +183,7 @@ class YAxis:
 
 @dataclasses.dataclass(frozen=True)
 class LegendInside:
-    """A legend of the lines that have labels, within the panel."""
+    """A legend inside the panel, for the lines that have labels."""
 
     title: str
 
@@ -194,9 +194,9 @@ class LegendInside:
 
 @dataclasses.dataclass(frozen=True)
 class LegendBelow:
-    """A legend below the panel, of ``keys`` and of what in the panel has a label.
+    """A legend below the panel, for ``keys`` and for the lines that have labels.
 
-    keys: lines without points, for what several lines of the panel have in common.
+    keys: lines without points, which explain a colour or dash that several lines share.
     """
 
     keys: Sequence[Line]
@@ -224,7 +224,7 @@ def line_plot(
     y: YAxis,
     legend: LegendInside | LegendBelow | None = None,
 ) -> bytes:
-    """Return a picture of lines as SVG; ``name`` and ``title`` as for `plots.panel_to_svg`.
+    """Return a plot of lines as SVG. ``name`` and ``title`` are as for `plots.panel_to_svg`.
 
     >>> lines = [Line([1, 2, 4], [3, 2, 1.5], label="loss")]
     >>> svg = line_plot("loss", "A loss", lines, XAxis("scale"), YAxis("nats"), LegendBelow([]))

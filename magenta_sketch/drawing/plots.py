@@ -1,6 +1,6 @@
-"""What pictures by matplotlib share: colours, plain axes, and files that are equal for equal data.
+"""What all plots share: colours, plain axes, and SVG files that are equal for equal data.
 
-matplotlib is imported when a picture is drawn: it takes a while.
+matplotlib is slow to import, so it is imported when the first plot is drawn.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette without its yellow: told apart by colour-blind readers too.
+# Okabe and Ito's palette without its yellow: colour-blind readers can tell these apart.
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 COLORS = (BLUE, ORANGE, GREEN, PINK, "#e69f00", "#56b4e9", "#000000")
 MARKERS = "osD^vP*X"
 GREY = "#767676"
-SIZE = (4.2, 3.1)  # inches: legible also where a page has 400 pixels
+SIZE = (4.2, 3.1)  # inches: legible on a page of 400 pixels, too
 
 
 def color_of(rank: int, count: int, ordered: bool) -> Any:
-    """Return a colour for one of ``count``: along a scale where they have an order.
+    """Return the colour of item ``rank`` of ``count``. Ordered items get colours along a scale.
 
     >>> color_of(1, 3, ordered=False)
     '#d55e00'
@@ -33,17 +33,17 @@ def color_of(rank: int, count: int, ordered: bool) -> Any:
         return COLORS[rank]
     import matplotlib
 
-    # Not to the bright end, which is hard to see on white.
+    # Up to 0.88: the bright end of the scale is hard to see on white.
     return matplotlib.colormaps["viridis"](0.88 * rank / max(count - 1, 1))
 
 
 def marker_of(rank: int) -> str:
-    """Return a marker for one of several; they repeat after eight."""
+    """Return the marker of item ``rank``. Markers repeat after eight."""
     return MARKERS[rank % len(MARKERS)]
 
 
 def make_plain(panel: Axes) -> None:
-    """Give a panel pale grid lines and no frame at its top and right."""
+    """Give a panel pale grid lines, and remove its frame at the top and right."""
     panel.grid(True, color="#ececec", linewidth=0.8)
     panel.set_axisbelow(True)
     for side in ("top", "right"):
@@ -51,7 +51,7 @@ def make_plain(panel: Axes) -> None:
 
 
 def use_log_y(panel: Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
-    """Make the y axis logarithmic, with ticks at ``subs`` times powers of ten, as plain numbers."""
+    """Make the y axis logarithmic, with plain numbers at ``subs`` times powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     panel.set_yscale("log")
@@ -62,7 +62,10 @@ def use_log_y(panel: Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
 
 @contextlib.contextmanager
 def settings(salt: str, **more: Any) -> Iterator[None]:
-    """Use matplotlib's settings ``more`` for a while, and a salt by which SVGs repeat."""
+    """Use matplotlib's settings ``more`` in a with statement.
+
+    salt: a text from which matplotlib makes the ids in an SVG, equal each time.
+    """
     import matplotlib
 
     changed: dict[Any, Any] = {"svg.hashsalt": salt, **more}
@@ -71,7 +74,7 @@ def settings(salt: str, **more: Any) -> Iterator[None]:
 
 
 def encoded(figure: Figure, kind: str, **how: Any) -> bytes:
-    """Return a figure as a "png" or "svg" file, without the date."""
+    """Return a figure as a "png" or "svg" file, without a date."""
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else None
     figure.savefig(buffer, format=kind, metadata=metadata, **how)
@@ -81,18 +84,18 @@ def encoded(figure: Figure, kind: str, **how: Any) -> bytes:
 def panel_to_svg(
     name: str, title: str, draw: Callable[[Axes], None], size: tuple[float, float] = SIZE
 ) -> bytes:
-    """Return a picture of one panel as SVG, equal for equal drawing.
+    """Return a plot with one panel as SVG. Equal plots give equal bytes.
 
     Args:
-      name: tells its SVG ids from those of other pictures on the same page.
-      title: above the panel.
-      draw: draws into the panel.
-      size: in inches.
+      name: a text that makes the plot's SVG ids unique on a page.
+      title: text above the panel.
+      draw: a function that draws into the panel.
+      size: width and height in inches.
     """
     from matplotlib.figure import Figure
 
     fonts = {"font.size": 9.5, "legend.fontsize": 8.5, "legend.title_fontsize": 8.5}
-    # Names of data sets are no formulas, and may have letters that the font lacks.
+    # Names of data sets may contain $, which is no formula, and letters that the font lacks.
     text = {"svg.fonttype": "path", "text.parse_math": False}
     with (
         settings(f"magenta_sketch {name}", **fonts, **text),

@@ -1,4 +1,4 @@
-"""Text in SVG drawings, cut to the room it has."""
+"""Text in SVG drawings, cut to fit."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def add_text(
     room: float,
     anchor: str,
 ) -> None:
-    """Add a line of text to ``parent``; one wider than ``room`` is cut, and whole as its tooltip.
+    """Add a line of text to ``parent``. If it is wider than ``room``, cut it and add a tooltip.
 
     Args:
-      x, y: of the base line, at its ``anchor`` (start, middle or end).
-      size: of the font.
+      x, y: position of the base line's start, middle or end.
+      size: font size.
+      anchor: which of these (x, y) is: "start", "middle" or "end".
     """
-    # Control characters and halves of surrogate pairs may not stand in XML, escaped or not.
+    # XML forbids control characters and halves of surrogate pairs, even escaped.
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(text).split()))
     if not text:
         return
@@ -45,5 +46,5 @@ def add_text(
 
 
 def text_width(text: str) -> float:
-    """Return the estimated width in ems, on the generous side: the viewer's font is not known."""
+    """Return an upper estimate of the width in ems. The viewer's font is unknown."""
     return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.58 for c in str(text))

@@ -1,4 +1,4 @@
-"""Checks of arguments that people give."""
+"""Checks of users' arguments."""
 
 from __future__ import annotations
 
@@ -8,45 +8,51 @@ from typing import Any
 
 import numpy as np
 
+from magenta_sketch.config.kinds import show
+from magenta_sketch.errors import ArgumentError
+
 
 def natural(name: str, value: Any) -> int:
-    """Return ``value`` as an int, if it is a whole number from 0 to 2**63 - 1.
+    """Return ``value`` as an int.
 
     Raises:
-      ValueError: it is not; the message calls it ``name``.
+      ValueError: it is not a whole number from 0 to 2**63 - 1. The message calls it ``name``.
     """
     try:
         number = operator.index(value)
     except TypeError:
         number = -1
     if not 0 <= number < 2**63:
-        raise ValueError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}.")
+        raise ArgumentError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}")
     return number
 
 
 def noise_scale(scale: Any) -> float:
-    """Return ``scale`` as a float, if it is finite and at least 0. Raises ValueError."""
+    """Return ``scale`` as a float. Raise ValueError if it is negative or not finite."""
     try:
         value = float(scale)
     except (TypeError, ValueError):
         value = math.nan
     if not 0.0 <= value < math.inf:
-        raise ValueError(f"scale must be finite and at least 0, got {scale!r}.")
+        raise ArgumentError(f"scale must be finite and at least 0, got {scale!r}")
     return value
 
 
 def latent_vectors(z: Any, z_size: int) -> np.ndarray:
-    """Return ``z`` as float32 [batch, z_size], if it has that shape and is finite.
+    """Return ``z`` as float32 [batch, z_size].
 
     Raises:
-      ValueError: it is not; the message says where.
+      ValueError: it has another shape, or a number that is not finite. The message says where.
     """
-    with np.errstate(over="ignore"):  # what is too large for float32 is refused below
-        z = np.asarray(z, np.float32)
+    with np.errstate(over="ignore"):  # too large for float32 becomes inf, which is refused below
+        try:
+            z = np.asarray(z, np.float32)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"z must be numbers [batch, {z_size}], got {show(z)}") from None
     if z.ndim != 2 or z.shape[1] != z_size:
-        raise ValueError(f"z must have the shape [batch, {z_size}], got {list(z.shape)}.")
+        raise ArgumentError(f"z must have the shape [batch, {z_size}], got {list(z.shape)}")
     bad = np.argwhere(~np.isfinite(z))
     if len(bad):
         row, column = bad[0]
-        raise ValueError(f"z must be finite, got {z[row, column]} at z[{row}, {column}].")
+        raise ArgumentError(f"z must be finite, got {z[row, column]} at z[{row}, {column}]")
     return z

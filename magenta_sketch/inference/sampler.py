@@ -1,18 +1,20 @@
 """Drawing with a trained decoder: a batch of sketches at once, point by point.
 
-z's part of the input product is taken once a sketch. Sketches that have ended leave the batch: a
-compiled loop over points is left when enough of them have, and entered again with the others.
+z's part of the input product is computed once per sketch. A compiled loop draws the points. When
+enough sketches have ended, the loop is left, and entered again with the remaining ones.
 """
 
 from __future__ import annotations
 
 import functools
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data.strokes import START_TOKEN
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.inference.arguments import natural
 from magenta_sketch.nn import mixture
 from magenta_sketch.nn.decoder import Decoder
@@ -20,15 +22,15 @@ from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.time_step import Prepared, prepare, time_step
 from magenta_sketch.seeds import Purpose
 
-# The loop is left when no more than this share of its sketches are still being drawn. Leaving costs
-# about as much as one point; staying, a part of each point that grows as sketches end.
+# The loop is left when at most this share of its sketches is still being drawn. Leaving costs about
+# as much as one point. Staying wastes time at each point, the more the more sketches have ended.
 _STILL_DRAWING = 0.75
 
 
 class Context(NamedTuple):
-    """What a decoder's steps need and what no step changes.
+    """Tensors that a decoder needs at every time step and that do not change.
 
-    own: a nest of tensors [batch, ...], a row for each sketch; shared: a nest of tensors.
+    own: a nest of tensors [batch, ...], one row per sketch. shared: a nest of tensors for all.
     """
 
     own: Any
@@ -36,40 +38,47 @@ class Context(NamedTuple):
 
 
 class PointDecoder:
-    """A `Decoder` taken point by point, with z's part of the input product taken once a sketch."""
+    """A `Decoder` that runs point by point and computes z's part of the input product only once."""
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
 
     def initial_state(self, z: tf.Tensor | None, batch: int) -> list[tf.Tensor]:
-        """The state before the first point: a list of [batch, size] tensors."""
+        """Return the state before the first point: a list of [batch, size] tensors."""
         return self.decoder.initial_state(z, batch)
 
     def context(self, z: tf.Tensor | None, batch: int) -> Context:
-        """What `step` needs to know of ``z``, [batch, Z] or None."""
+        """Return what `step` needs of ``z``, [batch, Z] or None."""
         return Context(*prepare(self.decoder.rnn_cell, z))
 
     def step(
         self, points: tf.Tensor, context: Context, state: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """One point further: (stroke-5 [batch, 5], ...) -> (output vectors, new state)."""
+        """Make one time step.
+
+        Args:
+          points: the last points, stroke-5 [batch, 5].
+
+        Returns:
+          The output vectors [batch, 3 + 6·M] for the next points, and the new state.
+        """
         h, state = time_step(self.decoder.rnn_cell, Prepared(*context), points, state)
         return tf.matmul(h, self.decoder.output_kernel) + self.decoder.output_bias, state
 
 
 class _Drawing(NamedTuple):
-    """Sketches as far as they are drawn; tensors of a row for each."""
+    """The sketches that are being drawn. Each tensor has one row per sketch."""
 
-    numbers: tf.Tensor  # which sketches of the batch these are
-    points: tf.Tensor  # the last ones, stroke-5
+    numbers: tf.Tensor  # places of these sketches in the batch
+    points: tf.Tensor  # their last points, stroke-5
     state: list[tf.Tensor]
-    own: Any  # of their `Context`
+    own: Any  # `Context.own`
 
 
 class _Settings(NamedTuple):
-    """What holds for all sketches and points."""
+    """Values that are the same for all sketches and points."""
 
-    shared: Any  # of the `Context`
+    shared: Any  # `Context.shared`
     batch: tf.Tensor
     max_seq_len: tf.Tensor
     temperature: tf.Tensor
@@ -77,10 +86,10 @@ class _Settings(NamedTuple):
 
 
 class Sampler:
-    """Decodes latent vectors with one decoder; compiled on first use.
+    """Decodes latent vectors. The loop is compiled on first use.
 
     Args:
-      decoder: a `PointDecoder`, or anything with its three methods.
+      decoder: a `PointDecoder`, or an object with the same three methods.
     """
 
     def __init__(self, decoder: Any):
@@ -98,21 +107,24 @@ class Sampler:
         seed: int = 0,
         part: int = 0,
     ) -> list[np.ndarray]:
-        """Draw one sketch for each row of ``z``: a list of stroke-3 arrays [n, 3], model units.
+        """Draw one sketch for each row of ``z``.
 
         Args:
-          z: [batch, Z], or None for an unconditional model, which then draws ``count`` sketches.
-          max_seq_len: a sketch that has not ended by then is cut there.
+          z: [batch, Z], or None for an unconditional model.
+          count: number of sketches of an unconditional model.
+          max_seq_len: largest number of points. Longer sketches are cut.
           temperature: τ in (0, 1], see `mixture.adjust_temperature`.
-          greedy: take the likeliest component, its mean and the likeliest pen state instead.
-          seed: 0 <= seed < 2**63; equal seeds draw equal sketches.
-          part: 0 or more; parts of one seed have independent noise.
+          greedy: take the most likely component, its mean, and the most likely pen state.
+          seed: 0 <= seed < 2**63. Equal seeds draw equal sketches.
+          part: 0 or more. Parts of one seed have independent noise.
+
+        Returns:
+          A list of stroke-3 arrays [n, 3] in model units.
 
         Raises:
-          ValueError: for a temperature outside (0, 1], or a count, seed or part out of range.
+          ValueError: temperature, count, seed or part is out of its range.
         """
-        if not 0.0 < temperature <= 1.0:
-            raise ValueError(f"the temperature must be in (0, 1], got {temperature:g}.")
+        _require_temperature(temperature)
         seed, part = natural("seed", seed), natural("part", part)
         if z is None:
             batch = natural("count", count)
@@ -145,7 +157,7 @@ class Sampler:
         return _assemble(pieces, batch)
 
     def _loop(self, greedy: bool, drawing: _Drawing, settings: _Settings) -> Any:
-        """`_draw` compiled for any number of sketches, so that one trace serves all."""
+        """Return `_draw`, compiled once for any number of sketches."""
         if greedy not in self._loops:
             any_rows = tf.nest.map_structure(
                 lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), drawing
@@ -161,11 +173,11 @@ class Sampler:
     def _draw(
         self, greedy: bool, t: tf.Tensor, drawing: _Drawing, settings: _Settings
     ) -> tuple[tf.Tensor, _Drawing, tf.Tensor]:
-        """Draw from point ``t`` on, until a part of the sketches has ended (`_STILL_DRAWING`).
+        """Draw points from time step ``t`` on, until enough sketches have ended (`_STILL_DRAWING`).
 
         Returns:
-          the points [time, sketches, 5], anything behind a sketch's end; the drawing now; and
-          which of its sketches have ended.
+          The points [time, sketches, 5], with arbitrary values after a sketch's end; the new
+          drawing; and a mask [sketches] of those that have ended.
         """
         first, context = t, Context(drawing.own, settings.shared)
         count = tf.size(drawing.numbers)
@@ -204,9 +216,9 @@ class Sampler:
 
 
 def _noise(settings: _Settings, numbers: tf.Tensor, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Uniforms and normals, [sketches, 2], for point ``t`` of the sketches ``numbers``.
+    """Return uniform and normal noise, both [sketches, 2], for time step ``t``.
 
-    Drawn for the whole batch, so that they do not depend on which sketches have ended.
+    It is drawn for the whole batch, so that it does not depend on which sketches have ended.
     """
     shape, here = [settings.batch, 2], tf.stack([0, tf.cast(t, tf.int64)])
     uniforms = tf.random.stateless_uniform(shape, settings.seeds[0] + here, alg="philox")
@@ -215,13 +227,13 @@ def _noise(settings: _Settings, numbers: tf.Tensor, t: tf.Tensor) -> tuple[tf.Te
 
 
 def _only(drawing: _Drawing, chosen: np.ndarray) -> _Drawing:
-    """Those sketches for which ``chosen`` is true."""
+    """Return the sketches for which the mask ``chosen`` is true."""
     rows = np.flatnonzero(chosen)
     return tf.nest.map_structure(lambda x: tf.gather(x, rows), drawing)
 
 
 def _assemble(pieces: list[tuple[np.ndarray, np.ndarray]], batch: int) -> list[np.ndarray]:
-    """Stroke-3 sketches from pieces: (numbers [n], stroke-5 points [time, n, 5]), in order."""
+    """Return stroke-3 sketches, joined from pieces (numbers [n], stroke-5 points [time, n, 5])."""
     strokes = np.zeros([sum(len(points) for _, points in pieces), batch, 5], np.float32)
     t = 0
     for numbers, points in pieces:
@@ -229,5 +241,13 @@ def _assemble(pieces: list[tuple[np.ndarray, np.ndarray]], batch: int) -> list[n
         t += len(points)
     ended = np.logical_or.accumulate(strokes[:, :, 4] > 0.5, axis=0)
     lengths = np.count_nonzero(~ended, axis=0)
-    # stroke-5 to stroke-3: the lift is p2.
+    # Of stroke-5 (dx, dy, p1, p2, p3) stroke-3 needs dx, dy and p2.
     return [strokes[:n, number, [0, 1, 3]] for number, n in enumerate(lengths)]
+
+
+def _require_temperature(temperature: float) -> None:
+    if not isinstance(temperature, Real) or not 0.0 < temperature <= 1.0:
+        raise ArgumentError(
+            f"the temperature must be in (0, 1], got {temperature!r}; for no randomness at all "
+            "take greedy=True"
+        )

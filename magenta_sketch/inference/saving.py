@@ -1,4 +1,4 @@
-"""Writing a trained model, as a run's folder or as a .keras file, and reading the latter."""
+"""Writing a trained model as a run's folder or as a .keras file, and reading .keras files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.errors import ModelFileError, RunError, SketchError
+from magenta_sketch.errors import ArgumentError, ModelFileError, RunError, SketchError
 from magenta_sketch.files import replacing_folder, write_bytes
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.checkpoints import Checkpoints
@@ -22,16 +22,32 @@ from magenta_sketch.training.run_folder import RunFolder
 
 KERAS_ENDING = ".keras"
 _REGISTERED_NAME = "magenta_sketch>SketchRNN"
+_OTHER_FILES = (".h5", ".hdf5", ".json", ".npz", ".pb", ".onnx", ".tflite", ".pt", ".zip")
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
 def is_keras_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether the name says that this is a .keras file."""
+    """Return whether the name ends in .keras.
+
+    >>> is_keras_file("bird.keras"), is_keras_file("models/bird")
+    (True, False)
+    """
     return os.fspath(path).lower().endswith(KERAS_ENDING)
 
 
 def save(path: str | os.PathLike[str], model: SketchRNN, config: RunConfig, step: int) -> None:
-    """Write a model; see `TrainedModel.save`."""
+    """Write a model, as `TrainedModel.save` does.
+
+    >>> model = SketchRNN()
+    >>> save("bird.keras", model, model.config, step=0)
+    >>> type(read_keras("bird.keras")).__name__
+    'SketchRNN'
+    """
+    if pathlib.Path(path).suffix.lower() in _OTHER_FILES:
+        raise ArgumentError(
+            f"{path}: a model is saved as a file whose name ends in .keras, or as a folder; "
+            "sketch_rnn_convert model writes other files"
+        )
     if is_keras_file(path):
         write_keras(path, model, config)
     else:
@@ -41,21 +57,26 @@ def save(path: str | os.PathLike[str], model: SketchRNN, config: RunConfig, step
 def write_folder(
     path: str | os.PathLike[str], model: SketchRNN, config: RunConfig, step: int
 ) -> pathlib.Path:
-    """Write the files of a run that has its best checkpoint alone, all of them or nothing.
+    """Write the folder of a run with one checkpoint, the best. If writing fails, nothing is left.
 
     Returns:
-      the folder.
+      The folder.
 
     Raises:
       ModelFileError: a cell of the model is not registered with Keras.
-      RunError: there is something at ``path`` already, or a file cannot be written.
+      RunError: ``path`` is a file or a folder that is not empty, or a file cannot be written.
+
+    >>> model = SketchRNN()
+    >>> folder = write_folder("bird", model, model.config, step=0)
+    >>> sorted(path.name for path in folder.iterdir())
+    ['best', 'model_config.json', 'run.json']
     """
     path = pathlib.Path(path).resolve()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path} is not an empty folder: name another place for the model")
     if pathlib.Path.cwd().is_relative_to(path):
         raise RunError(f"{path} is the folder you are in: name another place for the model")
-    model.get_config()  # what cannot be saved fails before anything is written
+    model.get_config()  # raises ModelFileError before anything is written
     try:
         with replacing_folder(path) as new:
             folder = RunFolder(new)
@@ -70,17 +91,21 @@ def write_folder(
 
 
 def write_keras(path: str | os.PathLike[str], model: SketchRNN, config: RunConfig) -> None:
-    """Write a .keras file, whole or not at all, with the configuration inside.
+    """Write a .keras file that contains the configuration. If writing fails, nothing is left.
 
-    It comes back by ``keras.saving.load_model(path)`` after ``import magenta_sketch`` too.
+    `magenta_sketch.load` reads it. After ``import magenta_sketch``, Keras's own ``load_model``
+    reads it, too.
 
     Raises:
       ModelFileError: a cell of the model is not registered with Keras.
       OSError: the file cannot be written.
+
+    >>> model = SketchRNN()
+    >>> write_keras("bird.keras", model, model.config)
     """
     path = pathlib.Path(path)
     own = model.config
-    model.config = config  # of a model whose normalizing factor was given later
+    model.config = config  # it may have a normalizing factor that the model lacks
     try:
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, f"model{KERAS_ENDING}")
@@ -92,10 +117,15 @@ def write_keras(path: str | os.PathLike[str], model: SketchRNN, config: RunConfi
 
 
 def read_keras(path: str | os.PathLike[str]) -> SketchRNN:
-    """Return the model of a .keras file. Nothing that the file may hold is run.
+    """Return the model in a .keras file. Code in the file is never run.
 
     Raises:
       ModelFileError: there is no such file, it is damaged, or it holds another kind of model.
+
+    >>> model = SketchRNN(seed=5)
+    >>> write_keras("bird.keras", model, model.config)
+    >>> read_keras("bird.keras").config.seed
+    5
     """
     path = pathlib.Path(path)
     try:
@@ -104,9 +134,10 @@ def read_keras(path: str | os.PathLike[str]) -> SketchRNN:
     except FileNotFoundError:
         raise ModelFileError(f"{path}: there is no such file") from None
     except (OSError, EOFError, KeyError, ValueError, RuntimeError, *_ZIP_ERRORS) as error:
-        # RuntimeError: encrypted, packed in an unknown way, or nested too deep.
+        # RuntimeError: encrypted, compressed in an unknown way, or nested too deep.
         raise ModelFileError(
-            f"{path} is not a usable .keras file: {_first_line(error)[:200]}"
+            f"{path} is not a usable .keras file ({_first_line(error)[:200]}): save it again, or "
+            "restore it from a copy"
         ) from error
     described = described if isinstance(described, dict) else {}
     name = described.get("registered_name") or described.get("class_name")
@@ -126,15 +157,20 @@ def read_keras(path: str | os.PathLike[str]) -> SketchRNN:
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Have an error in what the file ``path`` describes name the file, in one line.
+    """Add the file's name to errors that are raised in the body of a with statement.
 
     Raises:
-      ModelFileError: in place of an error of the body that a user can mend.
+      ModelFileError: the body raised a SketchError. The message is the path and its first line.
+
+    >>> with naming("bird.keras"):
+    ...     raise SketchError("it is damaged")
+    Traceback (most recent call last):
+    magenta_sketch.errors.ModelFileError: bird.keras: it is damaged
     """
     try:
         yield
     except SketchError as error:
-        # Of a text of Keras's the first line says what is wrong; what follows is the configuration.
+        # The first line of a text by Keras says what is wrong; the configuration follows.
         raise ModelFileError(f"{path}: {_first_line(error)[:400]}") from error
 
 

@@ -1,7 +1,7 @@
-"""Other programs' models, in and out.
+"""Models of other programs: read and write them.
 
 `read` takes a Magenta checkpoint directory (`magenta_checkpoint`) or a Sketch-RNN-JS file
-(`sketch_rnn_js`). Both speak in Magenta's variables, whose names and layout `magenta_tf1` knows.
+(`sketch_rnn_js`). Both use Magenta's variables; `magenta_tf1` knows their names and layout.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ __all__ = ["ForeignModel", "ModelFileError", "read"]
 
 
 def read(path: str | os.PathLike[str]) -> ForeignModel | None:
-    """The model of another program at ``path``; None where there is none.
+    """Return the model of another program at ``path``, or None if there is none.
 
     Raises:
-      ModelFileError: there is one, and it can't be read.
+      ModelFileError: there is a model that cannot be read.
+
+    Example:
+      >>> model = read("bird.gen.json")
+      >>> model.hparams.conditional, model.hparams.dec_rnn_size, model.normalizing_factor
+      (False, 4, 2.0)
     """
     path = pathlib.Path(path)
     if magenta_checkpoint.find(path) is not None:

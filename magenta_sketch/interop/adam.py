@@ -1,4 +1,4 @@
-"""Adam's state of a Keras optimizer by Magenta's names, out and in."""
+"""Adam's state: convert it between a Keras optimizer and Magenta's names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
 def _moments(optimizer: keras.optimizers.Adam, kind: str) -> list[keras.Variable]:
-    # By their names, which are public; in the order of the model's variables.
+    # Found by their public names, in the order of the model's variables.
     return [variable for variable in optimizer.variables if variable.name.endswith(f"_{kind}")]
 
 
 def state_of(model: SketchRNN, optimizer: keras.optimizers.Adam) -> AdamState:
-    """The state of an optimizer that is built for ``model``."""
+    """Return the state of an optimizer that is built for ``model``."""
 
     def original(kind: str) -> Mapping[str, np.ndarray]:
         pairs = zip(model.trainable_variables, _moments(optimizer, kind), strict=True)
@@ -30,10 +30,10 @@ def state_of(model: SketchRNN, optimizer: keras.optimizers.Adam) -> AdamState:
 
 
 def load_state(model: SketchRNN, optimizer: keras.optimizers.Adam, state: AdamState) -> None:
-    """Sets the state of an optimizer that is built for ``model``.
+    """Set the state of an optimizer that is built for ``model``.
 
     Raises:
-      ModelFileError: the moments are not those of such a model; nothing is set then.
+      ModelFileError: the moments do not fit the model. Nothing is set then.
     """
     new = []
     for kind, moments in (("momentum", state.first), ("velocity", state.second)):

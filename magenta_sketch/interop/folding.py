@@ -1,8 +1,8 @@
-"""A conditional decoder at one z, as a decoder without z: for programs that know no z.
+"""Turn a conditional decoder and one z into a decoder without z, for programs that know no z.
 
-The cell's product is affine in its input [stroke, z], so that for a fixed z
-[stroke, z]·W + b = stroke·W[:5] + (b + z·W[5:]), and z's other use, the state before the first
-point, is a constant too. Nothing is approximated.
+The cell's product is affine in its input [stroke, z]. So for a fixed z,
+[stroke, z]·W + b = stroke·W[:5] + (b + z·W[5:]). The state before the first point, which also
+depends on z, becomes a constant. Nothing is approximated.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data.strokes import STROKE_WIDTH
-from magenta_sketch.errors import ModelFileError
+from magenta_sketch.errors import ArgumentError, ModelFileError
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
 class FoldedDecoder(NamedTuple):
-    """The weights of an lstm decoder without z, float32, and its state before the start token.
+    """The float32 weights of an lstm decoder without z, and its state before the start token.
 
     With H units and M mixture components: output_kernel [H, 3 + 6·M], output_bias [3 + 6·M],
     kernel [5, 4·H], recurrent_kernel [H, 4·H], bias [4·H] (gates i, j, f, o); h and c [H].
@@ -34,12 +34,16 @@ class FoldedDecoder(NamedTuple):
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """Those five that a decoder-only Sketch-RNN-JS file holds, in its order."""
+        """Return the five arrays of a decoder-only Sketch-RNN-JS file, in its order."""
         return list(self[:5])
 
 
 def fold(model: SketchRNN, z: np.ndarray | None = None) -> FoldedDecoder:
-    """The decoder of ``model`` at the latent vector ``z`` [Z]; None when it is unconditional.
+    """Return the decoder of ``model`` for the latent vector ``z`` [Z].
+
+    Args:
+      model: the model, with an lstm decoder.
+      z: None if the model is unconditional.
 
     Raises:
       ModelFileError: the decoder's cell is not lstm.
@@ -48,12 +52,14 @@ def fold(model: SketchRNN, z: np.ndarray | None = None) -> FoldedDecoder:
     if model.hparams.dec_model != "lstm":
         raise ModelFileError(
             "@magenta/sketch computes an lstm decoder alone, and this model's is "
-            f"{model.hparams.dec_model}: train one with --hparams=dec_model=lstm."
+            f"{model.hparams.dec_model}: train one with --hparams=dec_model=lstm"
         )
     decoder = model.decoder
     expected = (decoder.z_size,) if decoder.z_size else None
     if (None if z is None else np.shape(z)) != expected:
-        raise ValueError(f"z must have the shape {expected}, got {z if z is None else np.shape(z)}")
+        raise ArgumentError(
+            f"z must have the shape {expected}, got {z if z is None else np.shape(z)}"
+        )
     cell = decoder.rnn_cell
     kernel, bias = cell.kernel.numpy(), cell.bias.numpy()
     given = None

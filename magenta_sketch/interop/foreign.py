@@ -1,4 +1,4 @@
-"""A model of another program, as read from its files and before it becomes one of ours."""
+"""A model of another program, read from its files but not yet converted to ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AdamState:
-    """Adam's moments by the original's names, and the updates that they hold: 0 when all zero."""
+    """Adam's moments by Magenta's names, and the number of updates in them (0: all are zero)."""
 
     first: Mapping[str, np.ndarray]
     second: Mapping[str, np.ndarray]
@@ -26,18 +26,23 @@ class AdamState:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ForeignModel:
-    """What another program's files say.
+    """A model as another program's files give it.
 
     Attributes:
-      origin: what messages call it.
+      origin: its name in messages.
       arrays: the variables, by their names in Magenta's checkpoints.
-      hparams: sizes and cells as in the arrays; the others as far as the files say, else defaults.
-      normalizing_factor: pixel units in a model unit; None where the files don't say.
+      hparams: sizes and cells from the arrays; other values from the files, or else defaults.
+      normalizing_factor: pixel units in one model unit; None if the files do not give it.
       tanh_z: see `RunConfig`.
-      data_known: whether the files name the data set, so that the one in hparams is no default.
-      step: updates the weights have seen, 0 where the files don't say.
-      adam: the optimizer's state, where the files have it.
-      notes: lines a user should see.
+      data_known: whether the files name the data set. If not, the one in hparams is a default.
+      step: number of updates of the weights; 0 if the files do not give it.
+      adam: the optimizer's state, if the files have it.
+      notes: lines to show to the user.
+
+    Example:
+      >>> from magenta_sketch import interop
+      >>> interop.read("bird.gen.json").build().hparams.num_mixture
+      1
     """
 
     origin: str
@@ -51,10 +56,10 @@ class ForeignModel:
     notes: tuple[str, ...] = ()
 
     def build(self) -> SketchRNN:
-        """The network with these weights.
+        """Return the network with these weights.
 
         Raises:
-          ModelFileError: a variable is missing, or its shape doesn't go with the others.
+          ModelFileError: a variable is missing, or its shape does not fit the others.
         """
         config = RunConfig(
             hparams=self.hparams,
@@ -71,12 +76,17 @@ class ForeignModel:
 
 
 def hparams_of(origin: str, arrays: Mapping[str, np.ndarray], given: Mapping[str, Any]) -> HParams:
-    """Hyperparameters for variables by Magenta's names: sizes from their shapes, others ``given``.
+    """Return a model's hyperparameters: sizes from its variables' shapes, others as ``given``.
+
+    Args:
+      origin: the model's name in messages.
+      arrays: the variables, by Magenta's names.
+      given: hyperparameters by name.
 
     Raises:
-      ModelFileError: the arrays are no Sketch-RNN, hold a number that is not finite, or ``given``
-        says something else about the sizes.
-      HParamsError: a value that is given can't be used.
+      ModelFileError: the arrays are not a Sketch-RNN, hold a number that is not finite, or do not
+        have the sizes in ``given``.
+      HParamsError: a given value is invalid.
     """
     try:
         sizes = magenta_tf1.architecture({name: array.shape for name, array in arrays.items()})
@@ -86,12 +96,12 @@ def hparams_of(origin: str, arrays: Mapping[str, np.ndarray], given: Mapping[str
         if not np.isfinite(array).all():
             raise ModelFileError(
                 f"{origin}: the variable {name} holds a number that is not finite; restore the "
-                "file from a copy."
+                "file from a copy"
             )
     for name, size in sizes.items():
         if name in given and given[name] != size:
             raise ModelFileError(
                 f"{origin}: {name} is {given[name]!r} in model_config.json, but {size!r} by the "
-                "shapes of the variables; the two are not of one model."
+                "shapes of the variables: the two are not of one model, name files that are"
             )
     return HParams(**{**given, **sizes})

@@ -1,4 +1,4 @@
-"""A model as Keras stores weights: `NAME.weights.h5`, its hyperparameters beside it."""
+"""Write a model as Keras stores weights, `NAME.weights.h5`, with its hyperparameters beside it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ ENDING = ".weights.h5"
 
 
 def write(path: str | os.PathLike[str], model: SketchRNN, hparams: HParams) -> pathlib.Path:
-    """Writes the weights, and `NAME.model_config.json`, each whole or not at all.
+    """Write the weights, and the hyperparameters as `NAME.model_config.json`, each atomically.
 
-    They come back with ``SketchRNN(HParams.from_json(text)).load_weights(path)``.
+    ``SketchRNN(HParams.from_json(text)).load_weights(path)`` reads them again.
 
     Returns:
       The path of the hyperparameters.
 
     Raises:
-      ModelFileError: the name does not end as Keras wants it.
-      OSError: a file can't be written.
+      ModelFileError: the name does not end in `.weights.h5`, as Keras requires.
+      OSError: a file cannot be written.
+
+    Example:
+      >>> model = magenta_sketch.load("bird.gen.json").model
+      >>> write("bird.weights.h5", model, model.hparams).name
+      'bird.model_config.json'
     """
     path = pathlib.Path(path)
     if not path.name.endswith(ENDING):
-        raise ModelFileError(f"{path}: Keras wants a name that ends in {ENDING}.")
+        raise ModelFileError(f"{path}: the name must end in {ENDING}, as Keras wants it")
     config = path.with_name(path.name.removesuffix(ENDING) + ".model_config.json")
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, path.name)

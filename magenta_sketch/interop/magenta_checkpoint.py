@@ -1,9 +1,9 @@
-"""Magenta's checkpoint directories: read whatever wrote them, written so that Magenta reads them.
+"""Magenta's checkpoint directories: read them, and write them so that Magenta can read them.
 
-A directory holds `checkpoint` (a text file that names the newest one), `vector-N.index` and
+A directory holds `checkpoint` (a text file that names the newest checkpoint), `vector-N.index` and
 `vector-N.data-00000-of-00001` (the variables after N updates, with Adam's), and
-`model_config.json`. Current versions of Magenta write the last one as a list of names without
-values and then can't read it back; here the sizes then follow from the variables.
+`model_config.json`. Current versions of Magenta write only a list of names into the last one, and
+cannot read it. Then the sizes follow from the variables.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from magenta_sketch.interop.foreign import AdamState, ForeignModel, hparams_of
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 CONFIG = "model_config.json"
-# Hyperparameters of ours that the original does not know, and refuses.
+# Our own hyperparameters, which Magenta refuses.
 NOT_MAGENTAS = ("scale", "reg_covar")
 
 _STEP = re.compile(r"-(\d+)$", re.ASCII)
@@ -38,9 +38,14 @@ _BETAS = {"beta1_power": 0.9, "beta2_power": 0.999}
 
 
 def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
-    """The checkpoint's prefix (`.../vector-N`) for a directory or a prefix; None if there is none.
+    """Return the prefix (`.../vector-N`) of the checkpoint in a directory or at a prefix, or None.
 
-    In a directory it is the one that the file `checkpoint` names, else the one of the most steps.
+    In a directory it is the one that the file `checkpoint` names, or else the one with the most
+    steps.
+
+    Example:
+      >>> find("lines.npz") is None
+      True
     """
     path = pathlib.Path(path)
     if _index(path).is_file():
@@ -51,7 +56,7 @@ def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
         return None
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named = _NEWEST.search((path / "checkpoint").read_text(encoding="utf-8"))
-        # By its last part: the directory may have been moved since.
+        # Only the last part of the name, because the directory may have been moved.
         prefix = path / re.split(r"[/\\]", named[1])[-1] if named else None
         if prefix is not None and _index(prefix).is_file():
             return prefix
@@ -61,16 +66,22 @@ def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
 
 
 def read(path: str | os.PathLike[str]) -> ForeignModel:
-    """The model in a Magenta checkpoint directory, or under a prefix in one.
+    """Return the model in a Magenta checkpoint directory, or at a prefix in one.
 
     Raises:
-      ModelFileError: no checkpoint there, it is damaged or holds no Sketch-RNN, or
+      ModelFileError: there is no checkpoint, it is damaged or not a Sketch-RNN, or
         `model_config.json` is damaged or of another model.
+
+    Example:
+      >>> model = magenta_sketch.load("bird.gen.json").model
+      >>> _ = write("magenta", model, model.hparams, step=3)
+      >>> read("magenta").step
+      3
     """
     prefix = find(path)
     if prefix is None:
         raise ModelFileError(
-            f"{path} holds no Magenta checkpoint (vector-N.index, vector-N.data-...)."
+            f"{path} holds no Magenta checkpoint (vector-N.index, vector-N.data-...)"
         )
     variables = _variables(prefix)
     weights = {
@@ -106,7 +117,7 @@ def _index(prefix: pathlib.Path) -> pathlib.Path:
 
 
 def _slot_name(name: str, slot: str) -> str:
-    # The original makes slots within its variable scope, so that the prefix stands there twice.
+    # Magenta makes slots within its variable scope, so the prefix occurs twice.
     return f"{magenta_tf1.PREFIX}{name}{slot}"
 
 
@@ -118,29 +129,31 @@ def _variables(prefix: pathlib.Path) -> dict[str, np.ndarray]:
     except Exception as error:  # TensorFlow raises RuntimeError, ValueError, OpError and more
         line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(
-            f"{prefix}: the checkpoint can't be read ({line[:160]}); restore its .index and .data "
-            "files from a copy."
+            f"{prefix}: the checkpoint cannot be read ({line[:160]}); restore its .index and .data "
+            "files from a copy"
         ) from error
 
 
 def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """(the hyperparameters that a model_config.json gives, notes)."""
+    """Return the hyperparameters in a model_config.json, and notes."""
     unknown = "sizes and cells follow from the variables, all else is at its default"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}, (f"note: no {CONFIG} beside the checkpoint: {unknown}",)
     except OSError as error:
-        raise ModelFileError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
             f"{path} is damaged ({error}): restore it from a copy, or remove it to have the sizes "
-            "follow from the variables."
+            "follow from the variables"
         ) from error
     if isinstance(values, list):
         return {}, (f"note: {path} lists names without values: {unknown}",)
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path} is not a JSON object; remove it to do without.")
+        raise ModelFileError(
+            f"{path} is not a JSON object: restore it from a copy, or remove it to do without"
+        )
     known = HParams().to_dict()
     passed_over = sorted(set(values) - set(known))
     notes = (f"note: {path}: passed over {', '.join(passed_over)[:200]}",) if passed_over else ()
@@ -148,7 +161,7 @@ def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _lenient(default: Any, value: Any) -> Any:
-    """Older versions write their switches as numbers, and a single data set without a list."""
+    """Return a value in our type: older versions write switches as numbers, one file as text."""
     if isinstance(default, bool) and isinstance(value, int):
         return bool(value)
     if isinstance(default, list) and isinstance(value, str):
@@ -169,7 +182,7 @@ def _adam(
             if moment.dtype.kind != "f" or not np.isfinite(moment).all():
                 return None
         moments.append({name: variables[there] for name, there in names.items()})
-    # The powers say when Adam began anew; they can't say how many updates it has seen since, for
+    # The powers show whether Adam has just started again. They cannot count its updates, because
     # they soon underflow.
     power = variables.get(magenta_tf1.PREFIX + "beta1_power", np.float32(0.0))
     began_anew = power.dtype.kind == "f" and np.isclose(power, _BETAS["beta1_power"]).all()
@@ -188,24 +201,27 @@ def write(
     step: int,
     adam: AdamState | None = None,
 ) -> pathlib.Path:
-    """Writes a directory that Magenta's sketch_rnn loads, to draw with or to go on training.
-
-    It is written beside its place and then renamed: whole or not there at all.
+    """Write a directory that Magenta's sketch_rnn can load, to draw or to go on training; atomic.
 
     Args:
       path: the directory, new or empty.
-      model: the network, of any of the three cells.
-      hparams: go into `model_config.json`, without those of `NOT_MAGENTAS`.
-      step: updates made so far.
-      adam: the optimizer's state; zeros when None, from which Adam begins anew.
+      model: the network, with any of the three built-in cells.
+      hparams: for `model_config.json`, without those in `NOT_MAGENTAS`.
+      step: number of updates so far.
+      adam: the optimizer's state. None: zeros, so that Adam starts again.
 
     Returns:
       The checkpoint's prefix.
 
     Raises:
-      ModelFileError: the model has tanh_z, cells other than the three, or a directory is in the
-        way.
-      OSError: it can't be written.
+      ModelFileError: the model has tanh_z or another cell, or `path` is not a new or empty
+        directory.
+      OSError: it cannot be written.
+
+    Example:
+      >>> model = magenta_sketch.load("bird.gen.json").model
+      >>> write("checkpoint", model, model.hparams, step=0).name
+      'vector-0'
     """
     path = pathlib.Path(path).resolve()
     _refuse(path, model)
@@ -219,7 +235,7 @@ def write(
             (new / "checkpoint").write_text(newest, encoding="utf-8")
             (new / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        # The name that the user knows.
+        # Name the path that the user knows.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     return path / name
 
@@ -228,24 +244,24 @@ def _refuse(path: pathlib.Path, model: SketchRNN) -> None:
     if model.config.tanh_z:
         raise ModelFileError(
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
-            "does not: write it as a Sketch-RNN-JS file."
+            "does not: write it as a Sketch-RNN-JS file"
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ModelFileError(f"{path} is there already and not an empty folder: name another one.")
+        raise ModelFileError(f"{path} is there already and not an empty folder: name another one")
     if pathlib.Path.cwd().is_relative_to(path):
-        raise ModelFileError(f"{path} is the folder you are in: name another one.")
+        raise ModelFileError(f"{path} is the folder you are in: name another one")
 
 
 def _tensors(
     model: SketchRNN, hparams: HParams, step: int, adam: AdamState | None
 ) -> dict[str, Any]:
-    """Return all that a checkpoint holds, by the original's names."""
+    """Return everything that a checkpoint holds, by Magenta's names."""
     weights = magenta_tf1.to_original(model)
     tensors: dict[str, Any] = dict(weights)
     for slot, moments in zip(_SLOTS, (adam.first, adam.second) if adam else ({}, {}), strict=True):
         for name, value in weights.items():
             tensors[_slot_name(name, slot)] = moments.get(name, np.zeros_like(value))
-    # The two rates are fed at each step; the graph's variables keep what they began with.
+    # Magenta feeds both rates at each step; the variables keep their initial values.
     updates = adam.step if adam else 0
     scalars = {
         "Variable": np.float32(hparams.learning_rate),
@@ -266,4 +282,4 @@ def _save(prefix: pathlib.Path, tensors: Mapping[str, Any]) -> None:
             tensors=[tf.constant(tensors[name]) for name in names],
         )
     except tf.errors.OpError as error:
-        raise OSError(None, f"the checkpoint can't be written: {error.message}") from error
+        raise OSError(None, f"the checkpoint cannot be written: {error.message}") from error

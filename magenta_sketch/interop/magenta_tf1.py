@@ -1,7 +1,7 @@
-"""Magenta's TensorFlow 1 variables: their names and layout, and how ours correspond.
+"""Magenta's TensorFlow 1 variables: their names and layout, and how they map to ours.
 
-The original keeps the decoder's state concatenated in an order that differs by cell, and the hyper
-cell's embeddings in one small matrix each; that knowledge lives here and nowhere else.
+Magenta concatenates the decoder's state in an order that differs by cell, and stores each embedding
+of the hyper cell as a small matrix of its own. Only this module knows that.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def state_order(cell: str, units: int) -> np.ndarray:
-    """Columns of the original's concatenated state in our order (h, c[, hyper h, hyper c]).
+    """Return the columns of Magenta's concatenated state in our order (h, c[, hyper h, hyper c]).
 
-    ``original[..., state_order(cell, units)]`` is our concatenated state. The original lays out
-    lstm as [c, h], layer_norm as [h, c] and hyper as [h, hyper h, c, hyper c].
+    ``original[..., state_order(cell, units)]`` is our concatenated state. Magenta's order is [c, h]
+    for lstm, [h, c] for layer_norm and [h, hyper h, c, hyper c] for hyper.
     """
     if cell == "lstm":
         starts = [(units, units), (0, units)]
@@ -46,7 +46,7 @@ def state_order(cell: str, units: int) -> np.ndarray:
 
 
 class _Entry:
-    """How one of our variables is made of the original's, and the reverse."""
+    """How one of our variables is made from Magenta's, and the reverse."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ def _same(variable: keras.Variable, name: str) -> _Entry:
 
 
 def _blocks(variable: keras.Variable, names: Sequence[str], axis: int) -> _Entry:
-    """Several matrices side by side along ``axis``."""
+    """Map a variable to several matrices that are side by side along ``axis``."""
     return _Entry(
         variable,
         names,
@@ -139,34 +139,35 @@ def _entries(model: SketchRNN) -> list[_Entry]:
 
 
 def from_original(model: SketchRNN, arrays: Arrays) -> dict[int, np.ndarray]:
-    """``{id(variable): array in its layout}`` for every variable of ``model``.
+    """Return ``{id(variable): array in its layout}`` for every variable of ``model``.
 
     Args:
-      arrays: original name -> array; names that the model has no use for are passed over.
+      model: the network.
+      arrays: Magenta's name -> array; names that the model does not need are ignored.
 
     Raises:
-      ValueError: when a name is missing or a shape differs.
+      ValueError: a name is missing or a shape differs.
     """
     values = {}
     for entry in _entries(model):
         missing = [name for name in entry.names if name not in arrays]
         if missing:
-            raise ValueError(f"the variable {missing[0]} is not among the {len(arrays)} given.")
+            raise ValueError(f"the variable {missing[0]} is not among the {len(arrays)} given")
         value = entry.join([np.asarray(arrays[name]) for name in entry.names])
         if tuple(value.shape) != tuple(entry.variable.shape):
             raise ValueError(
                 f"{entry.names[0]}: the shape {tuple(value.shape)} does not fit the "
-                f"model's {entry.variable.path} {tuple(entry.variable.shape)}."
+                f"model's {entry.variable.path} {tuple(entry.variable.shape)}"
             )
         values[id(entry.variable)] = value
     return values
 
 
 def load_variables(model: SketchRNN, arrays: Arrays) -> None:
-    """Set every variable of ``model`` from ``arrays``: original name -> array.
+    """Set every variable of ``model`` from ``arrays``: Magenta's name -> array.
 
     Raises:
-      ValueError: when a name is missing or a shape differs; nothing is set then.
+      ValueError: a name is missing or a shape differs. Nothing is set then.
     """
     values = from_original(model, arrays)
     for variable in model.trainable_variables:
@@ -176,10 +177,12 @@ def load_variables(model: SketchRNN, arrays: Arrays) -> None:
 def to_original(
     model: SketchRNN, values: Mapping[int, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
-    """``{original name: array}`` of the model's variables.
+    """Return ``{Magenta's name: array}`` for the model's variables.
 
-    ``values`` maps ``id(variable)`` to another array in that variable's layout (its gradient, say),
-    to have that in the original's layout instead.
+    Args:
+      model: the network.
+      values: id(variable) -> another array in the variable's layout, such as its gradient, to
+        return in Magenta's layout instead.
     """
     original: dict[str, np.ndarray] = {}
     for entry in _entries(model):
@@ -189,7 +192,7 @@ def to_original(
 
 
 def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """The hyperparameters that the shapes of the original's variables, by name, decide.
+    """Return the hyperparameters that follow from the shapes of Magenta's variables, by name.
 
     These are conditional, dec_model, dec_rnn_size, num_mixture, and for a conditional model
     enc_model, enc_rnn_size and z_size.
@@ -202,7 +205,7 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         found = tuple(shapes.get(PREFIX + name, ()))
         if len(found) != 2:
             what = f"has the shape {list(found)}" if found else "is missing"
-            raise ValueError(f"the variable {PREFIX}{name} {what}, expected a matrix.")
+            raise ValueError(f"the variable {PREFIX}{name} {what}, expected a matrix")
         return found
 
     def cell(place: str) -> str:
@@ -210,23 +213,23 @@ def architecture(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
             if f"{PREFIX}{place}/{name}/W_hh" in shapes:
                 return kind
         known = ", ".join(_CELL_NAMES.values())
-        raise ValueError(f"{PREFIX}{place} holds none of the cells {known}.")
+        raise ValueError(f"{PREFIX}{place} holds none of the cells {known}")
 
     def fits(place: str, kind: str, inputs: int, units: int) -> None:
-        # Before a network of these sizes is made, which for wrong ones may take all the memory.
+        # Checked before a network is made, because wrong sizes may take all the memory.
         prefix = f"{place}/{_CELL_NAMES[kind]}"
         for name, expected in (("W_xh", (inputs, 4 * units)), ("W_hh", (units, 4 * units))):
             found = shape(f"{prefix}/{name}")
             if found != expected:
                 raise ValueError(
                     f"the variable {PREFIX}{prefix}/{name} has the shape {list(found)}, expected "
-                    f"{list(expected)}."
+                    f"{list(expected)}"
                 )
 
     dec_model = cell("RNN")
     units, width = shape("RNN/output_w")
     if width < 9 or (width - 3) % 6:
-        raise ValueError(f"{PREFIX}RNN/output_w has {width} columns, expected 3 + 6·num_mixture.")
+        raise ValueError(f"{PREFIX}RNN/output_w has {width} columns, expected 3 + 6·num_mixture")
     found: dict[str, Any] = {
         "conditional": PREFIX + "ENC_RNN_mu/super_linear_w" in shapes,
         "dec_model": dec_model,

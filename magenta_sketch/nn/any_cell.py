@@ -1,4 +1,4 @@
-"""What encoder and decoder need of a cell: one of ours by name, or any Keras RNN cell."""
+"""Create and use cells: built-in cells by name, or any Keras RNN cell."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import ModelFileError
 from magenta_sketch.nn.cells import CELLS
 
-# What makes a cell: one of ours by name; a Keras RNN cell's class or another function of the
-# number of units; or a serialized cell, see `serialize_cell`. A cell's first state is its output.
+# How to make a cell: the name of a built-in cell, a Keras RNN cell class, a function that takes the
+# number of units, or the JSON of `serialize_cell`. A cell's first state must be its output.
 CellMaker = str | Callable[[int], keras.layers.Layer]
 
 
 def make_cell(
     cell: CellMaker, units: int, keep_prob: float, seed: int, dtype: Any, name: str
 ) -> keras.layers.Layer:
-    """Return a new cell of ``units``; keep_prob, dtype and name are for our own cells."""
+    """Return a new cell. ``keep_prob``, ``dtype`` and ``name`` apply to built-in cells only."""
     if isinstance(cell, str) and cell in CELLS:
         return CELLS[cell](units, keep_prob, seed, dtype=dtype, name=name)
     with _seeded_initializers(seed):
@@ -36,8 +36,8 @@ def build_cell(cell: keras.layers.Layer, width: int, seed: int) -> None:
 
 @contextlib.contextmanager
 def _seeded_initializers(seed: int) -> Iterator[None]:
-    # An initializer that is given no seed, as in most people's cells, takes one from Python's own
-    # generator (keras.utils.set_random_seed says so).
+    # Initializers without a seed, as in most custom cells, take one from Python's own generator
+    # (see keras.utils.set_random_seed).
     state = random.getstate()
     random.seed(seed)
     try:
@@ -47,10 +47,10 @@ def _seeded_initializers(seed: int) -> Iterator[None]:
 
 
 def serialize_cell(cell: keras.layers.Layer) -> str:
-    """Return a cell as JSON, from which `deserialize_cell` makes one like it, with new weights.
+    """Return a cell as JSON. `deserialize_cell` makes an equal cell from it, with new weights.
 
     Raises:
-      ModelFileError: its class is not registered with Keras, so that nobody could find it again.
+      ModelFileError: the class is not registered with Keras, so it could not be found again.
     """
     kind = type(cell)
     if keras.saving.get_registered_name(kind) == kind.__name__ and not _is_keras_own(kind):
@@ -62,12 +62,12 @@ def serialize_cell(cell: keras.layers.Layer) -> str:
 
 
 def describe_cells(config: RunConfig, **makers: CellMaker | None) -> RunConfig:
-    """Return the configuration with cells of one's own in it, as JSON, so that it can be saved.
+    """Return the configuration with custom cells stored in it as JSON, so that it can be saved.
 
-    ``makers``: by the options' names, encoder_cell and decoder_cell; None leaves what is there.
+    ``makers``: encoder_cell and decoder_cell. None keeps the cell of the configuration.
 
     Raises:
-      ModelFileError: a cell's class is not registered with Keras.
+      ModelFileError: the class of a cell is not registered with Keras.
     """
     units = {
         "encoder_cell": config.hparams.enc_rnn_size,
@@ -82,13 +82,13 @@ def describe_cells(config: RunConfig, **makers: CellMaker | None) -> RunConfig:
 
 
 def deserialize_cell(text: str) -> keras.layers.Layer:
-    """Return a new cell from what `serialize_cell` gave.
+    """Return a new cell from the JSON of `serialize_cell`.
 
-    Only Keras's own layers and registered classes are made, and no code that the text may hold is
-    run (Keras's safe mode).
+    Only Keras layers and registered classes are created, and no code in the text is run (Keras's
+    safe mode).
 
     Raises:
-      ModelFileError: the class is not registered here, or the text describes no cell.
+      ModelFileError: the class is not registered, or the text does not describe a cell.
     """
     try:
         config = json.loads(text)
@@ -108,7 +108,7 @@ def deserialize_cell(text: str) -> keras.layers.Layer:
         )
     try:
         return keras.saving.deserialize_keras_object(config, safe_mode=True)
-    except Exception as error:  # whatever the author's constructor raises
+    except Exception as error:  # a constructor may raise anything
         raise ModelFileError(f"the model's cell {registered} cannot be made: {error}") from error
 
 
@@ -117,26 +117,26 @@ def _is_keras_own(kind: type) -> bool:
 
 
 def keep_masks(cell: Any, shape: Sequence[Any], seed: tf.Tensor) -> tf.Tensor | None:
-    """Return recurrent-dropout masks of a cell of ours, [*shape, units].
+    """Draw recurrent-dropout masks [*shape, units] for a built-in cell.
 
-    None for a cell of another kind, which drops by its own means or not at all.
+    Return None for any other cell, which must do its own dropout.
     """
     return cell.keep_mask(shape, seed) if hasattr(cell, "keep_mask") else None
 
 
 def state_sizes(cell: Any) -> list[int]:
-    """Return the widths of the state's tensors."""
+    """Return the sizes of the state's tensors."""
     size = cell.state_size
     return list(size) if isinstance(size, (list, tuple)) else [size]
 
 
 def zero_state(cell: Any, batch: Any) -> list[tf.Tensor]:
-    """Return the cell's initial state, a list of [batch, size] tensors."""
+    """Return the cell's initial state: a list of [batch, size] tensors."""
     state = cell.get_initial_state(batch)
     return list(state) if isinstance(state, (list, tuple)) else [state]
 
 
 def small_dense(width: int, seed: int, dtype: Any, name: str) -> keras.layers.Dense:
-    """Return a dense layer whose initial weights are normal with standard deviation 0.001."""
+    """Return a dense layer with normal initial weights, standard deviation 0.001."""
     normal = keras.initializers.RandomNormal(stddev=0.001, seed=seed)
     return keras.layers.Dense(width, kernel_initializer=normal, dtype=dtype, name=name)

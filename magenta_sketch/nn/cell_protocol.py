@@ -1,20 +1,23 @@
-"""What a loop over time and a cell know of each other.
+"""The interface between a cell and a loop over time.
 
-A cell's time step is written once, as a pure function `RecurrentCell.forward`, and its gradient, if
-the cell has one of its own, beside it as `RecurrentCell.backward`. Both see the cell's weights in
-two forms:
+A cell computes one time step in `RecurrentCell.forward`, a pure function. A cell with its own
+gradient computes it in `DifferentiableCell.backward`. Both functions get the weights in two forms:
 
-- its large matrices as `Product` and `BackProduct`, functions that multiply. Each returns with its
-  result the rows that it multiplied, because the gradient of a matrix is rowsᵀ · gradient of the
-  result, and a loop can make that once, from the rows of all time steps together;
-- all other weights as a nest of tensors, called ``vectors``.
+- Large matrices are `Product` and `BackProduct`: functions that multiply by the matrix. A product
+  also returns the rows that it multiplied, because the gradient of the matrix is rowsᵀ · (gradient
+  of the product). The loop computes that gradient once, for all time steps together.
+- All other weights are a nest of tensors, called ``vectors``.
 
-Shapes: a product is block-major, [blocks, ..., batch, N / blocks], so that each gate is one
-contiguous piece; ``...`` is nothing, or one axis of length 2 for the two directions of an encoder.
-Vectors have the axes that broadcast against it, such as [4, ..., 1, units]. A state's tensors are
-[..., batch, size]. An input x is [..., batch, width + 1]: it ends in a column of ones, which
-multiplies the bias (`with_ones`). ``keep_mask`` holds 0 or 1/keep probability, [..., batch, units];
-None drops nothing.
+``d_y`` is the gradient of the loss with respect to ``y``.
+
+Shapes:
+
+- product: [blocks, ..., batch, N / blocks], so that each gate is contiguous in memory. ``...`` is
+  empty, or one axis of length 2 for the two directions of an encoder.
+- vectors: they broadcast against a product, for example [4, ..., 1, units].
+- state: a list of tensors [..., batch, size].
+- input x: [..., batch, width + 1]. The last column is ones; it multiplies the bias (`with_ones`).
+- ``keep_mask``: [..., batch, units], 0 or 1/keep probability; None: no dropout.
 """
 
 from __future__ import annotations
@@ -28,11 +31,16 @@ Tensors = list[tf.Tensor]
 
 
 class Forward(NamedTuple):
-    """What a time step gives.
+    """The results of one time step.
 
-    state: the new state, tensors [..., batch, size]; the first is the cell's output.
-    residuals: a nest of tensors [..., batch, ·] that the gradient needs.
-    rows: by name of a matrix, the rows that it multiplied, [..., batch, K].
+    Attributes:
+      state: the new state, tensors [..., batch, size]; the first is the cell's output.
+      residuals: values that the gradient needs, a nest of tensors [..., batch, ·].
+      rows: for each matrix name, the rows that it multiplied, [..., batch, K].
+
+    >>> h = tf.zeros([3, 8])
+    >>> Forward(state=[h], residuals=(), rows={"gates": h}).state[0].shape.as_list()
+    [3, 8]
     """
 
     state: Tensors
@@ -41,11 +49,16 @@ class Forward(NamedTuple):
 
 
 class Backward(NamedTuple):
-    """What the gradient of a time step gives; "gradient of v" is that of the loss by v.
+    """The results of the gradient of one time step.
 
-    state: gradients of the old state.
-    vectors: gradients of the vectors, summed over the batch, in their structure.
-    products: by name of a matrix, the gradient of its product, [..., batch, N].
+    Attributes:
+      state: gradients with respect to the old state.
+      vectors: gradients with respect to the vectors, summed over the batch, in the same nest.
+      products: for each matrix name, the gradient with respect to its product, [..., batch, N].
+
+    >>> d_h, d_gates = tf.zeros([3, 8]), tf.zeros([3, 32])
+    >>> Backward(state=[d_h], vectors=(), products={"gates": d_gates}).vectors
+    ()
     """
 
     state: Tensors
@@ -55,19 +68,23 @@ class Backward(NamedTuple):
 
 @runtime_checkable
 class RecurrentCell(Protocol):
-    """All that a loop needs to know of a cell.
+    """What a loop over time needs from a cell.
 
-    The fast loop takes cells whose class defines `backward` itself (`has_own_gradient`).
+    The fast loop accepts a cell if its class itself defines `backward` (`has_own_gradient`).
+
+    >>> from magenta_sketch.nn.cells import LSTMCell
+    >>> isinstance(LSTMCell(8), RecurrentCell), isinstance(keras.layers.LSTMCell(8), RecurrentCell)
+    (True, False)
     """
 
     units: int
 
     def matrices(self) -> dict[str, Matrix]:
-        """The cell's large matrices, by name."""
+        """Return the cell's large matrices by name."""
         ...
 
     def vectors(self) -> Any:
-        """All other weights, as a nest of tensors."""
+        """Return all other weights, as a nest of tensors."""
         ...
 
     @staticmethod
@@ -78,12 +95,16 @@ class RecurrentCell(Protocol):
         state: Tensors,
         keep_mask: tf.Tensor | None,
     ) -> Forward:
-        """One time step."""
+        """Compute one time step."""
         ...
 
 
 class DifferentiableCell(RecurrentCell, Protocol):
-    """A cell with a gradient of its own."""
+    """A cell that computes its own gradient.
+
+    >>> from magenta_sketch.nn.cells import LSTMCell
+    >>> cell: DifferentiableCell = LSTMCell(8)  # a type checker accepts this
+    """
 
     @staticmethod
     def backward(
@@ -93,15 +114,17 @@ class DifferentiableCell(RecurrentCell, Protocol):
         keep_mask: tf.Tensor | None,
         d_state: Tensors,
     ) -> Backward:
-        """From the gradients of the new state of `forward`, those of what went into it."""
+        """Compute the gradients of one time step from ``d_state``, that of the new state."""
         ...
 
 
 def computes_by_forward(cell: Any) -> bool:
-    """Whether the maths of ``cell`` is its `forward`; that of any other Keras cell is its `call`.
+    """Return whether ``cell`` computes its time step in `forward`; other Keras cells use `call`.
 
-    Where a class has both, the one that was written last counts: a subclass of a cell of ours may
-    override either.
+    If the class has both, for example one from a parent, the most derived definition is used.
+
+    >>> computes_by_forward(keras.layers.GRUCell(8))
+    False
     """
     if not isinstance(cell, RecurrentCell):
         return False
@@ -110,21 +133,29 @@ def computes_by_forward(cell: Any) -> bool:
 
 
 def has_own_gradient(cell: Any) -> bool:
-    """Whether the class of ``cell`` itself defines `backward`, beside its `forward`.
+    """Return whether ``cell`` uses `forward`, and its class itself defines `backward`.
 
-    A subclass that does not may compute another time step than its parent, of which the parent's
-    `backward` is not the gradient.
+    An inherited `backward` does not count, because the subclass may change the time step.
+
+    >>> from magenta_sketch.nn.cells import LSTMCell
+    >>> has_own_gradient(LSTMCell(8))
+    True
     """
     return computes_by_forward(cell) and "backward" in vars(type(cell))
 
 
 class Matrix(NamedTuple):
-    """A matrix of a cell, by what its rows multiply; what is None is not there.
+    """A cell's large matrix [K, N], in parts by what the rows multiply. An absent part is None.
 
-    state: rows for parts of the state, [S, N].
-    input: rows for the input, [width, N]; with them comes a row for the column of ones, ``bias``.
-    bias: [N]; None for zeros.
-    blocks: how many blocks the N columns are cut into.
+    Attributes:
+      state: rows that multiply tensors of the state, [S, N].
+      input: rows that multiply the input, [width, N]. A row for the column of ones follows them.
+      bias: the row for the column of ones, [N]; None: zeros. Used only with ``input``.
+      blocks: number of blocks that the N columns are split into.
+
+    >>> matrix = Matrix(state=tf.zeros([8, 32]), input=tf.zeros([5, 32]))
+    >>> matrix.all_rows().shape.as_list()
+    [14, 32]
     """
 
     state: tf.Tensor | None = None
@@ -134,15 +165,18 @@ class Matrix(NamedTuple):
 
     @property
     def state_rows(self) -> int:
-        """How many rows there are for the state, S."""
+        """S, the number of rows for the state."""
         return 0 if self.state is None else self.state.shape[0]
 
     def split(self, constant: tf.Tensor | None) -> tuple[Matrix, tf.Tensor | None]:
-        """Take input columns ``constant`` [batch, width'] that never change out of the product.
+        """Separate the input columns that do not change over time.
+
+        Args:
+          constant: the last columns of every input, [batch, width'], or None.
 
         Returns:
-          the matrix for the other columns, which come first, and what the constant ones add to
-          each product, [batch, N]; None if that is nothing.
+          The matrix for the other input columns, and what the constant columns add to each product,
+            [batch, N] or None.
         """
         if constant is None or self.input is None:
             return self, None
@@ -150,7 +184,7 @@ class Matrix(NamedTuple):
         return self._replace(input=self.input[:width]), tf.matmul(constant, self.input[width:])
 
     def all_rows(self) -> tf.Tensor:
-        """The rows for the state, the input and the column of ones as one tensor [K, N]."""
+        """Return the rows for the state, the input and the column of ones as one tensor [K, N]."""
         parts = [] if self.state is None else [self.state]
         if self.input is not None:
             bias = tf.zeros_like(self.input[0]) if self.bias is None else self.bias
@@ -161,19 +195,24 @@ class Matrix(NamedTuple):
 class Product(NamedTuple):
     """Multiplication by a matrix.
 
-    matrix: [blocks, ..., K, N / blocks], in the number type of products.
-    addend: what is added to each product, [blocks, ..., batch, N / blocks], or None.
+    Attributes:
+      matrix: [blocks, ..., K, N / blocks], in the number type of products.
+      addend: tensor to add to each product, [blocks, ..., batch, N / blocks], or None.
+
+    >>> product, rows = Product(tf.ones([1, 2, 3]))(tf.ones([4, 2]))
+    >>> product.shape.as_list()
+    [1, 4, 3]
     """
 
     matrix: tf.Tensor
     addend: tf.Tensor | None = None
 
     def __call__(self, *parts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Multiply ``parts`` [..., batch, ·] side by side.
+        """Join ``parts`` [..., batch, ·] to rows, multiply them by the matrix and add the addend.
 
         Returns:
-          the product plus the addend, in the type of the parts, and the rows that were multiplied,
-          [..., batch, K], in the type of the matrix.
+          The result, in the number type of the parts, and the rows [..., batch, K], in the number
+            type of the matrix.
         """
         rows = parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
         dtype, rows = rows.dtype, tf.cast(rows, self.matrix.dtype)
@@ -181,16 +220,21 @@ class Product(NamedTuple):
         return (product if self.addend is None else product + self.addend), rows
 
     def of_rows(self, choose: Callable[[tf.Tensor], tf.Tensor]) -> Product:
-        """The product for some rows of the batch: those that ``choose`` takes of the addend."""
+        """Return the product for the rows of the batch that ``choose`` selects."""
         return self if self.addend is None else self._replace(addend=choose(self.addend))
 
 
 class BackProduct(NamedTuple):
     """The gradient of a `Product`.
 
-    matrix: its rows for the state, transposed: [..., N, S]; None where it has no such rows.
-    dtype: the number type of products.
-    blocks: how many blocks the product has.
+    Attributes:
+      matrix: the matrix's rows for the state, transposed, [..., N, S]; None: no such rows.
+      dtype: number type of products.
+      blocks: number of blocks of the product.
+
+    >>> d_state, d_rows = BackProduct(tf.ones([8, 2]), tf.float32, blocks=4)(tf.ones([4, 3, 2]))
+    >>> d_state.shape.as_list(), d_rows.shape.as_list()
+    ([3, 2], [3, 8])
     """
 
     matrix: tf.Tensor | None
@@ -198,11 +242,15 @@ class BackProduct(NamedTuple):
     blocks: int
 
     def __call__(self, d_product: Tensors | tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """From the gradient of a product, its blocks, find that of the parts of the state.
+        """Return the gradients with respect to the state and the product.
+
+        Args:
+          d_product: gradient with respect to the product, [blocks, ..., batch, N / blocks], or a
+            list of its blocks.
 
         Returns:
-          that, [..., batch, S], or None; and the gradient of the product with its blocks side by
-          side, [..., batch, N], in the type of products.
+          The gradient with respect to the parts of the state, [..., batch, S] or None; and
+            ``d_product`` as one tensor [..., batch, N], in the number type of products.
         """
         blocks = d_product if isinstance(d_product, list) else tf.unstack(d_product, self.blocks)
         d_rows = tf.concat(blocks, axis=-1)
@@ -213,10 +261,18 @@ class BackProduct(NamedTuple):
 
 
 def block_major(values: tf.Tensor, blocks: int) -> tf.Tensor:
-    """[..., N] as [blocks, ..., N / blocks]."""
+    """Split the last axis into blocks and move them first: [..., N] -> [blocks, ..., N / blocks].
+
+    >>> block_major(tf.constant([1, 2, 3, 4]), 2).numpy().tolist()
+    [[1, 2], [3, 4]]
+    """
     return tf.stack(tf.split(values, blocks, axis=-1))
 
 
 def with_ones(x: tf.Tensor) -> tf.Tensor:
-    """An input with the column of ones that multiplies the bias: [..., width + 1]."""
+    """Append the column of ones that multiplies the bias: [..., width] -> [..., width + 1].
+
+    >>> with_ones(tf.zeros([1, 2])).numpy().tolist()
+    [[0.0, 0.0, 1.0]]
+    """
     return tf.concat([x, tf.ones_like(x[..., :1])], axis=-1)

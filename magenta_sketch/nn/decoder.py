@@ -1,4 +1,4 @@
-"""The decoder: previous points and z -> what the next point may be."""
+"""The decoder: from previous points and z to the distribution of the next point."""
 
 from __future__ import annotations
 
@@ -23,21 +23,35 @@ from magenta_sketch.seeds import DecoderPart, Draw
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class Decoder(keras.layers.Layer):
-    """Autoregressive decoder (Ha & Eck 2017, section 3.2): previous points and z -> output vectors.
+    """Autoregressive decoder (Ha & Eck 2017, section 3.2): from previous points to the next one.
 
-    The cell reads [point, z] at each time step; its output goes through output_kernel
-    [units, 3 + 6·M] and output_bias (both Glorot uniform, as in the original) to the parameters of
-    the next point, see `mixture.split_output`. z also makes the first state: tanh(state_dense(z)),
-    cut into the cell's state tensors.
+    At each time step the cell reads [point, z]. z also gives the initial state:
+
+        initial state = tanh(state_dense(z))
+        h, state      = cell([point, z], state)
+        output vector = h·output_kernel + output_bias
+
+    `mixture.split_output` splits the output vector into the parameters of the next point.
+
+    Weights besides those of the cell:
+
+    - state_dense kernel [Z, state size]: normal, standard deviation 0.001
+    - state_dense bias [state size]: zeros
+    - output_kernel [units, 3 + 6·M], output_bias [3 + 6·M]: both Glorot uniform, as in the original
 
     Args:
-      cell: lstm, layer_norm or hyper, or see `any_cell.CellMaker`.
+      cell: lstm, layer_norm, hyper, or another `any_cell.CellMaker`.
       units: size of the cell.
-      num_mixture: mixture components M.
-      z_size: size of z; 0 makes an unconditional decoder, which starts from zeros.
-      keep_prob, input_keep_prob, output_keep_prob: keep probabilities, in (0, 1], of the recurrent
-        dropout, of that on the concatenated input [stroke-5, z], and of that on the cell's output.
-      seed: of the initial weights.
+      num_mixture: M, number of mixture components.
+      z_size: Z, size of the latent vector. 0: unconditional, the initial state is zero.
+      keep_prob: keep probability of recurrent dropout, in (0, 1].
+      input_keep_prob: keep probability of the cell's input [point, z], in (0, 1].
+      output_keep_prob: keep probability of the cell's output, in (0, 1].
+      seed: seed of the initial weights.
+
+    >>> decoder = Decoder("lstm", units=8, num_mixture=2, z_size=4)
+    >>> decoder(tf.zeros([3, 10, 5]), tf.zeros([3, 4])).shape.as_list()
+    [3, 10, 15]
     """
 
     def __init__(
@@ -70,7 +84,7 @@ class Decoder(keras.layers.Layer):
         if self.state_dense is not None:
             self.state_dense.build((None, self.z_size))
         width = mixture.output_width(self.num_mixture)
-        # The original's default initializer reaches the bias too.
+        # As in the original, the bias is not zero at the start.
         self.output_kernel = self._output_weight(
             "output_kernel", (self.units, width), DecoderPart.OUTPUT_KERNEL
         )
@@ -83,7 +97,11 @@ class Decoder(keras.layers.Layer):
         return self.add_weight(shape=shape, initializer=initializer, name=name)
 
     def initial_state(self, z: tf.Tensor | None, batch: Any = None) -> list[tf.Tensor]:
-        """Return tanh(state_dense(z)) cut into the cell's state; zeros [batch, size] without z."""
+        """Return the cell's initial state: tensors [batch, size].
+
+        It is tanh(state_dense(z)), split into the state's tensors. An unconditional decoder returns
+        zeros for ``batch`` sketches.
+        """
         if self.state_dense is None:
             return zero_state(self.rnn_cell, batch)
         return tf.split(tf.tanh(self.state_dense(z)), state_sizes(self.rnn_cell), axis=-1)
@@ -97,20 +115,23 @@ class Decoder(keras.layers.Layer):
         product_dtype: Any = None,
         lengths: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Return output vectors [batch, time, 3 + 6·M], each about the point after the one given.
+        """Return output vectors [batch, time, 3 + 6·M], each for the point after the given one.
 
         Args:
-          strokes: previous points, stroke-5 in model units [batch, time, 5], start token first.
-          z: latent vectors [batch, Z], or None when unconditional.
-          training: whether to drop.
-          seeds: `randomness.seed_table` of the masks; needed when something is dropped.
-          product_dtype, lengths: see `recurrence.run`; with lengths the output vectors are rows
-            [points, 3 + 6·M].
+          strokes: previous points, stroke-5 in model units, [batch, time, 5], start token first.
+          z: latent vectors [batch, Z]; None if unconditional.
+          training: whether to apply dropout.
+          seeds: `randomness.seed_table` for dropout; required if there is any.
+          product_dtype: see `recurrence.run`.
+          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M].
+
+        Raises:
+          ValueError: seeds are missing.
         """
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
         inputs, constant, mask = tf.transpose(strokes, [1, 0, 2]), z, None
         if training:
-            if self.input_keep_prob < 1.0:  # z is dropped anew at each time step
+            if self.input_keep_prob < 1.0:  # each time step has its own mask of z
                 inputs, constant = self.with_z(inputs, z), None
                 inputs = _drop(inputs, self.input_keep_prob, seeds, Draw.INPUT)
             if self.keep_prob < 1.0:
@@ -132,22 +153,27 @@ class Decoder(keras.layers.Layer):
     def step(
         self, points: tf.Tensor, z: tf.Tensor | None, state: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Return the output vectors and the new state after one point more, without dropout.
+        """Return the output vectors and the new state after one more point, without dropout.
 
-        ``points`` is stroke-5 in model units, [batch, 5]; any cell can do this.
+        ``points`` is stroke-5 in model units, [batch, 5].
+
+        >>> decoder = Decoder("lstm", units=8, num_mixture=2, z_size=0)
+        >>> decoder.build()
+        >>> decoder.step(tf.zeros([3, 5]), None, decoder.initial_state(None, 3))[0].shape.as_list()
+        [3, 15]
         """
         h, state = time_step(self.rnn_cell, prepare(self.rnn_cell, z), points, state)
         return self.output(h), state
 
     def with_z(self, strokes: tf.Tensor, z: tf.Tensor | None) -> tf.Tensor:
-        """Return the cell's input [..., batch, 5 + Z]: each point, with z beside it if any."""
+        """Append z to each point: [..., batch, 5] -> [..., batch, 5 + Z]. None appends nothing."""
         if z is None:
             return strokes
         z = tf.broadcast_to(z, [*tf.unstack(tf.shape(strokes)[:-1]), self.z_size])
         return tf.concat([strokes, z], axis=-1)
 
     def output(self, h: tf.Tensor, product_dtype: Any = None) -> tf.Tensor:
-        """Return the output vectors [..., 3 + 6·M] of cell outputs [..., units]."""
+        """Return the output vectors [..., 3 + 6·M] for the cell's outputs h [..., units]."""
         kernel = tf.convert_to_tensor(self.output_kernel)
         product_dtype = product_dtype or h.dtype
         product = tf.matmul(tf.cast(h, product_dtype), tf.cast(kernel, product_dtype))

@@ -1,10 +1,11 @@
-"""The encoder: sketches -> the posterior N(mu, sigma²) of each, and z drawn from it."""
+"""The encoder: from sketches to the posterior of z, and sampling of z."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.nn import recurrence
 from magenta_sketch.nn.any_cell import (
     CellMaker,
@@ -19,7 +20,12 @@ from magenta_sketch.seeds import Draw, EncoderPart
 
 
 class Posterior(NamedTuple):
-    """mu and presig, both [batch, Z]: the posterior of z is N(mu, exp(presig))."""
+    """The posterior N(mu, exp(presig)) of z.
+
+    Attributes:
+      mu: means, [batch, Z].
+      presig: log variances, [batch, Z].
+    """
 
     mu: tf.Tensor
     presig: tf.Tensor
@@ -27,17 +33,26 @@ class Posterior(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class Encoder(keras.layers.Layer):
-    """Bidirectional recurrent encoder (Ha & Eck 2017, eq. 1 and 2): sketches -> `Posterior`.
+    """Bidirectional encoder (Ha & Eck 2017, eq. 1 and 2): from sketches to a `Posterior`.
 
-    The final outputs of a forward and of a backward cell, [h_forward, h_backward], go through two
-    dense layers, mu and presig, [2·units, Z] (normal initial weights, standard deviation 0.001).
+    One cell reads each sketch forward, a second cell reads it backward. Their last outputs,
+    [h_forward, h_backward], go through two dense layers, mu and presig.
+
+    Weights of each dense layer:
+
+    - kernel [2·units, Z]: normal, standard deviation 0.001
+    - bias [Z]: zeros
 
     Args:
-      cell: lstm, layer_norm or hyper, or see `any_cell.CellMaker`.
+      cell: lstm, layer_norm, hyper, or another `any_cell.CellMaker`.
       units: size of each cell.
-      z_size: Z, length of the latent vector.
-      keep_prob: keep probability of the recurrent dropout, in (0, 1].
-      seed: of the initial weights.
+      z_size: Z, size of the latent vector.
+      keep_prob: keep probability of recurrent dropout, in (0, 1].
+      seed: seed of the initial weights.
+
+    >>> encoder = Encoder("lstm", units=8, z_size=4)
+    >>> encoder(tf.zeros([2, 10, 5]), tf.constant([10, 7])).mu.shape.as_list()
+    [2, 4]
     """
 
     def __init__(
@@ -83,11 +98,14 @@ class Encoder(keras.layers.Layer):
         """Return the `Posterior` of each sketch.
 
         Args:
-          strokes: stroke-5 in model units, [batch, time, 5], without the start token.
-          lengths: int [batch], points of each sketch, longest first (see `require_longest_first`).
-          training: whether to drop (recurrent dropout).
-          seeds: `randomness.seed_table` of the masks; needed when something is dropped.
+          strokes: stroke-5 in model units without the start token, [batch, time, 5].
+          lengths: number of points of each sketch, int [batch], longest first.
+          training: whether to apply recurrent dropout.
+          seeds: `randomness.seed_table` for dropout; required if there is any.
           product_dtype: see `recurrence.run`.
+
+        Raises:
+          ValueError: seeds are missing, or the sketches are not longest first.
         """
         require_longest_first(lengths)
         batch, time = tf.shape(strokes)[0], tf.shape(strokes)[1]
@@ -116,25 +134,26 @@ class Encoder(keras.layers.Layer):
 
 
 def require_longest_first(lengths: tf.Tensor) -> None:
-    """Raise an error unless sketches come longest first, as `magenta_sketch.data.batches` has them.
+    """Check that sketches come longest first, as in `magenta_sketch.data.batches`.
 
-    The recurrence lets sketches that have ended drop out of the batch from its end.
+    The recurrence removes ended sketches from the end of the batch.
 
     Raises:
-      ValueError: they do not; inside a tf.function, tf.errors.InvalidArgumentError.
+      ValueError: the order is wrong; in a tf.function, tf.errors.InvalidArgumentError.
     """
     rule = "sketches must come longest first, as data.batches sorts them; sort by falling length"
     falls = tf.reduce_all(lengths[:-1] >= lengths[1:])
     if not tf.executing_eagerly():
         tf.debugging.Assert(falls, [rule])
     elif not bool(falls):
-        raise ValueError(f"{rule}, got lengths {lengths[:8]}")
+        raise ArgumentError(f"{rule}, got lengths {lengths[:8]}")
 
 
 def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None) -> tf.Tensor:
     """Draw z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
 
-    ``scale`` >= 0 is the standard deviation of the noise; 0 gives mu, and needs no seeds.
+    ``scale`` >= 0 is the standard deviation of the noise. If it is 0, z is mu and no seeds are
+    needed.
     """
     if isinstance(scale, (int, float)) and scale == 0.0:
         return mu

@@ -1,18 +1,17 @@
-"""A loop over time with a gradient of its own, for cells that have theirs.
+"""A loop over time with its own gradient, for cells with their own gradient.
 
-Forwards, the loop calls the cell's `forward` at each time step. Backwards, it goes over the time
-steps in reverse and calls the cell's `backward`, which makes the gradient of the state. Two things
-are kept of each time step, as arrays over time (`_Tape`): the residuals that `backward` asks for,
-and the rows that each matrix multiplied. The gradient of a matrix is the sum over time steps of
-rowsᵀ · (gradient of the product). As both are there for all time steps once the loop has ended,
-that sum is one large product (`magenta_sketch.nn.sums_over_time`), in place of a small one and a
-sum at each time step.
+The forward loop calls the cell's `forward` at each time step. It keeps two things in arrays over
+time (`_Tape`): the residuals that `backward` needs, and the rows that each matrix multiplied. The
+backward loop goes over the time steps in reverse and calls the cell's `backward`.
 
-Sketches that have ended drop out: at each time step only the first rows of the batch are computed,
-those of the sketches that still have a point (`magenta_sketch.nn.lengths`).
+The gradient of a matrix is the sum over time steps of rowsᵀ · (gradient of the product). After the
+backward loop, this sum is computed as one large product (`magenta_sketch.nn.sums_over_time`).
 
-The cell is known through `DifferentiableCell` alone. Everything has time first. With two cells, the
-directions of an encoder, tensors have an axis of length 2 before the batch, and one loop runs both.
+At each time step only sketches that still have a point are computed. They are the first rows of the
+batch (`magenta_sketch.nn.lengths`).
+
+Time is the first axis. For the two directions of an encoder there are two cells, and tensors have
+an axis of length 2 before the batch.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from magenta_sketch.nn.cell_protocol import (
 )
 from magenta_sketch.nn.lengths import Running, counts
 
-# By name of a matrix: for each direction an array over time of rows [batch, ·].
+# For each matrix name and direction, an array over time of rows [batch, ·].
 RowArrays = dict[str, list[tf.TensorArray]]
 
 
@@ -50,22 +49,22 @@ def run_fast(
     product_dtype: Any = None,
     with_outputs: bool,
 ) -> tuple[tf.Tensor | None, Tensors]:
-    """Run one cell, or two of the same class side by side.
+    """Run one cell, or two cells of the same class side by side.
 
-    Args: those of `recurrence.run`; with two cells ``constant`` is None.
-      with_outputs: whether the outputs are wanted, or the final state alone.
+    ``with_outputs``: whether to return the outputs too. The other arguments are those of
+    `recurrence.run`; with two cells ``constant`` must be None.
 
     Returns:
-      the outputs as `recurrence.run` gives them, or None, and the final state.
+      The outputs as from `recurrence.run`, or None; and the final state.
     """
-    forms, matrices, addends = _matrices(cells, constant)
+    layouts, matrices, addends = _matrices(cells, constant)
     total, running = tf.shape(inputs)[0], None
     if lengths is not None:
         total = tf.minimum(total, tf.cast(tf.reduce_max(lengths), tf.int32))
         running = counts(lengths, total)
     loop = _Loop(
         cell=cells[0],
-        forms=forms,
+        layouts=layouts,
         total=total,
         counts=running,
         keep_mask=keep_mask,
@@ -82,7 +81,7 @@ def run_fast(
     )
 
     @tf.custom_gradient
-    # Flat, because a function with a gradient takes no dictionaries.
+    # Flat, because tf.custom_gradient does not accept dictionaries.
     def run_loop(*flat: tf.Tensor) -> tuple[Tensors, Callable[..., list[tf.Tensor]]]:
         values = tf.nest.pack_sequence_as(arguments, flat)
         results, tape = loop.forward(values)
@@ -96,13 +95,13 @@ def run_fast(
 
 
 class _Arguments(NamedTuple):
-    """What the loop has gradients for; the gradients have the same form.
+    """The tensors that the loop computes gradients for. The gradients have the same form.
 
     x: inputs with the column of ones, [time, ..., batch, width + 1].
-    matrices: by name, all rows of each, [..., K, N].
+    matrices: by name, all rows of each matrix, [..., K, N].
     vectors: the cell's other weights.
-    addends: by name of a matrix, what constant columns of the input add, [batch, N].
-    state: the initial one, tensors [..., batch, size].
+    addends: by matrix name, what the constant input columns add, [batch, N].
+    state: the initial state, tensors [..., batch, size].
     """
 
     x: Any
@@ -113,11 +112,11 @@ class _Arguments(NamedTuple):
 
 
 class _Tape(NamedTuple):
-    """What the loop forwards keeps for the loop backwards.
+    """What the forward loop keeps for the backward loop.
 
-    residuals: an array over time for each tensor of the cell's residuals.
-    specs: the residuals of one time step, as a nest of `tf.TensorSpec`.
-    rows: what each matrix multiplied.
+    residuals: an array over time for each tensor of the residuals.
+    specs: the residuals of one time step as a nest of `tf.TensorSpec`.
+    rows: the rows that each matrix multiplied.
     """
 
     residuals: list[tf.TensorArray]
@@ -125,27 +124,29 @@ class _Tape(NamedTuple):
     rows: RowArrays
 
     def residuals_at(self, t: tf.Tensor) -> Any:
-        """The residuals of one time step, as the cell returned them."""
+        """Return the residuals of one time step, in the cell's own nest."""
         values = [array.read(t) for array in self.residuals]
         for value, spec in zip(values, tf.nest.flatten(self.specs), strict=True):
-            value.set_shape(spec.shape)  # which an array over time does not know
+            value.set_shape(spec.shape)  # reading from an array loses the shape
         return tf.nest.pack_sequence_as(self.specs, values)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Loop:
-    """A cell's time step over all time steps of a batch, and the gradient of that.
+    """The loop over all time steps of a batch, and its gradient.
 
     cell: one of the cells; only its pure functions are used.
-    forms: a cell's matrices, of which only the shapes are used.
-    total: time steps of the longest sketch.
-    counts: how many sketches have a point at each time, int32 [total]; None: all at all times.
+    layouts: the matrices of one cell; only their shapes are used.
+    total: number of time steps, the length of the longest sketch.
+    counts: number of sketches with a point at each time step, int32 [total]; None: all.
     keep_mask: dropout masks, [time, ..., batch, units], or None.
-    dtype: the number type of products.
+    dtype: number type of products.
+    directions: number of cells, 1 or 2.
+    with_outputs: whether to return the outputs.
     """
 
     cell: DifferentiableCell
-    forms: Mapping[str, Matrix]
+    layouts: Mapping[str, Matrix]
     total: tf.Tensor
     counts: tf.Tensor | None
     keep_mask: tf.Tensor | None
@@ -156,7 +157,7 @@ class _Loop:
     # ------------------------------------------------------------------------------- forwards
 
     def forward(self, arguments: _Arguments) -> tuple[Tensors, _Tape]:
-        """Return ([outputs,] *final state), and the tape that `backward` needs."""
+        """Return the outputs (if wanted) and the final state in one list, and the tape."""
         time_step, initial_state = self._time_step(arguments), arguments.state
 
         def body(
@@ -192,10 +193,10 @@ class _Loop:
         return [*outputs, *state], _Tape(residuals, specs, rows)
 
     def _time_step(self, arguments: _Arguments) -> Callable[..., Forward]:
-        """The cell's `forward` as a function of the time, the running sketches and the state."""
+        """Return `forward` as a function of the time, the running sketches and the state."""
         products = {}
         for name, matrix in arguments.matrices.items():
-            blocks, addend = self.forms[name].blocks, arguments.addends.get(name)
+            blocks, addend = self.layouts[name].blocks, arguments.addends.get(name)
             products[name] = Product(
                 tf.cast(block_major(matrix, blocks), self.dtype),
                 None if addend is None else block_major(addend, blocks),
@@ -213,7 +214,7 @@ class _Loop:
     def backward(
         self, d_results: Sequence[tf.Tensor], arguments: _Arguments, tape: _Tape
     ) -> _Arguments:
-        """Return the gradients of ``arguments`` from those of the results of `forward`."""
+        """Return the gradients of ``arguments``, given those of the results of `forward`."""
         x, matrices, vectors, addends, state = arguments
         products = {name: self._back_product(name, matrix) for name, matrix in matrices.items()}
         d_outputs, d_state = d_results[: -len(state)], list(d_results[-len(state) :])
@@ -245,49 +246,51 @@ class _Loop:
         d_matrices = {
             name: _side_by_side(
                 [
-                    sums_over_time.of_matrix(rows.concat(), d, x.dtype)
+                    sums_over_time.matrix_gradient(rows.concat(), d, x.dtype)
                     for rows, d in zip(tape.rows[name], d_rows[name], strict=True)
                 ]
             )
             for name in matrices
         }
         d_addends = {
-            name: sums_over_time.of_addend(d_rows[name][0], self.counts, tf.shape(x)[1], x.dtype)
+            name: sums_over_time.addend_gradient(
+                d_rows[name][0], self.counts, tf.shape(x)[1], x.dtype
+            )
             for name in addends
         }
         return _Arguments(self._d_x(d_rows, arguments), d_matrices, d_vectors, d_addends, d_state)
 
     def _back_product(self, name: str, matrix: tf.Tensor) -> BackProduct:
-        rows, transposed = self.forms[name].state_rows, None
+        rows, transposed = self.layouts[name].state_rows, None
         if rows:
             transposed = tf.cast(tf.linalg.matrix_transpose(matrix[..., :rows, :]), self.dtype)
-        return BackProduct(transposed, self.dtype, self.forms[name].blocks)
+        return BackProduct(transposed, self.dtype, self.layouts[name].blocks)
 
     def _output_gradients(
         self, d_outputs: Sequence[tf.Tensor]
     ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """A function of t and the gradient of h' that adds the output's to it, if there is one."""
+        """Return a function of t and d_h that adds the gradient of the output at t, if any."""
         if not d_outputs:
             return lambda t, d_h: d_h
         (d_output,) = d_outputs
         if self.counts is None:
             return lambda t, d_h: d_h + d_output[t]
         numbers = self.counts
-        starts = tf.cumsum(numbers, exclusive=True)  # where the rows of each time begin
+        starts = tf.cumsum(numbers, exclusive=True)  # the first row of each time step
         return lambda t, d_h: d_h + d_output[starts[t] :][: numbers[t]]
 
     def _d_x(self, d_rows: Mapping[str, Tensors], arguments: _Arguments) -> tf.Tensor:
-        """The gradient of the input; TensorFlow leaves it out where nobody asks for it."""
-        names = [name for name, form in self.forms.items() if form.input is not None]
+        """Return the gradient of the input. TensorFlow does not compute it if it is not used."""
+        names = [name for name, layout in self.layouts.items() if layout.input is not None]
 
         def of_direction(number: int) -> tf.Tensor:
             matrices = []
             for name in names:
                 matrix = arguments.matrices[name]
                 matrix = matrix if self.directions == 1 else matrix[number]
-                matrices.append(tf.cast(matrix[self.forms[name].state_rows :], self.dtype))
+                matrices.append(tf.cast(matrix[self.layouts[name].state_rows :], self.dtype))
             each = [d_rows[name][number] for name in names]
-            return sums_over_time.of_input(each, matrices, self.counts, arguments.x)
+            return sums_over_time.input_gradient(each, matrices, self.counts, arguments.x)
 
         each = [of_direction(number) for number in range(self.directions)]
         return each[0] if self.directions == 1 else tf.stack(each, axis=1)
@@ -326,7 +329,10 @@ def _write(
 
 
 def _specs(function: Callable[[], Any]) -> Any:
-    """Types and shapes of what ``function`` returns, for any number of rows, uncomputed."""
+    """Return the types and shapes of the results of ``function``, for any batch size.
+
+    The results are not computed.
+    """
     traced = tf.function(function, autograph=False).get_concrete_function()
     return tf.nest.map_structure(
         lambda spec: tf.TensorSpec([*spec.shape[:-2], None, spec.shape[-1]], spec.dtype),
@@ -337,18 +343,18 @@ def _specs(function: Callable[[], Any]) -> Any:
 def _matrices(
     cells: Sequence[DifferentiableCell], constant: tf.Tensor | None
 ) -> tuple[dict[str, Matrix], dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """By name: the first cell's matrices, all rows of all cells', and what ``constant`` adds."""
-    forms, matrices, addends = {}, {}, {}
+    """Return, by name: one cell's matrices, all rows of all cells, and what ``constant`` adds."""
+    layouts, matrices, addends = {}, {}, {}
     each_cell = [cell.matrices() for cell in cells]
     for name in each_cell[0]:
         split = [of_cell[name].split(constant) for of_cell in each_cell]
-        forms[name], addend = split[0]
+        layouts[name], addend = split[0]
         if addend is not None:
             addends[name] = addend
         matrices[name] = _side_by_side([matrix.all_rows() for matrix, _ in split])
-    return forms, matrices, addends
+    return layouts, matrices, addends
 
 
 def _side_by_side(values: Sequence[tf.Tensor]) -> tf.Tensor:
-    """One tensor of what each direction has: an axis before the last two, where there are two."""
+    """Join the tensors of all directions: two are stacked on a new axis before the last two."""
     return values[0] if len(values) == 1 else tf.stack(values, axis=-3)

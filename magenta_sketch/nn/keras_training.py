@@ -1,7 +1,7 @@
-"""``compile``, ``fit`` and ``evaluate`` of a Sketch-RNN, as a Keras user expects them.
+"""``compile``, ``fit`` and ``evaluate`` for `SketchRNN`.
 
-The programs have a training loop of their own, which resumes exactly (`magenta_sketch.training`);
-both make the same updates (`nn.update`).
+The programs use another loop, which resumes exactly (`magenta_sketch.training`). Both make the same
+updates (`magenta_sketch.nn.update`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from magenta_sketch.nn.update import ADAM_EPSILON, loss_sums, parts_of, update
 
 
 class _FitState:
-    """What ``fit`` needs beside weights and optimizer.
+    """What ``fit`` needs besides the weights and the optimizer.
 
-    A plain object, so that neither Keras nor a checkpoint takes it for a part of the model.
+    It is a plain object, so that Keras and checkpoints do not treat it as a part of the model.
     """
 
     def __init__(self, kl_weight: float):
@@ -32,20 +32,20 @@ class _FitState:
 
 
 class KerasTraining(keras.Model):
-    """The part of `SketchRNN` that Keras's own training calls.
+    """The methods of `SketchRNN` for training with Keras.
 
-    Data are batches as `magenta_sketch.training_dataset` gives them: mappings with ``strokes``,
+    The data are batches from `magenta_sketch.training_dataset`: dictionaries with ``strokes``,
     ``lengths``, ``seeds`` and ``rows``, see `SketchRNN.call`.
     """
 
     def compile(
         self, optimizer: Any = None, *, run_eagerly: bool = False, steps_per_execution: int = 1
     ) -> None:
-        """Prepare for ``fit`` and ``evaluate``. The loss is the model's own.
+        """Prepare for ``fit`` and ``evaluate``. The model has its own loss.
 
         Args:
-          optimizer: a Keras optimizer or its name; None: Adam as in the programs, at the
-            configuration's learning_rate.
+          optimizer: a Keras optimizer or its name. None: Adam as in the programs, with the
+            learning_rate of the configuration.
           run_eagerly, steps_per_execution: as in Keras.
         """
         if optimizer is None:
@@ -54,18 +54,18 @@ class KerasTraining(keras.Model):
             optimizer=optimizer,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            jit_compile=False,  # the recurrence's loop has shapes that XLA does not take
+            jit_compile=False,  # XLA does not accept the loop's changing shapes
         )
         self.optimizer.build(self.trainable_variables)
         self._fit_state = _FitState(self.hparams.kl_weight)
 
     def fit(self, *args: Any, shuffle: bool = False, **kwargs: Any) -> keras.callbacks.History:
-        """Train as Keras does, on the batches of a dataset in their own order."""
+        """Train as Keras does, with the batches of the dataset in their order."""
         return super().fit(*args, shuffle=shuffle, **kwargs)
 
     @property
     def kl_weight(self) -> float:
-        """Weight of the KL term in ``fit``, >= 0; `magenta_sketch.schedule_callbacks` sets it."""
+        """Weight of the KL cost in ``fit``, >= 0. `magenta_sketch.schedule_callbacks` sets it."""
         return float(self._fit_state.kl_weight)
 
     @kl_weight.setter
@@ -74,12 +74,12 @@ class KerasTraining(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The running means of losses, once the model is compiled."""
+        """The running means of the losses; empty before ``compile``."""
         state = getattr(self, "_fit_state", None)
         return [] if state is None else list(state.means.values())
 
     def train_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Make one update; return the means of loss, recon and kl over the epoch so far."""
+        """Make one update; return the means of loss, recon and kl since the start of the epoch."""
         strokes, lengths = data["strokes"], data["lengths"]
         result = update(
             self,
@@ -95,9 +95,10 @@ class KerasTraining(keras.Model):
         return self._fit_state.add(values, tf.shape(lengths)[0])
 
     def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Return the means of the losses over the sketches so far; every sketch counts once.
+        """Return the means of the losses over the sketches so far.
 
-        The KL weight is kl_weight_start, so that losses compare over a run, as in the programs.
+        All sketches have equal weight. The KL weight is kl_weight_start, as in the programs, so
+        that losses can be compared over a run.
         """
         strokes, lengths = data["strokes"], data["lengths"]
         count = tf.shape(lengths)[0]

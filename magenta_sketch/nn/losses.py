@@ -1,7 +1,7 @@
 """The Sketch-RNN loss (Ha & Eck 2017, section 3.3).
 
-One loss serves training, evaluation and studies. It is kept per sketch until the very end, so
-that sketches (not batches) are what an average is over.
+Training, evaluation and studies use the same loss. It is one number for each sketch, so that
+averages are over sketches, not over batches.
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ from typing import NamedTuple
 from magenta_sketch._backend import tf
 from magenta_sketch.nn import mixture
 
-# The original adds this to the density before the logarithm; it bounds the loss of a point.
+# Added to the density before the logarithm, as in the original. It limits the loss of a point.
 DENSITY_FLOOR = 1e-6
 
 
 class SketchLosses(NamedTuple):
-    """Losses of a batch, one number a sketch, [batch], in nats a point (sums divided by T).
+    """Losses of each sketch of a batch, [batch], in nats.
 
-    reconstruction: offset loss plus pen loss over all T rows (the form that is trained).
-    masked_reconstruction: the pen loss left out at end-of-sketch rows (the form papers quote).
-    kl: KL(N(mu, sigma²) || N(0, 1)) averaged over the latent dimensions, before the tolerance.
+    Attributes:
+      reconstruction: sum over all T rows of offset loss and pen loss, divided by T (the trained
+        form).
+      masked_reconstruction: the same without the pen loss at end-of-sketch rows (the form in
+        papers).
+      kl: KL(N(mu, sigma²) || N(0, 1)), mean over the latent dimensions, before the tolerance.
+
+    >>> SketchLosses._fields
+    ('reconstruction', 'masked_reconstruction', 'kl')
     """
 
     reconstruction: tf.Tensor
@@ -33,18 +39,22 @@ class SketchLosses(NamedTuple):
 def point_losses(
     output: tf.Tensor, target: tf.Tensor, reg_covar: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Offset loss and pen loss of each point, both [...], in nats.
+    """Return the offset loss and the pen loss of each point, both [...], in nats.
+
+    The offset loss is zero where the target is the end of the sketch. The pen loss is not masked.
 
     Args:
       output: the decoder's output vectors [..., 3 + 6·M].
-      target: the points to predict, stroke-5 in model units, [..., 5].
+      target: points to predict, stroke-5 in model units, [..., 5].
       reg_covar: see `mixture.log_density`.
 
-    The offset loss is zero where the target is the end of the sketch; the pen loss is not masked.
+    >>> offset, pen = point_losses(tf.zeros([1, 9]), tf.constant([[0.0, 0, 1, 0, 0]]))
+    >>> round(float(offset[0]), 3), round(float(pen[0]), 3)
+    (1.838, 1.099)
     """
     params = mixture.split_output(output)
     log_density = mixture.log_density(params, target[..., :2], reg_covar)
-    # -log(density + floor), with the floor as a second term of the sum in log space.
+    # -log(density + floor) in log space.
     log_floor = math.log(DENSITY_FLOOR)
     offset = -(log_floor + tf.nn.softplus(log_density - log_floor))
     offset = offset * (1.0 - target[..., 4])
@@ -61,15 +71,20 @@ def sketch_losses(
     rows: tf.Tensor | None = None,
     add_up: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> SketchLosses:
-    """`SketchLosses` of a batch.
+    """Return the `SketchLosses` of a batch.
 
     Args:
       output, target, reg_covar: see `point_losses`.
-      mu, presig: [batch, Z]; None when unconditional.
-      rows: the T that sums over points are divided by; None takes that of ``target``. A batch
-        padded to its own longest sketch gives the T of the data, so that its losses compare.
-      add_up: sums over each sketch's points, [batch, 2], of what has a row [2] where ``output``
-        and ``target`` have a point; None where they are [batch, time, ...]. With it goes ``rows``.
+      mu, presig: parameters of the posterior, [batch, Z]; None if unconditional.
+      rows: the T that sums over points are divided by. None: the number of rows of ``target``. If a
+        batch is padded only to its own longest sketch, give the T of the data, so that losses can
+        be compared.
+      add_up: function that sums flattened per-point values [points, 2] for each sketch, to [batch,
+        2]; give ``rows`` with it. None: ``output`` and ``target`` are [batch, time, ...].
+
+    >>> target = tf.constant([[[0.0, 0, 1, 0, 0], [0, 0, 0, 0, 1]]])  # one point, one end row
+    >>> sketch_losses(tf.zeros([1, 2, 9]), target, None, None).kl.numpy().tolist()
+    [0.0]
     """
     offset, pen = point_losses(output, target, reg_covar)
     drawn = 1.0 - target[..., 4]
@@ -82,13 +97,24 @@ def sketch_losses(
 
 
 def kl_divergence(mu: tf.Tensor, presig: tf.Tensor) -> tf.Tensor:
-    """-½·mean_Z(1 + presig - mu² - exp(presig)) (Ha & Eck 2017, eq. 10): [batch, Z] -> [batch]."""
+    """Return -½·mean_Z(1 + presig - mu² - exp(presig)) (Ha & Eck 2017, eq. 10).
+
+    ``mu`` and ``presig`` are [batch, Z]; the result is [batch].
+
+    >>> kl_divergence(tf.constant([[1.0, 1.0]]), tf.constant([[0.0, 0.0]])).numpy().tolist()
+    [0.5]
+    """
     return -0.5 * tf.reduce_mean(1.0 + presig - tf.square(mu) - tf.exp(presig), axis=-1)
 
 
 def total_cost(
     reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: tf.Tensor, kl_tolerance: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """(cost, KL cost) from means over sketches: kl below the tolerance costs the tolerance."""
+    """Return (cost, KL cost) for mean losses. The KL cost is at least ``kl_tolerance``.
+
+    >>> cost, kl_cost = total_cost(tf.constant(2.0), tf.constant(0.1), 0.5, kl_tolerance=0.25)
+    >>> float(cost), float(kl_cost)
+    (2.125, 0.25)
+    """
     kl_cost = tf.maximum(kl, kl_tolerance)
     return reconstruction + kl_weight * kl_cost, kl_cost

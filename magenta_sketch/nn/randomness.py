@@ -1,4 +1,4 @@
-"""Seed tables and dropout masks: every draw is a stateless function of seed, step and purpose."""
+"""Seeds and dropout masks. Every draw is a stateless function of seed, step and purpose."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ SEED_ROWS = len(Draw)
 def seed_table(
     seed: int, step: int, purpose: Purpose = Purpose.TRAINING, number: int | None = None
 ) -> tf.Tensor:
-    """Return stateless seeds, int64 [SEED_ROWS, 2]: a row for each `Draw`.
+    """Return stateless seeds, int64 [SEED_ROWS, 2]: one row for each `Draw`.
 
-    They are a function of the arguments alone; tables of different arguments are independent.
+    Equal arguments give equal tables, different arguments give independent tables.
 
     Args:
-      seed: of a run, 0 <= seed < 2**63.
-      step: 0 or more: a training step, or what counts in its place.
-      purpose: what is drawn.
-      number: of a batch within an evaluation, 0 or more; None for a step of one batch.
+      seed: seed of the run, 0 <= seed < 2**63.
+      step: training step, or another number for other purposes, >= 0.
+      purpose: what the draws are for.
+      number: number of the batch in an evaluation, >= 0; None if the step has one batch.
+
+    >>> seed_table(seed=1, step=0).shape.as_list()
+    [6, 2]
     """
     key = (seed, step, purpose) if number is None else (seed, step, purpose, number)
     words = _sequence(*key).generate_state(2 * SEED_ROWS, np.uint64)
@@ -35,7 +38,10 @@ def seed_of(seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
     """Return the stateless seed of one draw, [2], from a `seed_table`.
 
     Raises:
-      ValueError: there is no table.
+      ValueError: ``seeds`` is None.
+
+    >>> seed_of(seed_table(seed=1, step=0), Draw.LATENT).shape.as_list()
+    [2]
     """
     if seeds is None:
         raise ValueError(
@@ -45,31 +51,37 @@ def seed_of(seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
 
 
 def initializer_seed(seed: int, number: int) -> int:
-    """Return a seed for a Keras initializer.
+    """Return the seed of a Keras initializer for one part of a model or layer.
 
-    ``number`` is the part of a layer that it is for, such as `magenta_sketch.seeds.EncoderPart`.MU.
+    ``number`` is the part, for example `magenta_sketch.seeds.EncoderPart`.MU.
+
+    >>> initializer_seed(1, 0) == initializer_seed(1, 1)
+    False
     """
-    # Keras wants seeds below 2**32; cells add small numbers of their own.
+    # Keras needs seeds below 2**32, and cells add small numbers to this one.
     return int(_sequence(seed, number).generate_state(1)[0] >> 1)
 
 
 def _sequence(*key: int) -> np.random.SeedSequence:
-    # Two 32-bit words a number: left to itself NumPy takes as many as each needs, so that two
-    # different keys could make the same sequence of words.
+    # Exactly two 32-bit words for each number. NumPy itself uses as many words as a number needs,
+    # so that different keys could give the same words.
     return np.random.SeedSequence([word for n in key for word in divmod(int(n), 2**32)])
 
 
 def keep_mask(
     shape: Sequence[Any] | tf.Tensor, keep_prob: float, seed: tf.Tensor, dtype: Any = "float32"
 ) -> tf.Tensor | None:
-    """Return a dropout mask of 0 and 1/keep_prob; None when keep_prob is 1.
+    """Return a dropout mask of 0 and 1/keep_prob; None if keep_prob is 1.
 
-    ``seed`` is a stateless seed, an integer tensor [2]: equal seeds give equal masks.
+    ``seed`` is a stateless seed, an integer tensor [2]. Equal seeds give equal masks.
+
+    >>> sorted(set(keep_mask([100], 0.5, tf.constant([1, 2])).numpy().tolist()))
+    [0.0, 2.0]
     """
     if keep_prob >= 1.0:
         return None
-    # 16 random bits decide, which is fine enough for a probability and two draws a number. A named
-    # algorithm, because the default one may differ from device to device.
+    # Each value needs 16 random bits, so one random number serves two values. The algorithm is
+    # named, because the default may differ between devices.
     count = tf.reduce_prod(tf.convert_to_tensor(shape))
     words = tf.random.stateless_uniform(
         [(count + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"

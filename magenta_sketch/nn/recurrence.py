@@ -1,22 +1,21 @@
-"""Running a cell over the points of a batch of sketches: the one place that loops over time.
+"""Run a cell over all points of a batch of sketches.
 
-There are two loops, which compute the same. A cell that has a gradient of its own, as all of ours
-have, goes through `magenta_sketch.nn.fast_loop`; any other cell through `_plain`, a while loop that
-TensorFlow differentiates. What a loop knows of a cell is `magenta_sketch.nn.cell_protocol`.
+There are two loops with equal results. A cell with its own gradient, such as a built-in cell, runs
+in the fast loop (`magenta_sketch.nn.fast_loop`). Any other cell runs in `_plain`, a while loop that
+TensorFlow differentiates. `magenta_sketch.nn.cell_protocol` is the interface of a cell.
 
-What makes the fast loop fast, on a CPU above all:
+The fast loop is fast, above all on a CPU, because:
 
-- the gradient of a matrix is one large product over all time steps after the loop, in place of a
-  small one, and a sum, at each time step;
-- the columns of the input that do not change with time are multiplied once a sketch; the others,
-  and the bias, are a few more rows of the recurrent product, so that nothing as large as the
-  pre-activations of all points is made before the loop;
-- matrices are brought into the layout (and, on request, the number type) of each product once;
-- both directions of an encoder are one loop of products twice as large;
-- sketches come longest first, so that those that have ended drop out of the products.
+- The gradient of a matrix is one large product after the loop, not a small one at each time step.
+- Input columns that do not change over time are multiplied once for each sketch.
+- The other columns and the bias are part of the recurrent product. No large array of
+  pre-activations is needed.
+- Each matrix is converted once to the layout and number type of its products.
+- Both directions of an encoder run in one loop.
+- Sketches come longest first, and ended sketches are removed from the products.
 
-Everything here has time first: inputs are [time, batch, width], and with two directions
-[time, 2, batch, width].
+Time is the first axis: inputs are [time, batch, width], or [time, 2, batch, width] for two
+directions.
 """
 
 from __future__ import annotations
@@ -43,23 +42,23 @@ def run(
     keep_mask: tf.Tensor | None = None,
     product_dtype: Any = None,
 ) -> tuple[tf.Tensor, Tensors]:
-    """Run ``cell`` over all points, or over each sketch's own.
+    """Run ``cell`` over all time steps, or up to the length of each sketch.
 
     Args:
-      cell: a `RecurrentCell`, or any Keras RNN cell (a layer with `state_size` that maps
-        (input, state) to (output, state)).
+      cell: a `RecurrentCell`, or any Keras RNN cell.
       inputs: [time, batch, width].
       initial_state: list of [batch, size] tensors.
-      constant: [batch, width'], columns that every input has at its end; None for no such.
-      lengths: int [batch], 0 to time, longest first, the longest at least 1: sketches end after so
-        many points, and cost nothing beyond. None: all have all points.
-      keep_mask: recurrent-dropout masks [time, batch, units] of a `RecurrentCell`, or None.
-      product_dtype: type of the numbers that go into matrix products, such as bfloat16, where
-        the cell has a gradient of its own; all others keep that of ``inputs``. None: the same.
+      constant: further input columns, [batch, width'], equal at all time steps, or None. They come
+        after the columns of ``inputs``.
+      lengths: number of points of each sketch, int [batch], 0 to time, longest first, at least one
+        above 0. None: all sketches have ``time`` points.
+      keep_mask: recurrent-dropout masks [time, batch, units] for a `RecurrentCell`, or None.
+      product_dtype: number type of matrix products in the fast loop, such as bfloat16. None: that
+        of ``inputs``.
 
     Returns:
-      outputs [time, batch, units] and the final state, a list like ``initial_state``. With
-      ``lengths`` the outputs are flattened, [points, units], in the order of `rows`.
+      The outputs [time, batch, units] and the final state, a list like ``initial_state``. With
+        ``lengths``, the outputs are flattened to [points, units] in the order of `rows`.
 
     >>> cell = keras.layers.GRUCell(8)
     >>> outputs, state = run(cell, tf.zeros([20, 3, 5]), [tf.zeros([3, 8])])
@@ -89,18 +88,19 @@ def run_both_ways(
     keep_masks: Sequence[tf.Tensor | None] = (None, None),
     product_dtype: Any = None,
 ) -> list[Tensors]:
-    """Run one cell from each sketch's first point to its last, and another one back.
+    """Run one cell forward over each sketch, and a second cell backward.
 
     Args:
       cells: the forward cell and the backward cell.
-      inputs: [time, batch, width]; points at and after a sketch's length are not read.
-      lengths: int [batch], 0 to time, longest first, the longest at least 1.
-      initial_states: for each cell a list of [batch, size] tensors.
-      keep_masks: for each cell masks [time, batch, units] in the order of its time steps, or None.
+      inputs: [time, batch, width]; values after the end of a sketch are not used.
+      lengths: number of points of each sketch, int [batch], 0 to time, longest first, at least one
+        above 0.
+      initial_states: for each cell, a list of [batch, size] tensors.
+      keep_masks: for each cell, masks [time, batch, units] in the order of its time steps, or None.
       product_dtype: see `run`.
 
     Returns:
-      for each cell its state after the sketch's last time step, a list like its initial state.
+      The final state of each cell, a list like its initial state.
 
     >>> cells, zeros = [keras.layers.GRUCell(8), keras.layers.GRUCell(8)], [tf.zeros([2, 8])]
     >>> states = run_both_ways(cells, tf.zeros([20, 2, 5]), tf.constant([20, 7]), [zeros, zeros])
@@ -138,9 +138,9 @@ def _plain(
     lengths: tf.Tensor | None = None,
     keep_mask: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
-    """The loop as one would write it; TensorFlow makes its gradient. Lengths in any order.
+    """Run a cell in a while loop that TensorFlow differentiates.
 
-    Sketches that have ended keep their state.
+    Ended sketches keep their state. Lengths can be in any order.
     """
     steps = tf.shape(inputs)[0]
     prepared = prepare(cell, constant)

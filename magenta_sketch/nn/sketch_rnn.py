@@ -1,4 +1,4 @@
-"""The whole Sketch-RNN: encoder, noise on z, decoder and loss."""
+"""The Sketch-RNN model: encoder, latent noise, decoder and loss."""
 
 from __future__ import annotations
 
@@ -20,26 +20,24 @@ from magenta_sketch.seeds import ModelPart
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class SketchRNN(KerasTraining):
-    """The Sketch-RNN of a configuration: encoder (when conditional), decoder, and their loss.
+    """Sketch-RNN (Ha & Eck 2017, arXiv:1704.03477): encoder, decoder and loss.
 
-    The model works on stroke-5 in model units, sketches longest first
-    (`magenta_sketch.data.batches`). It is an ordinary Keras model: ``save``, ``load_model``,
-    ``compile`` and ``fit`` work.
+    A Keras model: ``save``, ``load_model``, ``compile``, ``fit`` and ``evaluate`` work as usual.
+    Its input is stroke-5 in model units, longest sketch first (`magenta_sketch.data.batches`). An
+    unconditional model has no encoder.
 
     Args:
-      config: a `RunConfig`, or an `HParams` alone. Of the run's options the model uses the seed (of
-        the initial weights) and those that say how it computes; it keeps the others, among them
-        max_seq_len and the normalizing factor of its data, and saves them with its weights.
-      encoder_cell, decoder_cell: cells in place of those that the hyperparameters name: a Keras RNN
-        cell's class, or another function of the number of units, whose first state is its output.
-        They train more slowly than ours, through TensorFlow's own gradient of the loop. To be
-        saved, the class must be registered with Keras.
-      name, dtype: as of any Keras model.
-      options: options of the run by name, in place of those in ``config``.
+      config: a `RunConfig` or an `HParams`. It is saved with the weights, including the data's
+        max_seq_len and normalizing factor.
+      encoder_cell, decoder_cell: custom cells: a Keras RNN cell class, or a function that takes the
+        number of units and returns a cell. The cell's first state must be its output. To be saved,
+        its class must be registered with Keras. Custom cells train more slowly.
+      name, dtype: as for any Keras model.
+      options: options of `RunConfig` by name; they replace those in ``config``.
 
     Raises:
-      HParamsError: an option that cannot be used.
-      ModelFileError: a saved cell that cannot be made.
+      HParamsError: an option is invalid.
+      ModelFileError: a saved cell cannot be created.
 
     >>> model = SketchRNN(HParams(z_size=8), seed=3)
     >>> model.decoder.z_size
@@ -65,7 +63,7 @@ class SketchRNN(KerasTraining):
         try:
             config = describe_cells(config, **given)
             cells: dict[str, CellMaker] = {name: config[name] for name in given}
-        except ModelFileError as error:  # the model works all the same, until it is to be saved
+        except ModelFileError as error:  # such a model works, but cannot be saved
             self._unsaved = error
             cells = {name: maker or config[name] for name, maker in given.items()}
         self.config = config
@@ -74,7 +72,7 @@ class SketchRNN(KerasTraining):
 
     @property
     def hparams(self) -> HParams:
-        """The hyperparameters of the configuration."""
+        """The hyperparameters in ``config``."""
         return self.config.hparams
 
     def _make_layers(self, encoder_cell: CellMaker, decoder_cell: CellMaker) -> None:
@@ -118,15 +116,22 @@ class SketchRNN(KerasTraining):
         """Return the `losses.SketchLosses` of a padded batch.
 
         Args:
-          strokes: stroke-5 in model units with the start token, float [batch, time + 1, 5],
-            longest sketch first.
-          lengths: int [batch], points of each.
-          training: whether dropout acts. The latent noise acts in evaluation too.
-          seeds: `randomness.seed_table` of all masks and noise.
-          scale: standard deviation of the latent noise; None takes that of the hyperparameters.
-          rows: what sums over points are divided by, see `losses.sketch_losses`.
-          to_first_end: whether points after a sketch's first end row are left out, neither computed
-            nor in the loss. None: in training, if the configuration buckets by length.
+          strokes: stroke-5 in model units with the start token, float [batch, time + 1, 5], longest
+            sketch first.
+          lengths: number of points of each sketch, int [batch].
+          training: whether to apply dropout. Latent noise is always added.
+          seeds: `randomness.seed_table` for dropout and noise; required if there is any.
+          scale: standard deviation of the latent noise; None: the hyperparameter ``scale``.
+          rows: the T that sums over points are divided by, see `losses.sketch_losses`.
+          to_first_end: whether to leave out the rows after a sketch's first end row. None: only in
+            training with bucket_by_length.
+
+        Raises:
+          ValueError: seeds are missing, or the sketches are not longest first.
+
+        >>> model = SketchRNN(HParams(enc_rnn_size=8, dec_rnn_size=8))
+        >>> model(tf.zeros([2, 5, 5]), tf.constant([4, 2]), scale=0.0).kl.shape.as_list()
+        [2]
         """
         scale = self.hparams.scale if scale is None else scale
         if to_first_end is None:
@@ -143,7 +148,7 @@ class SketchRNN(KerasTraining):
             output = self.decoder(inputs, z, **how)
             return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
         require_longest_first(lengths)
-        points = tf.minimum(lengths + 1, tf.shape(target)[1])  # with the first end row
+        points = tf.minimum(lengths + 1, tf.shape(target)[1])  # and the first end row
         output = self.decoder(inputs, z, lengths=points, **how)
         return losses.sketch_losses(
             output,
@@ -156,18 +161,26 @@ class SketchRNN(KerasTraining):
         )
 
     def decoder_z(self, z: tf.Tensor) -> tf.Tensor:
-        """Return what the decoder is given for a latent vector, both [batch, Z]: z, or its tanh."""
+        """Return the decoder's latent input, [batch, Z]: z, or tanh(z) if ``tanh_z`` is set."""
         return tf.tanh(z) if self.config.tanh_z else z
 
     def cost(
         self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return (cost, KL cost) from mean losses; an unconditional model pays for no KL."""
+        """Return (cost, KL cost) for mean losses. An unconditional model has no KL tolerance."""
         tolerance = self.hparams.kl_tolerance if self.encoder is not None else 0.0
         return losses.total_cost(reconstruction, kl, kl_weight, tolerance)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save as Keras does; what cannot be saved leaves no file half written."""
+        """Save the model as Keras does. If it cannot be saved, leave no partial file.
+
+        Raises:
+          ModelFileError: the class of a cell is not registered with Keras.
+
+        >>> SketchRNN(HParams(enc_rnn_size=8, dec_rnn_size=16)).save("small.keras")
+        >>> keras.saving.load_model("small.keras").hparams.dec_rnn_size
+        16
+        """
         self.get_config()
         super().save(*args, **kwargs)
 

@@ -1,7 +1,6 @@
-"""One time step of any cell: what a loop does that TensorFlow differentiates, or that only draws.
+"""One time step of any cell, for sampling and for a loop that TensorFlow differentiates.
 
-A cell's weights are brought into the form of a product once, before the loop, by `prepare`;
-`time_step` is what stands inside.
+`prepare` converts the cell's weights once, before the loop; `time_step` runs in the loop.
 """
 
 from __future__ import annotations
@@ -21,10 +20,11 @@ from magenta_sketch.nn.cell_protocol import (
 
 
 class Prepared(NamedTuple):
-    """What the time steps of a cell need and none of them changes: two nests of tensors.
+    """Values that all time steps of a cell use, as two nests of tensors.
 
-    own: a row for each sketch, [batch, ...]: what the constant columns of its input add.
-    shared: what holds for all sketches: weights.
+    Attributes:
+      own: values of each sketch, [batch, ...]: what the constant input columns add.
+      shared: values for all sketches: weights.
     """
 
     own: Any
@@ -36,7 +36,7 @@ def prepare(cell: Any, constant: tf.Tensor | None = None) -> Prepared:
 
     Args:
       cell: a `RecurrentCell` or any Keras RNN cell.
-      constant: [batch, width'], columns that every input has at its end; None for no such.
+      constant: the last columns of every input, [batch, width'], equal at all time steps; or None.
     """
     if not computes_by_forward(cell):
         return Prepared(() if constant is None else constant, ())
@@ -50,16 +50,16 @@ def time_step(
     state: Sequence[tf.Tensor],
     keep_mask: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
-    """Take one time step.
+    """Compute one time step.
 
     Args:
       cell, prepared: see `prepare`.
-      x: [batch, width], without the constant columns.
+      x: input [batch, width], without the constant columns.
       state: tensors [batch, size].
-      keep_mask: recurrent-dropout mask [batch, units]; a Keras cell drops by its own means.
+      keep_mask: recurrent-dropout mask [batch, units]. Cells that compute in `call` ignore it.
 
     Returns:
-      the output [batch, units] and the new state.
+      The output [batch, units] and the new state.
 
     >>> cell, z = keras.layers.GRUCell(8), tf.zeros([2, 3])
     >>> output, state = time_step(cell, prepare(cell, z), tf.zeros([2, 5]), [tf.zeros([2, 8])])
@@ -74,7 +74,7 @@ def time_step(
 
 
 def prepare_forward(cell: RecurrentCell, constant: tf.Tensor | None = None) -> Prepared:
-    """`prepare` for the cell's `forward`."""
+    """Prepare the time steps of a cell that computes in `forward`; see `prepare`."""
     matrices, addends = {}, {}
     for name, matrix in cell.matrices().items():
         matrix, addend = matrix.split(constant)
@@ -91,7 +91,7 @@ def step_forward(
     state: Sequence[tf.Tensor],
     keep_mask: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
-    """`time_step` by the cell's `forward`."""
+    """Compute one time step with the cell's `forward`; see `time_step`."""
     addends, (matrices, vectors) = prepared
     products = {
         name: Product(matrix, tf.transpose(addends[name], [1, 0, 2]) if name in addends else None)

@@ -1,4 +1,4 @@
-"""One update of a model: cost, gradients, clipping, and Adam's step when all is finite."""
+"""One update of a model: cost, gradients, clipping and Adam."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from magenta_sketch._backend import keras, tf
 
 ADAM_EPSILON = 1e-8
 
-# On a CPU, products of half a batch on each of two threads (or of two teams of threads) are faster
-# than those of a whole batch on both, which wait for each other at every small operation.
+# On a CPU, two groups of threads with half a batch each are faster than all threads with the whole
+# batch, because all threads wait for each other at every small operation.
 PARTS = 2
-_SMALLEST_PART = 4  # sketches; below that a batch stays whole
+_SMALLEST_PART = 4  # sketches; a batch too small for such parts is not split
 
 
 class UpdateResult(NamedTuple):
-    """Scalars of one update: cost, reconstruction, KL cost (after the tolerance), all finite."""
+    """Scalars of one update: the losses, and whether cost and gradients are finite.
+
+    ``kl`` is the KL cost, after the tolerance.
+    """
 
     cost: tf.Tensor
     reconstruction: tf.Tensor
@@ -24,15 +27,15 @@ class UpdateResult(NamedTuple):
 
 
 def new_optimizer(model: keras.Model) -> keras.optimizers.Adam:
-    """Return the optimizer of a run, built for ``model``; its learning rate is set at each step."""
+    """Return the optimizer of a run, built for ``model``. `update` sets its learning rate."""
     optimizer = keras.optimizers.Adam(epsilon=ADAM_EPSILON)
     optimizer.build(model.trainable_variables)
     return optimizer
 
 
 def parts_of(batch: int) -> int:
-    """Return into how many parts a batch of so many sketches is cut: 1 or `PARTS`."""
-    gpu = tf.config.list_physical_devices("GPU")  # it has the threads for a whole batch
+    """Return the number of parts that ``batch`` sketches are split into: 1 or `PARTS`."""
+    gpu = tf.config.list_physical_devices("GPU")  # a GPU is fastest with the whole batch
     return 1 if gpu or batch < PARTS * _SMALLEST_PART else PARTS
 
 
@@ -44,10 +47,10 @@ def loss_sums(
     parts: int,
     **how: Any,
 ) -> list[tf.Tensor]:
-    """Return the sums over a batch of each of `losses.SketchLosses`.
+    """Return the sum over a batch of each of `losses.SketchLosses`.
 
-    The batch, longest sketch first, is cut into ``parts`` of like lengths, each with draws of its
-    own: independent computations that can run side by side.
+    The batch, longest sketch first, is split into ``parts`` with similar lengths. Each part has its
+    own random draws, and TensorFlow can compute the parts in parallel.
     """
     found = [
         model(strokes[part::parts], lengths[part::parts], seeds=seeds + part, **how)
@@ -68,14 +71,14 @@ def update(
     *,
     parts: int,
 ) -> UpdateResult:
-    """Make one update.
+    """Make one update, with gradients clipped to ±grad_clip.
 
-    Gradients are clipped to ±grad_clip; unless cost and gradients are all finite, nothing changes.
+    If the cost or a gradient is not finite, nothing changes.
 
     Args:
       strokes, lengths, seeds, rows: see `SketchRNN.call`.
-      kl_weight: of this update, a scalar.
-      learning_rate: of this update, a scalar; None: the optimizer's present one.
+      kl_weight: weight of the KL cost, a scalar.
+      learning_rate: a scalar; None: the current one of the optimizer.
       parts: see `loss_sums`.
     """
     variables = model.trainable_variables

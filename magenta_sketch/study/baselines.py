@@ -1,4 +1,4 @@
-"""What the distances of drawings would be for real ones."""
+"""Distances of real drawings, for comparison with those of a model."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from magenta_sketch.study import chamfer
 from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.spread import finite
 
-_TRAINING_CHOICE = 0  # seed of the choice of training sketches
+_TRAINING_CHOICE = 0  # seed for choosing training sketches
 
 
 def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | None]:
-    """Return what the distances would be for real drawings, in model units.
+    """Return the distances of real drawings, in model units, by name.
 
-    Of as many test sketches as `settings.new`, or all where there are fewer, spread evenly over the
-    test set. "chamfer_others": mean distance of two different ones. "diversity": mean distance of
-    one to the nearest other. "novelty": mean distance of one to the nearest training sketch;
-    "novelty_error" is the standard error of that mean.
+    They are taken from ``settings.new`` test sketches, spread evenly over the test set; from all if
+    there are fewer. "chamfer_others": mean distance between two different ones. "diversity": mean
+    distance to the nearest other one. "novelty": mean distance to the nearest training sketch.
+    "novelty_error": standard error of that mean.
     """
     chosen = [data.test[index] for index in evenly_spread(len(data.test), settings.new)]
     apart = chamfer.among(chosen) / data.normalizing_factor
@@ -37,7 +37,7 @@ def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | Non
 
 
 def training_sketches(train: SketchSet, settings: MeasureSettings) -> SketchSet:
-    """Return the training sketches to compare with: all, or a fixed random choice."""
+    """Return ``settings.training`` training sketches, always the same random choice, or all."""
     if len(train) <= settings.training:
         return train
     generator = np.random.default_rng(_TRAINING_CHOICE)
@@ -45,18 +45,21 @@ def training_sketches(train: SketchSet, settings: MeasureSettings) -> SketchSet:
 
 
 def to_nearest(distances: np.ndarray) -> np.ndarray:
-    """Return the distance [n] of each to the nearest other, of all [n, n]; NaN without others."""
+    """Return the distance [n] of each to the nearest other one; NaN if there is no other.
+
+    distances: [n, n].
+    """
     if len(distances) < 2:
         return np.full(len(distances), np.nan)
     return np.where(np.eye(len(distances), dtype=bool), np.inf, distances).min(axis=1)
 
 
 def evenly_spread(count: int, most: int) -> list[int]:
-    """Return at most ``most`` of the indices below ``count``, evenly apart, first and last too."""
+    """Return at most ``most`` indices, evenly spaced from 0 to ``count`` - 1."""
     return np.linspace(0, count - 1, min(most, count)).astype(int).tolist()
 
 
 def mean(values: ArrayLike) -> float:
-    """Return the mean; NaN of nothing."""
+    """Return the mean, or NaN without values."""
     values = np.asarray(values, np.float64)
     return float(values.mean()) if values.size else math.nan

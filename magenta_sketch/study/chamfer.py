@@ -1,20 +1,20 @@
-"""How far drawings are from each other: the symmetric Chamfer distance of their ink.
+"""The distance between two drawings: the symmetric Chamfer distance of their ink.
 
-A drawing is taken as points equally spaced along its ink (the pen's lines; moves through the air
-leave none), moved so that the centroid of the ink is the origin: where on the paper it is does not
-matter, nor how its lines are cut into points or in which order they are drawn. With P and Q such
-points of two drawings,
+The ink of a drawing is the lines of the pen, without moves of the lifted pen. It is represented by
+points that are equally spaced along it, with their centroid at the origin. So the place of a
+drawing, the order of its lines, and the points they are made of do not matter. Let P and Q be such
+points of two drawings. Then
 
     d(P, Q) = ½·(mean over p in P of min over q in Q of |p - q|
                + mean over q in Q of min over p in P of |p - q|),
 
-in the drawings' own unit, 0 exactly for equal points. It is the Chamfer distance of Fan, Su and
-Guibas (2017, arXiv:1612.00603, section 4.2) with means in place of sums, so that the number of
-points does not matter; plain distances in place of squared ones, so that it has a unit of length
-and one stray line does not outweigh the rest; and half of both directions.
+in the unit of the drawings. This is the Chamfer distance of Fan, Su and Guibas (2017,
+arXiv:1612.00603, section 4.2) with three changes. Means replace sums, so that the number of points
+does not matter. Plain distances replace squared ones, so that the unit is a length, and one stray
+line does not outweigh the rest. The two directions are averaged.
 
-Ink is measured by its length, so a dot counts for nothing beside lines. Of a drawing without any
-length its dots are taken, each alike; an empty drawing is the one dot where the pen begins.
+A dot has no length, so it does not count beside lines. In a drawing without lines, every dot counts
+the same. An empty drawing counts as one dot.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from scipy.spatial.distance import cdist
 from magenta_sketch.data.sketch_set import Sketches
 from magenta_sketch.data.strokes import to_polylines
 
-# Of a drawing. On kanji of 40 points, distances of two different ones are 2 % smaller with twice as
-# many points and 6 % larger with half as many.
+# Points per drawing. For kanji of 40 points, twice as many make distances between two different
+# kanji 2 % smaller, half as many make them 6 % larger.
 POINTS = 256
-# `nearest` looks among all with so few points, and then compares so many of the best in full.
+# `nearest` first compares with _COARSE points per drawing, then the best _CANDIDATES with POINTS.
 _COARSE = 64
 _CANDIDATES = 32
-_AT_ONCE = 2**20  # distances of points held at a time: what the processor's cache holds
+_AT_ONCE = 2**20  # distances computed together: they fit into the processor's cache
 
 Points = NDArray[np.float64]  # of one drawing [p, 2], or of several [n, p, 2]
 
 
 def ink_points(stroke3: ArrayLike, count: int = POINTS) -> Points:
-    """Return points [count, 2] equally spaced along a sketch's ink, its centroid at the origin.
+    """Return points [count, 2], equally spaced along a sketch's ink, with their centroid at 0.
 
-    They are the middles of ``count`` pieces of equal length. All are NaN where an offset is not
+    Each is the middle of one of ``count`` pieces of equal length. All are NaN if an offset is not
     finite.
     """
     lines = to_polylines(stroke3)
@@ -57,14 +57,14 @@ def ink_points(stroke3: ArrayLike, count: int = POINTS) -> Points:
     lengths = np.diff(ends, prepend=0.0)
     centroid = lengths @ (begin + 0.5 * moves) / total
     wanted *= total
-    at = np.searchsorted(ends, wanted)  # the first of equal ends: no piece without length
+    at = np.searchsorted(ends, wanted)  # the first of equal ends: a piece with a length
     at = np.minimum(at, len(ends) - 1)
     along = 1.0 - (ends[at] - wanted) / lengths[at]
     return begin[at] + along[:, None] * moves[at] - centroid
 
 
 def paired(first: Sketches, second: Sketches) -> NDArray[np.float64]:
-    """Return distances [n] of sketches to those at the same place of another sequence.
+    """Return the distances [n] between sketches at the same places of two sequences.
 
     >>> line, dot = np.array([[8.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]])
     >>> paired([line, line], [line, dot])[0]
@@ -77,7 +77,7 @@ def paired(first: Sketches, second: Sketches) -> NDArray[np.float64]:
 
 
 def among(sketches: Sketches) -> NDArray[np.float64]:
-    """Return distances [n, n] of sketches to each other; 0 on the diagonal."""
+    """Return the distances [n, n] between all sketches; 0 on the diagonal."""
     points = _all_points(sketches)
     result = np.zeros((len(points), len(points)))
     for i in range(len(points) - 1):
@@ -88,8 +88,8 @@ def among(sketches: Sketches) -> NDArray[np.float64]:
 def nearest(sketches: Sketches, others: Sketches) -> NDArray[np.float64]:
     """Return the distance [n] of each sketch to the nearest of ``others``; NaN if there are none.
 
-    All are compared with few points, and those that are nearest so with all points, so that now
-    and then a sketch is found that is not quite the nearest; its distance is exact.
+    A search with fewer points chooses candidates. So sometimes the sketch found is only almost the
+    nearest. Its distance is exact.
     """
     if not len(sketches) or not len(others):
         return np.full(len(sketches), np.nan)
@@ -105,7 +105,7 @@ def nearest(sketches: Sketches, others: Sketches) -> NDArray[np.float64]:
 
 
 def _all_points(sketches: Sketches, count: int = POINTS) -> Points:
-    """Return `ink_points` of each, [n, count, 2]."""
+    """Return the `ink_points` of all sketches, [n, count, 2]."""
     result = np.zeros((len(sketches), count, 2))
     for i in range(len(sketches)):
         result[i] = ink_points(sketches[i], count)
@@ -113,7 +113,7 @@ def _all_points(sketches: Sketches, count: int = POINTS) -> Points:
 
 
 def _distances(drawing: Points, others: Points) -> NDArray[np.float64]:
-    """Return the distances [n] of one drawing's points [p, 2] to those of others [n, q, 2]."""
+    """Return the distances [n] of one drawing [p, 2] to other drawings [n, q, 2]."""
     result = np.zeros(len(others))
     block = max(_AT_ONCE // (len(drawing) * others.shape[1]), 1)
     for start in range(0, len(others), block):

@@ -28,7 +28,7 @@ from magenta_sketch.training.threads import own_cores
 
 
 def write_study_report(study: Study, *, report: Callable[[str], None] = print) -> None:
-    """Write the report of what there is: of the runs that are finished and measured.
+    """Write the report of the runs that are finished and measured.
 
     Raises:
       DataError: the data cannot be read.
@@ -60,12 +60,12 @@ def _result(study: Study, trial: Trial) -> RunResult:
     status = DONE if measures is not None else outcome.get("status", WAITING)
     folder = RunFolder(study.folder.run(trial))
     hparams = study.plan.config(trial).hparams
-    with contextlib.suppress(RunError):  # none yet, or damaged
-        hparams = folder.read().hparams  # they have what follows from the data
+    with contextlib.suppress(RunError):  # no run yet, or a damaged one
+        hparams = folder.read().hparams  # with the values that follow from the data
     return RunResult(
         trial=trial,
         hparams=hparams.to_dict(),
-        # A run that is finished, whose measures are not those asked for now, is not done.
+        # A finished run whose measures are out of date must be measured again.
         status=WAITING if measures is None and status == DONE else status,
         message="" if measures is not None else outcome.get("message", ""),
         seconds=outcome.get("seconds", 0.0),
@@ -76,7 +76,7 @@ def _result(study: Study, trial: Trial) -> RunResult:
 
 
 def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the data are, and baselines: of the one data set, or of each by its names."""
+    """Return a description of the data, and baselines. With several data sets, both are by name."""
     described, real = {}, {}
     for setting in study.plan.settings():
         names = study.plan.config(setting).hparams.data_set
@@ -100,7 +100,7 @@ def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _baselines(study: Study, data: DataSet) -> dict[str, float | None]:
-    """Return the distances of real drawings; they are kept, for they take a while."""
+    """Return the distances of real drawings, kept in a file because they take long."""
     path = study.folder.baselines(data.fingerprint)
     key = {"version": MEASURES_VERSION, "settings": study.settings.to_dict()}
     kept: Any = read_json(path)

@@ -1,4 +1,4 @@
-"""A study: a plan, the folder it is carried out in, and how its runs are measured."""
+"""A study: a plan, its folder, and how to measure its runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from magenta_sketch.study.task import Task
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A study as one value. command: how the program was called, for the report."""
+    """A study as one value. command: the command line, for the report."""
 
     folder: StudyFolder
     plan: Plan
@@ -21,7 +21,7 @@ class Study:
     command: str = ""
 
     def write(self) -> None:
-        """Keep what this is in its folder, for `read`."""
+        """Write the study to its folder, for `read`."""
         base = self.plan.base.with_absolute_paths()
         values = dataclasses.replace(self.plan, base=base).to_dict()
         values |= {"settings": self.settings.to_dict(), "command": self.command}
@@ -29,7 +29,7 @@ class Study:
 
     @classmethod
     def read(cls, folder: StudyFolder) -> Study:
-        """Return the study that was last carried out in a folder.
+        """Return the study in a folder, as last written.
 
         Raises:
           RunError: there is none, or its file is damaged.
@@ -51,7 +51,7 @@ class Study:
         return dataclasses.replace(self, plan=dataclasses.replace(self.plan, base=base))
 
     def task(self, trial: Trial) -> Task:
-        """Return what an engine has to do for one run."""
+        """Return the task of an engine for one run."""
         folder, config = self.folder, self.plan.config(trial).with_absolute_paths()
         return Task(
             name=trial.name,

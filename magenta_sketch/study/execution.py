@@ -1,4 +1,4 @@
-"""Carrying out one run of a study, in any process on any machine that sees the folder."""
+"""One run of a study: train it, then measure it. Any machine that sees the folder can do it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.threads import make_deterministic, use_threads
 
 _ON_REQUEST = "stopped on request, with a checkpoint"
-_PATIENCE = 300.0  # seconds that a process which is stopped may take to write its checkpoint
+_PATIENCE = 300.0  # seconds to wait for another process to write its checkpoint and end
 
 
 def carry_out(task: Task, cores: int | None = None) -> Outcome:
-    """Train the task's run to its end if it is not there yet, and measure it if that was not done.
+    """Train the task's run to its end and measure it, as far as this is not done yet.
 
-    In a process of its own: TensorFlow's threads are set, for ``cores`` of them (None: all that
-    the process may use), and what the process prints goes to the task's log.
+    Needs a process of its own: it sets TensorFlow's threads, and sends all output of the process to
+    the task's log.
+
+    Args:
+      cores: number of cores to use. None: all that the process may use.
     """
     began = time.monotonic()
     with _output_to(pathlib.Path(task.log)):
@@ -46,7 +49,7 @@ def carry_out(task: Task, cores: int | None = None) -> Outcome:
             status, message = FAILED, " ".join(str(error).split())
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             status, message = FAILED, f"the memory is too small ({reason(error)})"
-        except Exception as error:  # the other runs have to go on
+        except Exception as error:  # the other runs must continue
             traceback.print_exc()
             status = FAILED
             message = f"{type(error).__name__}: {reason(error)}; see {task.log}"
@@ -55,22 +58,21 @@ def carry_out(task: Task, cores: int | None = None) -> Outcome:
 
 
 def _carry_out(task: Task, cores: int | None) -> str | None:
-    """Return None when the run is trained and measured, else why it was stopped."""
+    """Train and measure the run. Return None when this is done, else why it was stopped."""
     use_threads(cores)
     make_deterministic()
     config, folder = RunConfig.from_dict(task.config), RunFolder(task.log_root)
     if folder.run.exists():
         run = runs.resume(config, task.log_root)
     else:
-        # What a program killed in the act of beginning has left; a checkpoint is never lost.
+        # Overwrite what a killed process left before its first checkpoint, but no checkpoint.
         run = runs.begin(config, task.log_root, overwrite=not folder.holds_checkpoint())
     if folder.newest_step < run.total_steps and runs.train_run(run) != 0:
         return _ON_REQUEST
     if measured(task) is None:
         _measure(task, run.data)
     if measured(task) is None:
-        # The checkpoint that its folder names cannot be read, and an earlier one was taken: from
-        # there on, once more.
+        # The newest checkpoint is damaged, so an earlier one was measured. Train on from that one.
         print("the last checkpoint is damaged: training again from the one before", flush=True)
         if runs.train_run(dataclasses.replace(run, resumed=True)) != 0:
             return _ON_REQUEST
@@ -92,7 +94,7 @@ def _measure(task: Task, data: DataSet) -> None:
 
 @contextlib.contextmanager
 def _output_to(log: pathlib.Path) -> Iterator[None]:
-    """Have all that the process prints, native code included, added to a log meanwhile."""
+    """Append all output of the process, also that of native code, to a log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

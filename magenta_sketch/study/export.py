@@ -19,9 +19,9 @@ from magenta_sketch.study.summary import Summary
 
 
 def results_csv(result: StudyResult) -> bytes:
-    """Return a row for each run: swept values, how it ended, all scalars and the matrix.
+    """Return results.csv. One row per run: swept values, status, all scalars, and the matrix.
 
-    What was not measured is left empty.
+    Values that were not measured are empty.
     """
     swept = [axis.name for axis in result.plan.axes]
     entries = [(name, noise) for name in MATRIX for noise in result.settings.noises]
@@ -43,7 +43,7 @@ def results_csv(result: StudyResult) -> bytes:
 
 
 def results_json(result: StudyResult, summary: Summary, findings: Sequence[Finding]) -> bytes:
-    """Return all of the study but its drawings and learning curves, with summary and findings."""
+    """Return results.json: the whole study, but without drawings and learning curves."""
     value = {
         "plan": result.plan.to_dict(),
         "command": result.command,
@@ -81,7 +81,7 @@ def _run(run: RunResult) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON types: numbers that are not finite become null, tuples lists."""
+    """Return the value in the types of JSON. Numbers that are not finite become null."""
     if isinstance(value, dict):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

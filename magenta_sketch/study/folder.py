@@ -1,11 +1,12 @@
-"""A study's folder on the disk.
+"""The paths in a study's folder.
 
-study.json           the plan of the last command
-runs/NAME/           one log root for each run, as sketch_rnn_train writes them
-logs/NAME.log        what each run printed
-outcomes/NAME.json   how each run's last attempt ended, and the time all took
-measures/NAME.json   what was measured of each run
-locks/NAME.lock      held by the process that is at work on a run; .lock by the sweep
+study.json           the study, as of the last command
+runs/NAME/           the folder of each run, as sketch_rnn_train makes it
+logs/NAME.log        the output of each run
+outcomes/NAME.json   how the last attempt of each run ended, and the time of all attempts
+measures/NAME.json   the measures of each run
+locks/NAME.lock      locked by the process that works on a run
+.lock                locked by the sweep
 report/              index.html, results.csv, results.json, figures as SVG
 """
 
@@ -33,15 +34,15 @@ class StudyFolder:
         self.report = self.root / "report"
 
     def run(self, trial: Trial) -> pathlib.Path:
-        """Return the log root of a run."""
+        """Return the folder of a run."""
         return self.root / "runs" / trial.name
 
     def log(self, trial: Trial) -> pathlib.Path:
-        """Return the file of what a run printed."""
+        """Return the file with the output of a run."""
         return self.root / "logs" / f"{trial.name}.log"
 
     def outcome(self, trial: Trial) -> pathlib.Path:
-        """Return the file of how a run ended."""
+        """Return the file that says how a run ended."""
         return self.root / "outcomes" / f"{trial.name}.json"
 
     def measures(self, trial: Trial) -> pathlib.Path:
@@ -49,21 +50,24 @@ class StudyFolder:
         return self.root / "measures" / f"{trial.name}.json"
 
     def lock(self, trial: Trial) -> pathlib.Path:
-        """Return the file that the process of a run locks."""
+        """Return the lock file of a run."""
         return self.root / "locks" / f"{trial.name}.lock"
 
     def baselines(self, fingerprint: str) -> pathlib.Path:
-        """Return the file of the baselines of the data set with this fingerprint."""
+        """Return the file with the baselines of the data set with this fingerprint."""
         return self.root / "measures" / f"real-{fingerprint[:12]}.json"
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-    """Write a JSON file whole or not at all; numbers that are not finite are refused."""
+    """Write a JSON file. Raise ValueError for a number that is not finite.
+
+    If writing fails, an existing file stays as it was.
+    """
     write_bytes(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: pathlib.Path) -> Any:
-    """Return what a JSON file holds; None where there is none that can be read."""
+    """Return the content of a JSON file, or None if it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -71,6 +75,6 @@ def read_json(path: pathlib.Path) -> Any:
 
 
 def read_json_object(path: pathlib.Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds; an empty one where there is none."""
+    """Return the object in a JSON file, or an empty one if there is none."""
     value = read_json(path)
     return value if isinstance(value, dict) else {}

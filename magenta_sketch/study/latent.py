@@ -1,7 +1,7 @@
 """How a conditional model uses its latent vector, from the posteriors of a set of sketches.
 
-Of sketch n and dimension j the encoder gives N(mu[n, j], sigma[n, j]²), and at the noise scale s
-the decoder gets z ~ N(mu, (s·sigma)²). Variances over sketches are divided by their number.
+For sketch n and dimension j the encoder gives N(mu[n, j], sigma[n, j]²). With the noise scale s the
+decoder gets z ~ N(mu, (s·sigma)²). Variances are population variances.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# A dimension is active when its mu varies by more over the data (Burda, Grosse and Salakhutdinov
-# 2016, arXiv:1509.00519, section 5.2).
+# A dimension is active if the variance of its mu over the data is larger (Burda, Grosse and
+# Salakhutdinov 2016, arXiv:1509.00519, section 5.2).
 ACTIVE = 0.01
 
 
 def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
-    """Return KL(N(mu, sigma²) || N(0, 1)), -½·(1 + 2·ln sigma - mu² - sigma²), in nats.
+    """Return KL(N(mu, sigma²) || N(0, 1)) = -½·(1 + 2·ln sigma - mu² - sigma²), in nats.
 
-    The mean over sketches and dimensions, both [batch, Z]; infinite where a sigma is 0.
+    mu and sigma are [batch, Z]. The result is the mean over all of it; infinite if a sigma is 0.
 
     >>> kl_divergence([[0.0]], [[1.0]]), kl_divergence([[1.0]], [[1.0]])
     (0.0, 0.5)
@@ -28,7 +28,7 @@ def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
 
 
 def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
-    """Return the scalars of `scalars.SCALARS` that follow from mu, sigma and s."""
+    """Return the scalars (see `scalars.SCALARS`) that follow from mu, sigma and the noise scale."""
     mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
     spread = np.sqrt(np.mean(mu.var(axis=0)))
     noise = scale * np.mean(sigma)
@@ -43,11 +43,11 @@ def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
 
 
 def by_dimension(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, NDArray[np.float64]]:
-    """Return moments of each dimension, [Z], by their names in `Measures.latent`.
+    """Return moments of each dimension, [Z], under their names in `Measures.latent`.
 
-    The aggregate posterior, the mixture of all sketches' posteriors, has the mean of mu as its mean
-    and the variance of mu plus the mean of sigma² as its variance; with the noise that is really
-    added, the mean of (s·sigma)².
+    The aggregate posterior is the mixture of all sketches' posteriors. Its mean is the mean of mu,
+    its variance is the variance of mu plus the mean of sigma². With the noise scale s, sigma is
+    replaced by s·sigma.
     """
     mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
     variance, noise = mu.var(axis=0), np.mean(sigma**2, axis=0)

@@ -1,4 +1,4 @@
-"""What a study's numbers do not say."""
+"""What cannot be concluded from a study."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from magenta_sketch.study.summary import Summary
 
 
 def limits(result: StudyResult, summary: Summary) -> list[str]:
-    """Return what cannot be concluded from this study, a sentence each."""
+    """Return sentences about what cannot be concluded from this study."""
     plan = result.plan
     counts = [len(one.runs) for one in summary.settings]
     trained = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) != 1 else ''}"
     said = [
-        f"{trained} a setting: a spread from so few is itself uncertain, and differences smaller "
-        "than about twice it cannot be seen."
+        f"{trained} per setting: a spread from so few seeds is uncertain, and differences below "
+        "about twice the spread cannot be seen."
         if len(plan.seeds) >= FEWEST_SEEDS
-        else f"{trained} a setting: no difference can be claimed; train at least {FEWEST_SEEDS}."
+        else f"{trained} per setting: no difference can be claimed; train at least {FEWEST_SEEDS}."
     ]
     short = [one for one, n in zip(summary.settings, counts, strict=True) if n < len(plan.seeds)]
     if short:
         gaps = ", ".join(f"{one.label} ({len(one.runs)})" for one in short)
-        said.append(f"Some runs have no results; those with fewer than {trained}: {gaps}.")
+        said.append(f"Some runs have no results. Settings with fewer than {trained}: {gaps}.")
     if "data_set" not in {axis.name for axis in plan.axes}:
         names = result.data.get("names")
         names = value_text(names) if isinstance(names, (list, tuple)) else names
         said.append(
-            f"One data set{f', {names}' if names else ''}: nothing is known of others, nor of "
-            "other splits of it."
+            f"One data set{f', {names}' if names else ''}: other data sets, and other splits of "
+            "this one, may give other results."
         )
     said.append(_trained(result))
     said.append(
-        f"The {result.settings.checkpoint} checkpoint of each run was measured; another one may "
-        "rank the settings otherwise."
+        f"The {result.settings.checkpoint} checkpoint of each run was measured. Another one may "
+        "rank the settings differently."
     )
     silent = _undecided(summary)
     if silent:
         said.append(
-            "The spread covers every difference between settings for: " + ", ".join(silent) + "."
+            "No difference between settings is larger than chance may explain for: "
+            + ", ".join(silent)
+            + "."
         )
     return said
 
@@ -56,13 +58,13 @@ def _trained(result: StudyResult) -> str:
         span = f"{steps[0]:,}" + (f" to {steps[-1]:,}" if len(steps) > 1 else "")
         sizes.append(f"measured after {span} steps")
     return (
-        f"One size of model and length of training ({', '.join(sizes)}): larger models, or longer "
-        "training, may behave otherwise."
+        f"One model size and one training length ({', '.join(sizes)}): larger models or longer "
+        "training may behave differently."
     )
 
 
 def _undecided(summary: Summary) -> list[str]:
-    """Return main measures in which no two settings with enough seeds differ by the rule."""
+    """Return the main measures for which no two settings with enough seeds differ."""
     silent = []
     for name in ("cost", "masked_recon", "masked_recon_without_noise", "kl", "active_units"):
         found = [one.scalars[name] for one in summary.measured if one.scalars[name].n]

@@ -1,4 +1,4 @@
-"""The engine for one machine: a process for each task, the cores shared out among them."""
+"""The engine for one machine: one process per task; the processes share the cores."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class _Running:
 
 
 class LocalEngine:
-    """Runs ``jobs`` tasks at a time on ``cores``, each on its own share of them.
+    """An engine that runs ``jobs`` tasks at a time, each on its own share of ``cores``.
 
     Args:
-      jobs: at least 1, at most as many as there are cores.
+      jobs: from 1 to the number of cores.
       cores: numbers of the cores.
-      command: what a task's process runs; see `worker` for what it reads and writes.
-      patience: seconds that it may take to stop when it is asked to.
+      command: command line of a task's process; `worker` says what it reads and writes.
+      patience: seconds that a task may take to stop.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LocalEngine:
         ended: Callable[[Task, Outcome], None],
         tick: Callable[[], None],
     ) -> None:
-        """Carry out all tasks, see `task.Engine`."""
+        """Run all tasks, see `task.Engine`."""
         waiting = deque(tasks)
         running: list[_Running] = []
         free = list(range(len(self._shares)))
@@ -100,7 +100,7 @@ class LocalEngine:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                # Else Ctrl-C would reach it too, beside our own request.
+                # Otherwise Ctrl-C would reach the process, in addition to our own request.
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": _path()},
             )
@@ -110,7 +110,7 @@ class LocalEngine:
             "share_gpu": len(self._shares) > 1,
         }
         assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it is dead already: its exit status says so
+        with contextlib.suppress(BrokenPipeError):  # it has ended: `_outcome` sees why
             process.stdin.write(json.dumps(order).encode() + b"\n")
             process.stdin.flush()
         return _Running(task, process, slot, time.monotonic())
@@ -123,27 +123,27 @@ def _close(pipe: IO[bytes] | None) -> None:
 
 
 def _unasked(outcome: Outcome) -> Outcome:
-    """Return the outcome, where no stop was asked for by the sweep."""
+    """Return the outcome of a task that the sweep did not stop: a stop counts as a failure."""
     if outcome.status != STOPPED:
         return outcome
     return Outcome(FAILED, "its process was stopped from outside", outcome.seconds)
 
 
 def _path() -> str:
-    """Return the PYTHONPATH by which a process finds this very package."""
+    """Return a PYTHONPATH with which a process imports this same package."""
     own = str(pathlib.Path(__file__).resolve().parents[2])
     return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _outcome(one: _Running) -> Outcome:
-    """Return what a task that has ended says of itself, or what its process's end says."""
+    """Return the outcome that a task has written, or else one that follows from its exit status."""
     seconds = time.monotonic() - one.began
     assert one.process.stdout is not None
     said = one.process.stdout.read()
     one.process.stdout.close()
     _close(one.process.stdin)
     status = one.process.returncode
-    with contextlib.suppress(IndexError, ValueError, TypeError):  # it could not say anything
+    with contextlib.suppress(IndexError, ValueError, TypeError):  # it has written none
         return Outcome(**json.loads(said.splitlines()[-1]))
     if status == -signal.SIGTERM:
         return Outcome(STOPPED, "stopped on request", seconds)

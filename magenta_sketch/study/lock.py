@@ -1,8 +1,8 @@
-"""One process at a time: a sweep in its folder, a process at a run.
+"""Locks: only one sweep works in a folder, and only one process on a run.
 
-A sweep that is killed leaves processes, which write their checkpoints and end. Each of them locks
-its own run meanwhile, and whoever wants that run waits. The system frees a lock when its process
-ends, however that is; the file stays.
+If a sweep is killed, its processes write their checkpoints and end. Until then each keeps the lock
+of its run, and a new sweep waits for it. The system frees a lock when its process ends for any
+reason; the file stays.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from magenta_sketch.errors import RunError
 def locked(
     path: pathlib.Path, what: str, report: Callable[[str], None], *, patience: float
 ) -> Iterator[None]:
-    """Hold the lock of a file for the body of a with statement.
+    """Hold the lock of a file during a with statement.
 
     Args:
-      path: the file, made if need be.
-      what: what the lock is of and who may hold it, in a message that says so.
-      report: prints a line, which says that it waits.
+      path: the file; it is made if it does not exist.
+      what: says who holds the lock, for messages.
+      report: called with a line before waiting.
       patience: seconds to wait.
 
     Raises:
@@ -51,7 +51,7 @@ def locked(
 def sweep_lock(
     folder: pathlib.Path, report: Callable[[str], None], patience: float = 60.0
 ) -> Iterator[None]:
-    """Hold a study's folder, as one sweep does at a time. Raises RunError as `locked` does."""
+    """Hold the lock of a study's folder. Raise RunError as `locked` does."""
     what = f"another sweep is at work in {folder}"
     with locked(folder / ".lock", what, report, patience=patience):
         yield
@@ -61,14 +61,14 @@ def sweep_lock(
 def run_lock(
     path: pathlib.Path, report: Callable[[str], None], patience: float = 60.0
 ) -> Iterator[None]:
-    """Hold a run of a study, whose lock file is ``path``. Raises RunError as `locked` does."""
+    """Hold the lock ``path`` of a run. Raise RunError as `locked` does."""
     what = f"another process is at work on the run {path.stem}, as that of a sweep that was killed"
     with locked(path, what, report, patience=patience):
         yield
 
 
 def wait_for_run(path: pathlib.Path, report: Callable[[str], None], patience: float = 60.0) -> None:
-    """Return when no process is at work on a run. Raises RunError as `locked` does."""
+    """Wait until no process works on a run. Raise RunError as `locked` does."""
     if path.exists():
         with run_lock(path, report, patience):
             pass

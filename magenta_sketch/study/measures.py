@@ -1,4 +1,4 @@
-"""What was measured of a run, and how much is measured: two values that JSON files hold."""
+"""The measures of a run, and the settings of the measuring. Both can be saved as JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from magenta_sketch.study.scalars import SCALARS
 
 Sketches = list[np.ndarray]
 
-INTERPOLATIONS = 2  # rows of them that are kept for the report
-VERSION = 3  # of what is measured: measures of another are made anew
+INTERPOLATIONS = 2  # rows of interpolations for the report
+VERSION = 3  # measures of another version are measured again
 MATRIX = ("recon", "masked_recon", "cost")
 LATENT = ("mean", "mu_variance", "sigma", "variance", "actual_variance")
 DRAWINGS = ("originals", "without_noise", "with_noise", "new", "interpolations")
@@ -22,17 +22,24 @@ DRAWINGS = ("originals", "without_noise", "with_noise", "new", "interpolations")
 
 @dataclasses.dataclass(frozen=True)
 class MeasureSettings:
-    """How much is measured. Equal settings give equal measures of equal models.
+    """What to measure. Equal settings give equal measures of equal models.
 
-    checkpoint: newest or best. noises: the noise scales at which every model is evaluated. draws:
-    noise draws that a loss at a noise above 0 is the mean of. reconstructed: test sketches whose
-    reconstructions are compared with them. repeats: reconstructions of each that are compared with
-    each other. new: sketches drawn from the prior. temperature: at which. training: training
-    sketches, drawn at random where there are more, that new ones are compared with. shown: test
-    sketches and new sketches kept for the report.
+    Attributes:
+      checkpoint: "newest" or "best".
+      noises: noise scales at which every model is evaluated.
+      draws: noise draws that each loss is averaged over, unless the noise scale is 0.
+      reconstructed: test sketches that are compared with their reconstructions.
+      repeats: reconstructions of each of these sketches, which are compared with each other.
+      new: new sketches, drawn from the prior.
+      temperature: temperature of the new sketches, in (0, 1].
+      training: training sketches, chosen at random, that new sketches are compared with.
+      shown: test sketches and new sketches in the report.
 
     Raises:
-      ValueError: a value out of its range.
+      ValueError: a value is out of its range.
+
+    >>> MeasureSettings(noises=(0.0, 1.0), draws=2).new
+    100
     """
 
     checkpoint: str = "newest"
@@ -62,9 +69,12 @@ class MeasureSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> MeasureSettings:
-        """Return what `to_dict` was made of.
+        """Return settings from the result of `to_dict`.
 
-        Raises ValueError, KeyError or TypeError for anything else.
+        Raises ValueError, KeyError or TypeError for any other value.
+
+        >>> MeasureSettings.from_dict(MeasureSettings(draws=2).to_dict()).draws
+        2
         """
         fields: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(cls)}
         if set(values) != set(fields):
@@ -75,23 +85,27 @@ class MeasureSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Measures:
-    """What was measured of one run. Floats are None where they have no meaning (latent ones of an
-    unconditional model) or are not finite.
+    """The measures of one run.
 
-    step: training steps of the weights.
-    settings: what they were measured with.
-    scalars: one number for each name of `SCALARS`.
-    matrix: for each of `MATRIX`, a number for each of settings.noises; None for an unconditional
-      model, which has no noise.
-    latent: for each of "mean", "mu_variance", "sigma", "variance" (of the aggregate posterior as
-      the KL term has it), "actual_variance" (with the noise really added), a number for each
-      latent dimension; empty for an unconditional model.
-    drawings: stroke-3 sketches in pixel units: "originals" [shown], "without_noise" [shown],
-      "with_noise" [shown] (greedy reconstructions, at noise 0 and the run's scale; the same noise
-      draw in every run), "new" [shown], and "interpolations", a list of rows, of greedy drawings
-      on the way from one original's mu to another's. Those of an unconditional model are "new"
-      alone, the others empty.
-    test_indices: of the originals.
+    A number is None if it is not finite, or if it does not exist for an unconditional model.
+
+    Attributes:
+      step: training steps of the measured weights.
+      settings: the settings of the measuring.
+      scalars: one number for each name in `SCALARS`.
+      matrix: for each name in `MATRIX`, one number for each of settings.noises.
+      latent: for each name in `LATENT`, one number for each latent dimension, see
+        `latent.by_dimension`. Empty for an unconditional model.
+      drawings: stroke-3 sketches in pixels. "originals": test sketches. "without_noise" and
+        "with_noise": their greedy reconstructions, at noise 0 and at the run's own noise scale.
+        "new": new sketches. "interpolations": rows of greedy drawings, from one original to
+        another. An unconditional model has only "new".
+      test_indices: indices of the originals in the test set.
+
+    >>> scalars = dict.fromkeys(SCALARS, 0.5)
+    >>> found = Measures(100, MeasureSettings(), scalars, {}, {}, {}, [])
+    >>> found.scalars["recon"]
+    0.5
     """
 
     step: int
@@ -117,9 +131,9 @@ class Measures:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measures:
-        """Return what `to_dict` was made of.
+        """Return measures from the result of `to_dict`.
 
-        Raises ValueError, KeyError or TypeError for anything else.
+        Raises ValueError, KeyError or TypeError for any other value.
         """
         if values.get("version") != VERSION:
             raise ValueError(f"measures are of version {values.get('version')}, not {VERSION}")
@@ -143,9 +157,10 @@ class Measures:
 
 
 def interpolation_ends(shown: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the two of the shown sketches that each interpolation joins.
+    """Return the two sketches of each interpolation, of the indices of the shown sketches.
 
-    From the first half to the second, since a test set may be sorted by class.
+    The first is from the first half, the second from the other, because a test set may be sorted by
+    class.
 
     >>> interpolation_ends([3, 5, 8, 9])
     [(3, 8), (5, 9)]
@@ -155,7 +170,7 @@ def interpolation_ends(shown: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _to_lists(drawings: Any) -> list[Any]:
-    """Return sketches in lists of any depth as lists [dx, dy, lift]; -0.0 as 0.0."""
+    """Return nested lists of sketches with lists [dx, dy, lift] for points; -0.0 becomes 0.0."""
     if isinstance(drawings, list):
         return [_to_lists(one) for one in drawings]
     rows = np.asarray(drawings, np.float64).round(2) + 0.0
@@ -170,7 +185,7 @@ def _to_arrays(sketches: Sequence[Any]) -> Sketches:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number as JSON may hold it. Raises ValueError for one that is not finite."""
+    """Return a number from JSON as a float; None stays. Raise ValueError if it is not finite."""
     if value is not None and not math.isfinite(value):
         raise ValueError(f"{value} is not finite")
     return None if value is None else float(value)

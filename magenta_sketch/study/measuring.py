@@ -1,8 +1,8 @@
 """Measuring a trained model for a study.
 
-Everything random in it is drawn from fixed seeds that have nothing to do with the run's own, so
-that two models are measured with the same test sketches, the same latent noise and the same prior
-draws, and one model measured twice gives the same numbers.
+All randomness comes from fixed seeds, not from the run's seed. So all models are measured with the
+same test sketches, the same latent noise and the same draws from the prior, and measuring a model
+twice gives the same numbers.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from magenta_sketch.study.scalars import SCALARS
 from magenta_sketch.study.spread import finite
 from magenta_sketch.training import schedules
 
-INTERPOLATION_STEPS = 7  # drawings in a row, both ends among them
+INTERPOLATION_STEPS = 7  # drawings per interpolation, with both ends
 
 
 class _Losses(NamedTuple):
-    """Losses as means over a set; kl before and after the tolerance."""
+    """Losses, averaged over a set. kl: before the tolerance. kl_with_tolerance: after it."""
 
     recon: float
     masked_recon: float
@@ -46,8 +46,7 @@ class _Losses(NamedTuple):
 def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> Measures:
     """Measure a model on the test set of its data.
 
-    A loss at a noise above 0 is the mean of settings.draws draws of the noise. Of an unconditional
-    model, which has no noise, there are its losses and its new sketches.
+    An unconditional model has no noise: only its losses and its new sketches are measured.
 
     Raises:
       ValueError: a test sketch is longer than the model's max_seq_len.
@@ -96,7 +95,7 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
 
 
 def _losses(trained: TrainedModel, test: SketchSet, noise: float, draws: int) -> _Losses:
-    # In the form that was trained.
+    # The same form of the loss as in training.
     to_first_end = trained.config.bucket_by_length
     found = [
         trained.losses(test, scale=noise, seed=seed, to_first_end=to_first_end)
@@ -111,11 +110,11 @@ def _losses(trained: TrainedModel, test: SketchSet, noise: float, draws: int) ->
 def _reconstructions(
     trained: TrainedModel, test: SketchSet, settings: MeasureSettings
 ) -> tuple[list[int], dict[str, float], dict[str, Sketches]]:
-    """Return, of greedy reconstructions: indices of those shown, scalars, drawings."""
+    """Make greedy reconstructions. Return indices of the shown ones, scalars, and drawings."""
     chosen = evenly_spread(len(test), settings.reconstructed)
     originals = [test[index] for index in chosen]
     scale, repeats = trained.config.hparams.scale, settings.repeats
-    # Always all of them together: a sketch's noise depends on its place in the list.
+    # Encode all of them together: a sketch's noise depends on its place in the list.
     latents = [trained.encode(originals)]
     latents += [trained.encode(originals, scale=scale, seed=seed) for seed in range(repeats)]
     drawn = trained.decode(np.concatenate(latents), greedy=True)
@@ -145,7 +144,7 @@ def _reconstructions(
 
 
 def _interpolations(trained: TrainedModel, mu: np.ndarray) -> list[Sketches]:
-    """Return rows of greedy drawings, straight from one mu to another of those shown [shown, Z]."""
+    """Return rows of greedy drawings: linear interpolations between pairs of mu, [shown, Z]."""
     part = np.linspace(0, 1, INTERPOLATION_STEPS)[:, None]
     return [
         trained.decode((1 - part) * mu[i] + part * mu[j], greedy=True)
@@ -156,11 +155,11 @@ def _interpolations(trained: TrainedModel, mu: np.ndarray) -> list[Sketches]:
 def _new_sketches(
     trained: TrainedModel, data: DataSet, settings: MeasureSettings
 ) -> tuple[Sketches, dict[str, float]]:
-    """Return sketches drawn from the prior, and the scalars on them."""
+    """Draw new sketches from the prior. Return them and their scalars."""
     new = trained.sample(settings.new, temperature=settings.temperature, seed=0)
     factor = trained.normalizing_factor
     return new, {
-        # The more there are, the nearer is the nearest: of as many as `baselines` has.
+        # More sketches have nearer neighbours, so use as many as `baselines` does.
         "diversity": mean(to_nearest(chamfer.among(new[: len(data.test)]))) / factor,
         "novelty": mean(chamfer.nearest(new, training_sketches(data.train, settings))) / factor,
         "ended": _ended(trained, new),
@@ -168,5 +167,5 @@ def _new_sketches(
 
 
 def _ended(trained: TrainedModel, sketches: Sketches) -> float:
-    """Return the share whose end the model drew: one that was cut off has max_seq_len points."""
+    """Return the share of sketches that were not cut off at max_seq_len points."""
     return mean([len(sketch) < trained.max_seq_len for sketch in sketches])

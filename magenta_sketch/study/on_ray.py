@@ -1,4 +1,4 @@
-"""The engine for several machines: tasks on a Ray cluster, which retries what a machine lost."""
+"""The engine for several machines: tasks on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
 
 
 class RayEngine:
-    """Runs tasks on a Ray cluster, as many at a time as it has cores for.
+    """An engine that runs tasks on a Ray cluster, as many at a time as there are cores for.
 
-    A task whose machine or process dies is begun again by Ray, elsewhere if need be, and
-    `execution.carry_out` goes on from its last checkpoint. What goes wrong in a run itself is not
-    tried again. The study's folder and the data must be where all machines see them, and all need
-    this version of the package.
+    If a task's machine or process dies, Ray starts the task again, perhaps on another machine, and
+    the run resumes from its last checkpoint. Errors of a run itself are not retried. All machines
+    must see the study's folder and the data, and need the same version of this package.
 
     Args:
-      address: "auto" for the cluster that this machine is a part of, or host:port of its head.
-      cpus: cores for each task.
-      retries: how often a task is begun again.
+      address: "auto" for the cluster of this machine, or host:port of a cluster's head.
+      cpus: cores per task.
+      retries: how many times Ray starts a task again.
     """
 
     def __init__(self, address: str, *, cpus: int = 1, retries: int = 3):
@@ -44,10 +43,11 @@ class RayEngine:
         ended: Callable[[Task, Outcome], None],
         tick: Callable[[], None],
     ) -> None:
-        """Carry out all tasks, see `task.Engine`.
+        """Run all tasks, see `task.Engine`.
 
         Raises:
-          RunError: no Ray, no cluster at the address, or no machine in it with enough cores.
+          RunError: Ray is not installed, there is no cluster at the address, or none of its
+            machines has enough cores.
         """
         with connected(self._address, self._retries) as ray:
             require_cores(ray, self._cpus)
@@ -77,10 +77,10 @@ class RayEngine:
 
 
 class _Open:
-    """A task that Ray has, whether it waits for a core or is at work.
+    """A task that waits for a core of the cluster, or runs.
 
     Args:
-      size: of its log in bytes. It grows when the task begins, wherever that is.
+      size: size of its log in bytes. The log grows when the task starts, on any machine.
     """
 
     def __init__(self, task: Task, size: int):
@@ -88,7 +88,7 @@ class _Open:
         self._began: float | None = None
 
     def look(self, began: Callable[[Task], None]) -> bool:
-        """Return whether the task has begun; tell it once."""
+        """Return whether the task has started. The first time, call ``began``."""
         if self._began is None:
             with contextlib.suppress(OSError):
                 if os.stat(self.task.log).st_size > self._size:
@@ -106,9 +106,9 @@ class _Open:
         began: Callable[[Task], None],
         ended: Callable[[Task, Outcome], None],
     ) -> None:
-        """Tell that the task has ended."""
+        """Call ``ended``, and ``began`` before it if that was not called yet."""
         since = self._begin(began) if self._began is None else self._began
-        # With the time of attempts that died.
+        # This includes attempts that died.
         seconds = max(outcome.seconds, time.monotonic() - since)
         ended(self.task, Outcome(outcome.status, outcome.message, seconds))
 
@@ -116,8 +116,8 @@ class _Open:
 def _carrier() -> Callable[..., dict[str, Any]]:
     """Return the function that Ray runs on the cluster's machines.
 
-    Made here, so that it travels as a whole and not as a name in this package: thus a machine on
-    which the package is absent, or another, can say so. Hence it imports all it needs, too.
+    Ray copies a local function to a machine, but imports one of this package by name. A copy can
+    report that the package is missing there or has another version. So it imports all it needs.
     """
 
     def carry_out_there(
@@ -164,8 +164,8 @@ def _carrier() -> Callable[..., dict[str, Any]]:
             )
         outcome = carry_out(order, cpus)
         if outcome.status == STOPPED:
-            # If that was not asked for by the sweep, which cancels the task and thus its retries,
-            # somebody has shut the machine down: a matter for a retry.
+            # The sweep stops a task by cancelling it, which ends its retries, too. Any other stop,
+            # such as the shutdown of a machine, is retried.
             raise InterruptedError(outcome.message)
         return dataclasses.asdict(outcome)
 
@@ -173,7 +173,7 @@ def _carrier() -> Callable[..., dict[str, Any]]:
 
 
 def _announce(task: Task, token: str) -> int:
-    """Write in a task's log that it waits, for `_carrier` to find; return the log's size."""
+    """Write a line with the token to a task's log, for `_carrier`. Return the log's size."""
     log = pathlib.Path(task.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a", encoding="utf-8") as file:
@@ -186,12 +186,12 @@ def _ready(ray: ModuleType, open_tasks: dict[Any, _Open], seconds: float = _TICK
 
 
 def _outcome(ray: ModuleType, ref: Any, stopping: bool = False) -> Outcome:
-    """Return how a task that is ready has ended: as it says itself, or as Ray says of it."""
+    """Return the outcome of an ended task: its own, or one that follows from Ray's error."""
     try:
         return Outcome(**ray.get(ref))
     except ray.exceptions.TaskCancelledError:
         return Outcome(STOPPED, "stopped on request")
-    except InterruptedError:  # by `_carrier`; its text is a traceback of Ray's
+    except InterruptedError:  # raised by `_carrier`
         if stopping:
             return Outcome(STOPPED, "stopped on request, with a checkpoint")
         why = "its process was stopped from outside"
@@ -210,8 +210,8 @@ def _stop(
     began: Callable[[Task], None],
     ended: Callable[[Task, Outcome], None],
 ) -> None:
-    """Have the tasks that are at work write their checkpoints, and wait for that."""
-    for ref in reversed(open_tasks):  # those that wait first, that none of them begins now
+    """Ask running tasks to write their checkpoints, and wait for them."""
+    for ref in reversed(open_tasks):  # waiting tasks first, so that none of them starts now
         ray.cancel(ref)
     last = time.monotonic() + _PATIENCE
     while open_tasks and time.monotonic() < last:

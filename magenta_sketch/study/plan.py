@@ -1,4 +1,4 @@
-"""What a study trains: every value of one or two hyperparameters, for every seed."""
+"""What a study trains: each value of one or two hyperparameters, with each seed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config.kinds import show
 from magenta_sketch.config.options import Role, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
 
 MOST_AXES = 2
-_LONGEST_KEY = 120  # file systems end at 255 bytes
+_LONGEST_KEY = 120  # file names may have up to 255 bytes
 
 
 def value_text(value: Any) -> str:
-    """Return a hyperparameter's value as people write it.
+    """Return a hyperparameter's value as text for people.
 
     >>> value_text(True), value_text(0.5), value_text(("a.npz", "b.npz"))
     ('true', '0.5', 'a.npz+b.npz')
@@ -35,52 +36,69 @@ def value_text(value: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """One hyperparameter and the values it takes, in the order they were given."""
+    """One hyperparameter and its values, in the order they were given.
+
+    >>> Axis("scale", (0.5, 1.0)).values
+    (0.5, 1.0)
+    """
 
     name: str
     values: tuple[Any, ...]
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        """Return an axis from ``"scale=0.5,1,2,4"``; a list in brackets is one value.
+        """Return the axis for a text such as "scale=0.5,1,2,4". A list in brackets is one value.
 
         Raises:
-          HParamsError: not of that form, an unknown name, a value out of range or given twice, or
-            a name that cannot be swept.
+          HParamsError: the text has another form, the name is unknown or cannot be swept, or a
+            value is out of range or given twice.
 
         >>> Axis.parse("z_size=8,32")
         Axis(name='z_size', values=(8, 32))
         """
         name, equals, rest = (part.strip() for part in text.partition("="))
         if not equals or not rest:
-            raise HParamsError(f"{text!r} is no sweep: write a name and values, scale=0.5,1,2,4")
+            raise _malformed(text)
         values = []
         for one in re.split(r",(?![^\[]*\])", rest):
             assigned = HParams.parse_assignments(f"{name}={one.strip()}")
             if name not in assigned:
-                raise HParamsError(f"{text!r} is no sweep: write a name and values")
+                raise _malformed(text)
             if assigned[name] in values:
-                raise HParamsError(f"{name} is to take the value {one.strip()} twice")
+                raise HParamsError(
+                    f"{name} is to take the value {one.strip()} twice: leave out one"
+                )
             values.append(assigned[name])
         if options_of(HParams)[name].role is Role.DERIVED:
             raise HParamsError(f"{name} cannot be swept: it follows from the data or does nothing")
         return cls(name, tuple(values))
 
 
+def _malformed(text: str) -> HParamsError:
+    return HParamsError(
+        f"a sweep must be a name and values, got {show(text)}; use for example scale=0.5,1,2,4"
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One value for each axis: what runs that differ in their seed alone have in common."""
+    """One value for each axis. The runs of a setting differ only in their seed.
+
+    >>> setting = Setting((("scale", 0.5), ("z_size", 32)))
+    >>> setting.label, setting.key
+    ('scale 0.5, z_size 32', 'scale-0.5_z_size-32')
+    """
 
     values: tuple[tuple[str, Any], ...]
 
     @property
     def label(self) -> str:
-        """For people: "scale 0.5", "scale 0.5, z_size 32"."""
+        """The setting's name for people."""
         return ", ".join(f"{name} {value_text(value)}" for name, value in self.values)
 
     @property
     def key(self) -> str:
-        """For file names: "scale-0.5", "scale-0.5_z_size-32"."""
+        """The setting's name in file names."""
         text = "_".join(f"{name}-{value_text(value)}" for name, value in self.values)
         key = re.sub(r"[^\w.+-]", "+", text)
         if len(key) <= _LONGEST_KEY:
@@ -90,26 +108,30 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One run of a study."""
+    """One run of a study: a setting and a seed.
+
+    >>> Trial(Setting((("scale", 0.5),)), seed=0).name
+    'scale-0.5_seed-0'
+    """
 
     setting: Setting
     seed: int
 
     @property
     def name(self) -> str:
-        """Of its folder: "scale-0.5_seed-0"."""
+        """The name of its folder."""
         return f"{self.setting.key}_seed-{self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A study's runs: each combination of the axes' values, for each seed.
+    """A study's runs: each combination of the axes' values, with each seed.
 
-    base: what all runs have in common, no swept option given among it; its seed is not used.
+    base: the settings of all runs. It must not set a swept hyperparameter; its seed is not used.
 
     Raises:
-      HParamsError: no axis or more than `MOST_AXES`, no seed, one given twice, an axis that the
-        base has given too, or hyperparameters that do not go together.
+      HParamsError: there is no axis or more than `MOST_AXES`, no seed or one given twice; the base
+        sets a swept hyperparameter; or hyperparameters contradict each other.
 
     >>> plan = Plan((Axis.parse("scale=1,2"),), (0, 1), RunConfig.of(z_size=8))
     >>> [trial.name for trial in plan.trials()]
@@ -123,7 +145,9 @@ class Plan:
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
         if not 1 <= len(names) <= MOST_AXES:
-            raise HParamsError(f"a sweep has one or two hyperparameters, got {len(names)}")
+            raise HParamsError(
+                f"a sweep must have one or two hyperparameters, got {len(names)}: leave out some"
+            )
         if len(set(names)) < len(names):
             raise HParamsError(f"{names[0]} is swept twice: give all its values at once")
         for name in names:
@@ -132,9 +156,9 @@ class Plan:
                     f"{name} is swept, and set among the hyperparameters too: leave out one"
                 )
         if not self.seeds:
-            raise HParamsError("a sweep needs at least one seed")
+            raise HParamsError("a sweep needs at least one seed: name some, such as 0-2")
         if len(set(self.seeds)) < len(self.seeds):
-            raise HParamsError("a seed is given twice")
+            raise HParamsError("a seed is given twice: leave out one")
         conditional = [self.config(setting).hparams.conditional for setting in self.settings()]
         if "scale" in names and not any(conditional):
             raise HParamsError("scale has no effect with conditional=false: leave out one")
@@ -143,19 +167,23 @@ class Plan:
             raise HParamsError("two of the swept values would have the same folder")
 
     def settings(self) -> list[Setting]:
-        """Return all combinations of values, the last axis running fastest."""
+        """Return all combinations of values. The last axis varies fastest.
+
+        >>> [one.key for one in Plan((Axis.parse("scale=1,2"),), (0,), RunConfig()).settings()]
+        ['scale-1', 'scale-2']
+        """
         pairs = [[(axis.name, value) for value in axis.values] for axis in self.axes]
         return [Setting(tuple(values)) for values in itertools.product(*pairs)]
 
     def trials(self) -> list[Trial]:
-        """Return all runs, seed by seed, so that a study broken off has whole comparisons."""
+        """Return all runs, seed by seed: an interrupted study then has whole comparisons."""
         return [Trial(setting, seed) for seed in self.seeds for setting in self.settings()]
 
     def config(self, of: Setting | Trial) -> RunConfig:
-        """Return the configuration of a run or a setting, as far as it is not from the data.
+        """Return the configuration of a run or a setting, without what follows from the data.
 
-        All of it counts as given: a run of a study agrees with its plan in everything. But not
-        where runs begin with the weights of a model, which decides what was not given.
+        All options count as given, so that a resumed run must agree with its plan. With init_from
+        this is not so, because that model decides the sizes that were not given.
         """
         setting = of.setting if isinstance(of, Trial) else of
         seed = {"seed": of.seed} if isinstance(of, Trial) else {}
@@ -163,7 +191,7 @@ class Plan:
         return config if config.init_from else RunConfig.from_dict(config.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan in the types of JSON: hyperparameters that were given, other options."""
+        """Return the plan in the types of JSON: given hyperparameters, and all other options."""
         hparams = self.base.hparams.to_dict()
         options = {
             name: value
@@ -179,9 +207,13 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
-        """Return what `to_dict` was made of; options that are not there take their defaults.
+        """Return a plan from the result of `to_dict`. Missing options take their defaults.
 
-        Raises HParamsError, KeyError, TypeError or AttributeError for anything else.
+        Raises HParamsError, KeyError, TypeError or AttributeError for any other value.
+
+        >>> plan = Plan((Axis.parse("scale=1,2"),), (0, 1), RunConfig.of(z_size=8))
+        >>> Plan.from_dict(plan.to_dict()).seeds
+        (0, 1)
         """
         options = {name: values[name] for name in options_of(RunConfig) if name in values}
         return cls(

@@ -1,4 +1,4 @@
-"""One display for a whole sweep: runs done, step rate, time left."""
+"""The display of a sweep: finished runs, speed, time left."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tqdm import tqdm
 from magenta_sketch.study.task import DONE, FAILED, Outcome, Task
 from magenta_sketch.training.history import format_duration
 
-_LINE_EVERY = 60.0  # seconds, where there is no terminal
-_LOOK_EVERY = 2.0
-_TAIL = 4096  # bytes, more than a row of a history has
+_LINE_EVERY = 60.0  # seconds between lines without a terminal
+_LOOK_EVERY = 2.0  # seconds between looks at the runs' files
+_TAIL = 4096  # bytes at a history's end, more than one row
 
 
 class SweepProgress:
-    """A bar over the steps of all runs on a terminal, a line a minute elsewhere.
+    """A progress bar over the steps of all runs; without a terminal, a line per minute.
 
-    Engines need not report anything: where a run is, its history says, which the engine's
-    processes write wherever they run. A context manager.
+    It reads the steps from the runs' histories, so it works for processes on any machine. Use it in
+    a with statement.
 
     Args:
-      totals: steps of each run by the name of its task, those that are finished included.
-      steps: what each has already.
-      todo: runs that are not done yet.
+      totals: task name -> number of steps of the whole run, for all runs of the study.
+      steps: task name -> number of finished steps.
+      todo: number of runs that are not finished.
       report: prints a line.
     """
 
@@ -65,7 +65,7 @@ class SweepProgress:
             self._bar.close()
 
     def say(self, text: str) -> None:
-        """Print a line, above the bar if there is one."""
+        """Print a line above the bar."""
         if self._bar is None:
             self._report(text)
         else:
@@ -73,7 +73,7 @@ class SweepProgress:
             sys.stdout.flush()
 
     def began(self, task: Task) -> None:
-        """Note and say that a task begins."""
+        """Record and print that a task starts."""
         self._running[task.name] = task
         at = self._steps[task.name]
         if at >= self._totals[task.name]:
@@ -82,7 +82,7 @@ class SweepProgress:
             self.say(f"{task.name}: begins" + (f" again at step {at}" if at else ""))
 
     def ended(self, task: Task, outcome: Outcome) -> None:
-        """Note and say that a task has ended."""
+        """Record and print that a task has ended."""
         self._running.pop(task.name, None)
         if outcome.status == DONE:
             self._done += 1
@@ -91,14 +91,14 @@ class SweepProgress:
             self._steps[task.name] = max(self._steps[task.name], _last_step(task))
             if outcome.status == FAILED:
                 self._failed += 1
-                self._totals[task.name] = self._steps[task.name]  # it makes no more this time
+                self._totals[task.name] = self._steps[task.name]  # it trains no more this time
         took = format_duration(outcome.seconds)
         detail = f": {outcome.message}" if outcome.message else ""
         self.say(f"{task.name}: {outcome.status} after {took}{detail}")
         self._show()
 
     def tick(self) -> None:
-        """Look how far the runs are, now and then."""
+        """Update the display, at most every `_LOOK_EVERY` seconds."""
         now = time.monotonic()
         if now - self._looked < _LOOK_EVERY:
             return
@@ -115,7 +115,7 @@ class SweepProgress:
         return counts + (f", {self._failed} failed" if self._failed else "")
 
     def line(self) -> str:
-        """Return where the sweep is, in a line."""
+        """Return a line about the whole sweep."""
         steps, total = sum(self._steps.values()), sum(self._totals.values())
         rate = (steps - self._at_start) / max(time.monotonic() - self._began, 1e-9)
         left = format_duration((total - steps) / rate) if rate > 0 else "?"
@@ -130,7 +130,7 @@ class SweepProgress:
 
 
 def _last_step(task: Task) -> int:
-    """Return the last step that a run's history has, 0 without one."""
+    """Return the last step in a run's history; 0 if there is none."""
     try:
         with open(pathlib.Path(task.log_root) / "history.jsonl", "rb") as file:
             file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))
@@ -141,5 +141,5 @@ def _last_step(task: Task) -> int:
         try:
             return int(json.loads(line)["step"])
         except (ValueError, KeyError, TypeError):
-            continue  # the beginning was cut off, or the end is being written
+            continue  # a line that `_TAIL` cut, or that is being written
     return 0

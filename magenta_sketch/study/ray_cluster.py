@@ -1,4 +1,4 @@
-"""Connecting to a Ray cluster. Ray is imported here alone, and late: it is an extra, and slow."""
+"""Connecting to a Ray cluster. Ray is imported when it is needed: it is optional and slow."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from typing import Any
 from magenta_sketch.errors import RunError
 
 _ANSWER = 30.0  # seconds that a cluster may take to answer
-# There is one display of a sweep's progress, and Ray's workers are not to write into it.
+# Output of Ray's workers would disturb the display of a sweep.
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 NO_RAY = "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
 
 
 @contextlib.contextmanager
 def connected(address: str, retries: int) -> Iterator[ModuleType]:
-    """Yield Ray, connected to the cluster, for the body of a with statement."""
-    # Nothing of a study is to be sent to anybody unasked.
+    """Connect to the cluster during a with statement, and yield the module ray."""
+    # Send no usage statistics.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's words on a task or machine that died, of dozens of lines, would break the one progress
-    # display; the ends of tasks say it in a line. log_to_driver leaves them in.
+    # Ray's long messages on dead tasks would break the display, even without log_to_driver. Each
+    # task's outcome has a short one.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")
-    # Else Ray begins a task for ever again that does not fit in a machine's memory.
+    # Otherwise Ray retries forever a task that does not fit in a machine's memory.
     os.environ.setdefault("RAY_task_oom_retries", str(retries))
     if importlib.util.find_spec("ray") is None:
         raise RunError(NO_RAY)
@@ -52,8 +52,8 @@ def connected(address: str, retries: int) -> Iterator[ModuleType]:
 def _probe(address: str) -> None:
     """Raise RunError unless there is a cluster at the address.
 
-    In a process of its own: where none answers, Ray tries again for minutes, and cannot be told not
-    to, and there are replies at which it ends the process.
+    A separate process connects, because without an answer Ray retries for minutes, and after some
+    answers it ends the process.
     """
     if address != "auto" and not re.fullmatch(r"[^:/\s]+:\d{1,5}", address):
         raise RunError(
@@ -69,7 +69,7 @@ def _probe(address: str) -> None:
             text=True,
             errors="replace",
             timeout=_ANSWER,
-            start_new_session=True,  # Ctrl-C is for us
+            start_new_session=True,  # Ctrl-C must not reach it
         )
     except subprocess.TimeoutExpired:
         why = f"no answer in {_ANSWER:g} seconds"
@@ -88,7 +88,7 @@ def _no_cluster(address: str) -> str:
 
 @contextlib.contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Put back the handlers of signals, which Ray sets in place of a sweep's own."""
+    """Restore the signal handlers, which Ray replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -101,7 +101,7 @@ def _signals_kept() -> Iterator[None]:
 
 
 def require_cores(ray: ModuleType, cpus: int) -> None:
-    """Raise RunError unless a machine of the cluster has enough cores for a task."""
+    """Raise RunError if no machine of the cluster has enough cores for a task."""
     most = max(
         (node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0
     )
@@ -113,6 +113,6 @@ def require_cores(ray: ModuleType, cpus: int) -> None:
 
 
 def one_line(text: str) -> str:
-    """Return a text of Ray's as one line of bearable length."""
+    """Return a text as one line, cut to 200 characters."""
     text = " ".join(text.split())
     return text if len(text) <= 200 else f"{text[:200]} ..."

@@ -1,4 +1,4 @@
-"""The report of a study: one page that opens without a network, and its numbers and pictures."""
+"""The report of a study: a web page that needs no network, files of numbers, and figures."""
 
 from __future__ import annotations
 
@@ -23,27 +23,34 @@ from magenta_sketch.study.summary import Summary, summarise
 from magenta_sketch.study.tables import tables
 from magenta_sketch.study.task import DONE
 
-# Ends every SVG of a report, so that the next one knows which files are its own.
+# The last line of every SVG of a report: a later report may delete such files.
 _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
-_MOST_POINTS = 200_000  # drawn on the page, about 3 MB; the SVG files have all
+_MOST_POINTS = 200_000  # on the page, about 3 MB; the SVG files have all points
 
-_WITHOUT_EFFECT = {"max_seq_len", "is_training"}  # hyperparameters, by their descriptions
+_WITHOUT_EFFECT = {"max_seq_len", "is_training"}  # hyperparameters that do nothing
 
 
 def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path]:
     """Write index.html, results.csv, results.json and the figures as SVG to a folder.
 
-    Each file is replaced whole or not at all, the page last. Figures of an earlier report that are
-    no longer made are removed; other files stay. Equal results give equal files.
+    The page is written last. Old figures of a report are removed, other files in the folder stay.
+    Equal results give equal files.
 
     Args:
-      folder: the report's own, made if need be.
+      folder: the report's folder; it is made if it does not exist.
 
     Returns:
-      The paths written, the page first.
+      The paths of all files, the page first.
 
     Raises:
       OSError: a file cannot be written.
+
+    >>> from magenta_sketch.study.plan import Plan
+    >>> from magenta_sketch.study.measures import MeasureSettings
+    >>> plan = Plan.from_dict({"sweep": {"scale": [0.5, 1]}, "seeds": [0], "hparams": {}})
+    >>> result = StudyResult(plan, "", {}, {}, [], MeasureSettings(), {}, "", "", 0.0, "")
+    >>> [path.name for path in write_report(pathlib.Path("report"), result)]
+    ['index.html', 'results.json', 'results.csv']
     """
     folder = pathlib.Path(folder)
     summary = summarise(result)
@@ -117,7 +124,7 @@ def _sections(figures: Iterable[Picture]) -> dict[str, list[dict[str, str]]]:
 
 
 def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
-    """Return grids as the page has them: as many rows as keep it to a size that opens fast."""
+    """Return the grids for the page, with fewer rows if they have too many points."""
     share = _MOST_POINTS / max(len(grids), 1)
     made = []
     for sheet in grids:
@@ -140,17 +147,17 @@ def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
 
 
 def _inline(sketch: Any, meaning: str) -> Any:
-    """Return a drawing as HTML has it: without the XML declaration, named for screen readers."""
+    """Return a drawing as SVG inside HTML, with a label for screen readers."""
     import markupsafe
 
     svg = sketch_to_svg(sketch, size=96.0, stroke_width=1.6).split("?>\n", 1)[1].strip()
-    # Of our own making: paths and numbers, no text of anyone's.
+    # Safe: our own SVG has no text from outside.
     named = markupsafe.Markup('<svg role="img" aria-label="{}" ').format(meaning)
     return named + markupsafe.Markup(svg.removeprefix("<svg "))
 
 
 def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
-    """Return (name, value, given by the user) of the hyperparameters that all runs share."""
+    """Return (name, value, whether it was given) for the hyperparameters that all runs share."""
     if not result.runs:
         return []
     swept = {axis.name for axis in result.plan.axes}
@@ -164,7 +171,7 @@ def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return names and values of a dict of dicts."""
+    """Return the names and values of a nested dict."""
     rows = []
     for name, value in data.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The drawings of a study: the same sketches, new ones and interpolations, setting by setting."""
+"""Grids of drawings for the report: reconstructions, new sketches and interpolations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from magenta_sketch.study.summary import SettingSummary, Summary
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A stroke-3 sketch [n, 3], None for an empty place, and what it is."""
+    """A stroke-3 sketch [n, 3], or None for an empty cell, and its description."""
 
     sketch: np.ndarray | None
     meaning: str
@@ -25,7 +25,10 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """A grid of drawings. name: of its file, without the ending. columns may be empty."""
+    """A grid of drawings.
+
+    name: its file's name without the ending. columns: titles, may be empty. rows: titles and cells.
+    """
 
     name: str
     title: str
@@ -46,10 +49,10 @@ class Sheet:
 
 
 def sheets(summary: Summary) -> list[Sheet]:
-    """Return all that there are drawings for.
+    """Return all grids of a study.
 
-    Those of each setting are of one of its runs: of a seed that has results at every setting if
-    there is one, else of its first with results.
+    Each setting is shown by one of its runs: that of a seed with results for all settings, or, if
+    there is no such seed, its first run with results.
     """
     shown = _shown(summary)
     made = []
@@ -69,7 +72,7 @@ _Shown = list[tuple[SettingSummary, RunResult]]
 
 
 def _shown(summary: Summary) -> _Shown:
-    """Return a run for each setting with results, of the same seed if possible."""
+    """Return one run for each setting with results, with the same seed if possible."""
     measured = summary.measured
     seeds = [{run.trial.seed for run in one.runs} for one in measured]
     common = set.intersection(*seeds) if seeds else set()
@@ -117,7 +120,7 @@ def _reconstructions(group: _Shown, kind: str, name: str, data: str) -> Sheet | 
         return None
     how = "with the noise each was trained at" if noisy else "without noise (z = mu)"
     swept = {name for one, _ in group for name, _ in one.setting.values}
-    # Of another size, noise is another draw.
+    # Noise of another size is another draw.
     draw = " The same noise draw in every column." if noisy and "z_size" not in swept else ""
     return Sheet(
         f"reconstructions_{name}",
@@ -165,7 +168,7 @@ def _interpolations(shown: _Shown) -> Sheet | None:
             cells = [
                 Cell(
                     _sketch(drawings, i),
-                    f"interpolation {way}, step {i + 1} of {len(drawings)}, {what}",
+                    f"interpolation {way}, drawing {i + 1} of {len(drawings)}, {what}",
                 )
                 for i in range(len(drawings))
             ]
@@ -192,4 +195,4 @@ def _seeds(shown: _Shown) -> str:
     seeds = sorted({run.trial.seed for _, run in shown})
     if len(seeds) == 1:
         return f"Models of seed {seeds[0]}."
-    return "Models of different seeds, since none has results everywhere."
+    return "Models of different seeds, because no seed has results for all settings."

@@ -1,4 +1,4 @@
-"""A mean over seeds with its spread, and the rule by which two of them differ."""
+"""Means and spreads over seeds, and the rule for a difference between two of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 FEWEST_SEEDS = 3
 RULE = (
-    "A difference is called one only where it is more than twice the combined spread of the two, "
-    "√(s₁² + s₂²), with at least three seeds each."
+    "Two settings are called different only if their means are more than 2·√(s₁² + s₂²) apart, "
+    "where s₁ and s₂ are their spreads, with at least three seeds each."
 )
 
 
 class Spread(NamedTuple):
-    """A mean over n seeds, and their sample standard deviation; None where n is too small."""
+    """A mean over n seeds, and the sample standard deviation. None: n is too small."""
 
     mean: float | None
     spread: float | None
@@ -24,19 +24,19 @@ class Spread(NamedTuple):
 
     @property
     def known_mean(self) -> float:
-        """The mean, where n is at least 1."""
+        """The mean. n must be at least 1."""
         assert self.mean is not None
         return self.mean
 
     @property
     def known_spread(self) -> float:
-        """The standard deviation, where n is at least 2."""
+        """The standard deviation. n must be at least 2."""
         assert self.spread is not None
         return self.spread
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Spread:
-        """Return the mean and spread of the values that are finite numbers.
+        """Return the mean and spread of the finite values.
 
         >>> Spread.of([1.0, None, 3.0]).mean
         2.0
@@ -49,7 +49,7 @@ class Spread(NamedTuple):
 
 
 def differs(a: Spread, b: Spread) -> bool:
-    """Return whether the data show that two settings differ (`RULE`).
+    """Return whether two settings differ by `RULE`.
 
     >>> differs(Spread(1.0, 0.1, 3), Spread(2.0, 0.1, 3))
     True
@@ -61,7 +61,7 @@ def differs(a: Spread, b: Spread) -> bool:
 
 
 def finite(value: Any) -> float | None:
-    """Return the number as a float; None for what is no finite number."""
+    """Return the value as a float, or None if it is not a finite number."""
     if isinstance(value, bool) or value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A study setting by setting: means and spreads over its seeds."""
+"""Means and spreads over the seeds, for each setting of a study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from magenta_sketch.study.scalars import SCALARS
 from magenta_sketch.study.spread import Spread, finite
 from magenta_sketch.study.task import DONE
 
-# Of the measures of drawings the report has baselines for, by name of the measure.
+# Measure of drawings -> its baseline.
 _BASELINE = {
     "chamfer_without_noise": "chamfer_others",
     "chamfer_with_noise": "chamfer_others",
@@ -29,14 +29,17 @@ _BASELINE = {
 
 @dataclasses.dataclass(frozen=True)
 class SettingSummary:
-    """One setting over its seeds.
+    """One setting, summarised over its seeds.
 
-    runs: those with results, in the order of the plan's seeds. planned: how many there should be.
-    scalars: by name, those of `SCALARS` and `scalars.DERIVED`. matrix: by name, a spread for each
-    noise. latent: by name, a spread for each dimension; within each run dimensions are sorted in
-    falling order first, since their order means nothing and differs between seeds.
-    baselines: see `measuring.baselines`, of the setting's data. label: for people, without what the
-    settings beside it share.
+    Attributes:
+      runs: the runs with results, in the order of the plan's seeds.
+      planned: number of runs in the plan.
+      scalars: name -> spread, for `SCALARS` and `scalars.DERIVED`.
+      matrix: name -> one spread for each noise.
+      latent: name -> one spread for each dimension. In each run, the dimensions are sorted first,
+        largest value first, because their order differs between seeds and has no meaning.
+      baselines: those of the setting's data, see `baselines.baselines`.
+      label: name for people, without the values that all settings of a `Slice` share.
     """
 
     setting: Setting
@@ -49,21 +52,21 @@ class SettingSummary:
     label: str
 
     def baseline(self, measure: str) -> float | None:
-        """Return what a distance would be for real drawings of the setting's data."""
+        """Return the value of a distance for real drawings of the setting's data."""
         return self.baselines.get(_BASELINE.get(measure, ""))
 
     @property
     def conditional(self) -> bool:
-        """Whether any of its runs has a latent vector."""
+        """Whether its runs have a latent vector."""
         return bool(self.latent)
 
     def value(self, axis: Axis) -> Any:
-        """Return its value of an axis."""
+        """Return the setting's value of an axis."""
         return dict(self.setting.values)[axis.name]
 
 
 class Slice(NamedTuple):
-    """Settings that differ in the main axis alone. label: what they share, "" for one axis."""
+    """Settings that differ only in the main axis. label: the value they share, "" with one axis."""
 
     label: str
     settings: list[SettingSummary]
@@ -71,9 +74,13 @@ class Slice(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """A study over its seeds. axes: values in rising order where they are numbers; the main one,
-    along which settings are compared, first. settings: in the order of the plan's axes, the last
-    running fastest, also where no run has results."""
+    """A study, summarised over its seeds.
+
+    Attributes:
+      axes: the main axis first, along which settings are compared. Numbers are in rising order.
+      settings: all settings, also those without results. The last axis of the plan varies fastest.
+      noises: the noise scales of the matrix.
+    """
 
     axes: tuple[Axis, ...]
     settings: list[SettingSummary]
@@ -81,14 +88,16 @@ class Summary:
 
     @property
     def main(self) -> Axis:
+        """The main axis."""
         return self.axes[0]
 
     @property
     def measured(self) -> list[SettingSummary]:
+        """The settings with results."""
         return [one for one in self.settings if one.runs]
 
     def slices(self) -> list[Slice]:
-        """Return settings with results by the second axis; one slice where there is none."""
+        """Return the settings with results, one slice per value of the second axis, if any."""
         if len(self.axes) == 1:
             return [Slice("", self.measured)] if self.measured else []
         other = self.axes[1]
@@ -108,16 +117,16 @@ class Summary:
         return [one for one in slices if one.settings]
 
     def baseline(self, measure: str) -> float | None:
-        """Return what a distance would be for real drawings; None where data sets differ."""
+        """Return the value of a distance for real drawings; None if data sets differ."""
         found = {one.baseline(measure) for one in self.settings}
         return found.pop() if len(found) == 1 else None
 
     def has(self, measure: str) -> bool:
-        """Return whether any setting has a number for a scalar."""
+        """Return whether any setting has a value of a scalar."""
         return any(one.scalars[measure].n for one in self.settings)
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return JSON types, a dict for each setting."""
+        """Return the summary in the types of JSON: one dict per setting."""
         return [
             {
                 "swept": dict(one.setting.values),
@@ -133,12 +142,24 @@ class Summary:
 
 
 def is_numeric(axis: Axis) -> bool:
-    """Return whether an axis has numbers, which have an order and distances."""
+    """Return whether all values of an axis are numbers.
+
+    >>> is_numeric(Axis("scale", (0.5, 1.0))), is_numeric(Axis("dec_model", ("lstm", "hyper")))
+    (True, False)
+    """
     return all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in axis.values)
 
 
 def summarise(result: StudyResult) -> Summary:
-    """Return means and spreads of a study's runs, setting by setting."""
+    """Return means and spreads over the seeds, for each setting.
+
+    >>> from magenta_sketch.study.plan import Plan
+    >>> from magenta_sketch.study.measures import MeasureSettings
+    >>> plan = Plan.from_dict({"sweep": {"scale": [1, 0.5]}, "seeds": [0], "hparams": {}})
+    >>> result = StudyResult(plan, "", {}, {}, [], MeasureSettings(), {}, "", "", 0.0, "")
+    >>> [one.label for one in summarise(result).settings]
+    ['scale 0.5', 'scale 1']
+    """
     axes = [
         dataclasses.replace(axis, values=tuple(sorted(axis.values))) if is_numeric(axis) else axis
         for axis in result.plan.axes
@@ -148,7 +169,7 @@ def summarise(result: StudyResult) -> Summary:
         result.plan.settings(),
         key=lambda one: [order[name](value) for name, value in one.values],
     )
-    # scale is what studies are about; else numbers, along which a line can be drawn.
+    # The main axis: scale, or else numbers, because lines can be drawn along them.
     axes.sort(key=lambda axis: (axis.name != "scale", not is_numeric(axis)))
     noises = tuple(float(noise) for noise in result.settings.noises)
     return Summary(
@@ -195,14 +216,14 @@ def _baselines(result: StudyResult, setting: Setting) -> dict[str, float]:
 
 
 def _finite_row(measures: Measures, name: str) -> list[float]:
-    """Return a number for each latent dimension; none at all where one is not finite."""
+    """Return one number for each latent dimension; an empty list if one is not finite."""
     values = measures.latent.get(name) or []
     known = [number for value in values if (number := finite(value)) is not None]
     return known if len(known) == len(values) else []
 
 
 def active_sigma(run: RunResult) -> float | None:
-    """Return the mean sigma of the dimensions that the model uses; None where there is none."""
+    """Return the mean sigma of the active dimensions; None if there are none."""
     sigma, variance = (_finite_row(run.measured, name) for name in ("sigma", "mu_variance"))
     if not sigma or not variance:
         return None

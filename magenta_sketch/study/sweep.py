@@ -1,4 +1,4 @@
-"""A whole study: keep what is finished, run the rest, measure, report."""
+"""A whole study: train and measure what is missing, then write the report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ Report = Callable[[str], None]
 
 
 class Stopped(Exception):
-    """The sweep was asked to stop; ``signal_number`` says by what."""
+    """Raised when a signal stops the sweep. signal_number: number of the signal.
+
+    >>> Stopped(15).signal_number
+    15
+    """
 
     def __init__(self, signal_number: int):
         super().__init__("stopped; the same command goes on from here.")
@@ -33,7 +37,7 @@ class Stopped(Exception):
 
 
 class _Data(NamedTuple):
-    """What is needed of a data set before its runs begin."""
+    """What runs need to know of a data set before they start."""
 
     train_count: int
     fingerprint: str
@@ -43,23 +47,33 @@ _DataByNames = Mapping[tuple[str, ...], _Data]
 
 
 class _Steps(NamedTuple):
-    """How many training steps a run has, and is to have."""
+    """Number of training steps of a run: so far, and in the end."""
 
     done: int
     total: int
 
 
 def run_study(study: Study, engine: Engine, *, report: Report = print) -> int:
-    """Train and measure what is not finished yet, and write the report of it all.
+    """Train and measure all runs that are not finished, and write the report.
 
     Returns:
-      How many runs failed; they are named in the report, and tried again the next time.
+      The number of failed runs. The report names them, and the next call retries them.
 
     Raises:
-      RunError: a run that is there was begun with other settings or data than are asked for now,
-        or another sweep, or a process of one, is at work in the folder.
+      RunError: a run in the folder has other settings or data, or another sweep or one of its
+        processes works in the folder.
       DataError: the data cannot be read.
-      Stopped: SIGINT or SIGTERM asked for it; every run has written a checkpoint.
+      Stopped: SIGINT or SIGTERM came. All running runs have written a checkpoint.
+
+    >>> from unittest.mock import Mock
+    >>> from magenta_sketch.study.folder import StudyFolder
+    >>> from magenta_sketch.study.measures import MeasureSettings
+    >>> plan = Plan.from_dict(
+    ...     {"sweep": {"scale": [1, 2]}, "seeds": [0], "hparams": {"data_set": ["lines.npz"]}}
+    ... )
+    >>> study = Study(StudyFolder("study"), plan, MeasureSettings()).with_data_in(".")
+    >>> run_study(study, Mock(), report=[].append)  # trains nothing; else LocalEngine(1, cores)
+    0
     """
     data = _load(study.plan, report)  # before there is a folder
     with sweep_lock(study.folder.root, report):
@@ -95,7 +109,7 @@ def _run(study: Study, data: _DataByNames, engine: Engine, report: Report) -> in
         path = study.folder.outcome(trials[task.name])
         try:
             _record(path, outcome)
-        except OSError as error:  # the others have to go on
+        except OSError as error:  # the other runs must continue
             progress.say(f"warning: {path} cannot be written: {error.strerror}")
 
     def tick() -> None:
@@ -113,7 +127,7 @@ def _run(study: Study, data: _DataByNames, engine: Engine, report: Report) -> in
 
 
 def _load(plan: Plan, report: Report) -> dict[tuple[str, ...], _Data]:
-    """Return the plan's data sets: unless all are there and can be read, no run is begun."""
+    """Load all data sets of the plan, so that no run starts if one cannot be read."""
     found = {}
     for setting in plan.settings():
         names = plan.config(setting).hparams.data_set
@@ -124,7 +138,7 @@ def _load(plan: Plan, report: Report) -> dict[tuple[str, ...], _Data]:
 
 
 def _check_runs(study: Study, data: _DataByNames, steps: Mapping[str, _Steps]) -> None:
-    """Raise RunError unless the runs that are there are those of the plan."""
+    """Raise RunError if a run in the folder has other settings or data than in the plan."""
     for trial in study.plan.trials():
         folder = RunFolder(study.folder.run(trial))
         try:
@@ -132,7 +146,7 @@ def _check_runs(study: Study, data: _DataByNames, steps: Mapping[str, _Steps]) -
                 continue
             saved = folder.read()
         except RunError:
-            continue  # damaged: the run will fail by that, and the others go on
+            continue  # a damaged run fails later, and the others continue
         asked = study.plan.config(trial)
         different = saved.differences(asked)
         if saved.fingerprint != data[asked.hparams.data_set].fingerprint:
@@ -166,7 +180,7 @@ def _describe(plan: Plan, steps: Mapping[str, _Steps], todo: list[Task]) -> str:
 
 
 def _record(path: pathlib.Path, outcome: Outcome) -> None:
-    """Write how a run's attempt ended, with the time of those before."""
+    """Write how an attempt of a run ended, and the time of all attempts."""
     before = read_json_object(path)
     now = datetime.datetime.now(datetime.timezone.utc)
     began = now - datetime.timedelta(seconds=outcome.seconds)

@@ -1,4 +1,4 @@
-"""The tables of a report: means and spreads, a row for each setting."""
+"""The tables of a report: means and spreads, one row per setting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TABLES = {
 
 
 def tables(summary: Summary) -> list[dict[str, Any]]:
-    """Return the tables as the page's template wants them: title, names of columns, rows."""
+    """Return the tables for the page's template: dicts with title, names of columns, and rows."""
     made = []
     for title, of_title in _TABLES.items():
         names = [name for name in of_title if summary.has(name)]
@@ -56,7 +56,7 @@ def tables(summary: Summary) -> list[dict[str, Any]]:
 def _real_drawings(
     summary: Summary, names: Sequence[str], decimals: dict[str, int | None]
 ) -> list[dict[str, Any]]:
-    """Return a row of what distances are for real drawings, or one for each data set."""
+    """Return a row with the distances of real drawings, or one row per data set."""
     found: dict[tuple[float | None, ...], list[str]] = {}
     for one in summary.settings:
         values = tuple(one.baseline(name) for name in names)
@@ -80,5 +80,5 @@ def _real_drawings(
 def _cell(value: Spread, decimals: int | None, runs: int) -> dict[str, str]:
     text = wording.plus_minus(value, decimals)
     mean, _, spread = text.partition(wording.PLUS_MINUS)
-    # Beside the number where it is of fewer runs than the row.
+    # n is shown only if fewer runs than the row's have this number.
     return {"mean": mean, "spread": spread, "n": str(value.n) if value.n not in (0, runs) else ""}

@@ -1,4 +1,4 @@
-"""One run of a study as a unit of work, and how it ended. Standard library alone."""
+"""One run of a study as a unit of work, and its outcome."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any, Protocol
 from magenta_sketch.study.measures import MeasureSettings
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
-WAITING = "waiting"  # what a run is that has no outcome yet
+WAITING = "waiting"  # status of a run without an outcome
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What to do for one run. Plain values only: it travels to other processes and machines.
+    """One run to train and measure. It is sent to other processes, so it has plain values only.
 
-    log_root, log, measures, lock: absolute paths, of the run, of the file for what it prints, of
-    its measures, and of the file that its process locks. config: for `RunConfig.from_dict`, what
-    counts as given. settings: what `MeasureSettings.to_dict` gives.
+    Attributes:
+      log_root, log, measures, lock: absolute paths of the run's folder, of the file for its output,
+        of its measures, and of its lock file.
+      config: options that count as given, for `RunConfig.from_dict`.
+      settings: the settings of the measuring, for `MeasureSettings.from_dict`.
     """
 
     name: str
@@ -31,14 +33,17 @@ class Task:
 
     @property
     def measure_settings(self) -> MeasureSettings:
-        """How the run is measured."""
+        """The settings of the measuring."""
         return MeasureSettings.from_dict(self.settings)
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a task ended: status `DONE`, `FAILED` or `STOPPED` (on request, to go on later); a line
-    on what went wrong; seconds it took, this time."""
+    """How a task ended.
+
+    status: `DONE`, `FAILED`, or `STOPPED` on request. message: the reason for a failure or stop.
+    seconds: time of this attempt.
+    """
 
     status: str
     message: str = ""
@@ -46,7 +51,7 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """Something that carries out tasks."""
+    """An object that runs tasks: `LocalEngine` or `RayEngine`."""
 
     def run(
         self,
@@ -55,10 +60,10 @@ class Engine(Protocol):
         ended: Callable[[Task, Outcome], None],
         tick: Callable[[], None],
     ) -> None:
-        """Carry out all tasks; one that fails does not end the others.
+        """Run all tasks. If one fails, the others continue.
 
         Args:
-          began, ended: called from this thread when a task begins and ends.
-          tick: called from this thread about twice a second. What it raises ends the run: tasks
-            that are running are asked to stop, and waited for, and it is raised again.
+          began, ended: called from this thread when a task starts and when it ends.
+          tick: called from this thread about twice per second. If it raises an exception, the
+            running tasks are stopped, and the exception is raised again.
         """

@@ -1,4 +1,4 @@
-"""Numbers as the report writes them."""
+"""How the report writes numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ PLUS_MINUS = "\u00a0±\u00a0"
 
 
 def number(value: float | None, decimals: int | None = None) -> str:
-    """Return a number with a real minus sign, – for None; with three digits by default.
+    """Return a number as text, with a real minus sign; "–" for None.
+
+    decimals: None for three significant digits.
 
     >>> number(-1234.5, 0), number(0.12345), number(None)
     ('−1,234', '0.123', '–')
@@ -27,9 +29,9 @@ def number(value: float | None, decimals: int | None = None) -> str:
 
 
 def decimals_for(spreads: Iterable[Spread]) -> int | None:
-    """Return decimals for a column: those of its middle number; None where there is no spread.
+    """Return the number of decimals for a column, the median over its values; None without spreads.
 
-    Two digits of the spread, or fewer where the mean has three before that; at least one.
+    A value needs two significant digits of its spread; one is enough if the mean has three digits.
     """
     found = sorted(
         max(min(_decimals(s.spread, 2), _decimals(s.known_mean, 3)), _decimals(s.spread, 1))
@@ -40,14 +42,14 @@ def decimals_for(spreads: Iterable[Spread]) -> int | None:
 
 
 def plus_minus(value: Spread, decimals: int | None = None) -> str:
-    """Return "0.123 ± 0.004", with spaces that do not break; the mean alone without a spread."""
+    """Return "0.123 ± 0.004", with no-break spaces; only the mean if there is no spread."""
     if value.mean is None:
         return NONE
     if value.spread is None:
         return number(value.mean, decimals)
     if decimals is None:
         decimals = decimals_for([value])
-    if decimals is None:  # all seeds alike
+    if decimals is None:  # the spread is 0
         decimals = min(_decimals(value.mean, 3), 4)
     return f"{number(value.mean, decimals)}{PLUS_MINUS}{number(value.spread, decimals)}"
 
@@ -58,12 +60,12 @@ def with_n(value: Spread) -> str:
 
 
 def seeds(n: int) -> str:
-    """Return "n = 3", with spaces that do not break."""
+    """Return "n = 3", with no-break spaces."""
     return f"n\u00a0=\u00a0{n}"
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it.
+    """Return a time as text for people.
 
     >>> duration(7500), duration(200), duration(4.2)
     ('2 h 5 min', '3 min 20 s', '4.2 s')
@@ -78,7 +80,7 @@ def duration(seconds: float) -> str:
 
 
 def _decimals(value: float, digits: int) -> int:
-    """Return the decimals at which a value has so many significant digits, 0 if it is large."""
+    """Return how many decimals show ``digits`` significant digits of a value; at least 0."""
     if not value:
         return 1
     exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 0.0999 is 0.10
@@ -86,5 +88,5 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def capital(text: str) -> str:
-    """Return a sentence's beginning; names of hyperparameters and measures stay as they are."""
+    """Return the text with a capital first letter, unless it starts with a name such as z_size."""
     return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]

@@ -1,8 +1,8 @@
-"""The process that `local.LocalEngine` runs a task in: ``python -m magenta_sketch.study.worker``.
+"""A task's process for `local.LocalEngine`: ``python -m magenta_sketch.study.worker``.
 
-Standard input brings one line, a JSON object {"task": {...}, "cores": [...], "share_gpu": ...}, and
-stays open for as long as the sweep lives: its end is a request to stop. Standard output gets one
-line, the `Outcome`.
+It reads one line from standard input, a JSON object {"task": {...}, "cores": [...], "share_gpu":
+...}. When standard input is closed, it stops: the sweep has asked for it or was killed. It writes
+one line to standard output, the `Outcome` as JSON.
 """
 
 from __future__ import annotations
@@ -17,27 +17,26 @@ import threading
 
 
 def _stop_when_orphaned() -> None:
-    # The sweep may have been killed so that it could not say anything; a run that trained on
-    # alone would be in the way of the next sweep. As on SIGTERM, a checkpoint is written.
-    # Not by sys.stdin: its lock, held by this thread, would be in the way of the interpreter's end.
+    # If the sweep was killed, the run must not train on: it would block the next sweep.
+    # sys.stdin is not used here: its lock, held by this thread, would block the interpreter's end.
     while os.read(0, 4096):
         pass
     signals = sys.modules.get("magenta_sketch.training.signals")
-    # Not by a signal while a run listens: with one from elsewhere, as when a whole group of
-    # processes is told to end, it would be the second, which means at once.
+    # A listening run is not sent a signal. If it had got one already, as part of a process group,
+    # ours would be the second, which stops it at once.
     if signals is None or not signals.StopRequest.ask():
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
-    """Carry out the task that standard input names."""
+    """Run the task from standard input."""
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()
     cores = order["cores"]
     if hasattr(os, "sched_setaffinity"):
-        with contextlib.suppress(OSError):  # a container that has lost them meanwhile
+        with contextlib.suppress(OSError):  # cores that a container has lost
             os.sched_setaffinity(0, cores)  # before TensorFlow makes its threads
-    # Here, for the same reason.
+    # Imported after that.
     from magenta_sketch.study.task import Task
     from magenta_sketch.training.run_folder import RunFolder
 

@@ -1,4 +1,4 @@
-"""The schedules of a run as Keras callbacks, for ``SketchRNN.fit``."""
+"""Keras callbacks that follow the schedules of a run, for ``SketchRNN.fit``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KLWeightSchedule(keras.callbacks.Callback):
 
 
 def schedule_callbacks(config: RunConfig | HParams) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that make ``fit`` follow a run's schedules, by the optimizer's steps.
+    """Return callbacks that set the learning rate and the KL weight before each update in ``fit``.
 
     >>> len(schedule_callbacks(HParams()))
     2

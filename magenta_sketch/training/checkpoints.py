@@ -1,10 +1,10 @@
-"""Checkpoints: all that a run needs to go on exactly where it was, saved and restored.
+"""Save and restore all that a run needs to resume exactly.
 
-A checkpoint is a folder, written beside its place, flushed to disk and renamed into it, so that it
-is whole or absent whenever the program is stopped. (tf.train.CheckpointManager moves the data file
-and then writes the index in place, which a kill in between leaves half done.) A step that is saved
-a second time, as after an interrupted evaluation, goes to step-N.1/, and only then is the first one
-removed.
+A checkpoint is a folder, step-N/. It is written under another name, flushed to disk and then
+renamed, so that it is complete or absent when the program is killed at any time.
+(tf.train.CheckpointManager writes the index in place, so a kill can leave it incomplete.) If a step
+is saved again, for example after an interrupted evaluation, it goes to step-N.1/, and then the old
+folder is removed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from magenta_sketch.training.failures import reason, writing
 from magenta_sketch.training.places import Place, fsync, places, remove, remove_hidden
 from magenta_sketch.training.run_folder import RunFolder
 
-KEPT = 3  # newest checkpoints kept, so that a damaged one has a predecessor
+KEPT = 3  # newest checkpoints to keep, in case one is damaged
 _PREFIX = "checkpoint"
 
 
 class Checkpoints:
-    """Saves and restores all that a run needs to go on exactly where it was.
+    """Save and restore all that a run needs to resume exactly.
 
     Args:
-      folder: the run's.
-      model, optimizer: what is saved; an optimizer of None saves the model without its training.
-      seed: of the run, which a checkpoint that is restored must have too.
+      folder: the run's folder.
+      model, optimizer: what to save. With an optimizer of None, only the model is saved.
+      seed: the run's seed; a checkpoint to restore must have the same.
     """
 
     def __init__(self, folder: RunFolder, model: keras.Model, optimizer: Any, seed: int):
@@ -55,11 +55,11 @@ class Checkpoints:
         )
 
     def save_newest(self) -> None:
-        """Write the present state to ``newest``, keeping the `KEPT` last ones."""
+        """Save the current state in ``newest``, and keep the last `KEPT` checkpoints there."""
         self._save(self.folder.newest, KEPT)
 
     def save_best(self) -> None:
-        """Write the present state to ``best`` in place of the one before."""
+        """Save the current state in ``best`` and remove the old checkpoint there."""
         self._save(self.folder.best, 1)
 
     def _save(self, folder: pathlib.Path, kept: int) -> None:
@@ -80,29 +80,28 @@ class Checkpoints:
         except RunError:
             shutil.rmtree(beside, ignore_errors=True)
             raise
-        # Steps beyond this one could not be restored (`restore_newest`) or, of the best, belong to
-        # a course of the run that has not come to pass again; the same step is the one replaced.
+        # Later steps are from before the run was resumed at an earlier step: remove them too.
         past = [place for place in places(folder) if place.step < step]
         keep = {new, *past[max(len(past) - kept + 1, 0) :]}
         for place in set(places(folder)) - keep:
-            with contextlib.suppress(OSError):  # no harm but to the room on the disk
+            with contextlib.suppress(OSError):  # it only takes disk space
                 remove(folder / place.name, folder)
         remove_hidden(folder)
 
     def restore_newest(self, warn: Callable[[str], None]) -> bool:
-        """Restore the newest checkpoint that is whole; False when there is none at all.
+        """Restore the newest undamaged checkpoint; return False if there is no checkpoint.
 
-        A damaged one is passed over with a line to ``warn``.
+        ``warn`` is called with a line for each damaged checkpoint.
 
         Raises:
-          RunError: there are checkpoints and all are damaged, or it is one of another run.
+          RunError: all checkpoints are damaged, or the checkpoint belongs to another run.
         """
         seed = int(self.seed)
         step = restore_first_whole(self._checkpoint, self.folder.newest, warn)
         if int(self.seed) != seed:
             raise RunError(
                 f"the checkpoint of step {step} in {self.folder.newest} is of a run with seed "
-                f"{int(self.seed)}, but this run has {seed}: it does not belong here."
+                f"{int(self.seed)}, but this run has {seed}: it does not belong here: remove it"
             )
         return step is not None
 
@@ -110,19 +109,21 @@ class Checkpoints:
 def restore_first_whole(
     checkpoint: tf.train.Checkpoint, folder: pathlib.Path, warn: Callable[[str], None]
 ) -> int | None:
-    """Restore the newest checkpoint in ``folder`` that can be read; its step, or None if empty.
+    """Restore the newest undamaged checkpoint in ``folder``; return its step, or None.
+
+    None means that there is no checkpoint.
 
     Raises:
-      RunError: there are checkpoints, and none can be read.
+      RunError: all checkpoints are damaged.
     """
     saved = places(folder)
     for place in reversed(saved):
         try:
             status = checkpoint.read(str(folder / place.name / _PREFIX))
             status.assert_existing_objects_matched()
-            status.expect_partial()  # a model is restored without the optimizer's variables
+            status.expect_partial()  # a model may be restored without its optimizer
             return place.step
-        except Exception as error:  # TensorFlow raises IndexError, RuntimeError and many more
+        except Exception as error:  # TensorFlow raises many kinds
             warn(
                 f"warning: the checkpoint {folder / place.name} is damaged ({reason(error)}); "
                 "trying the one before"
@@ -130,6 +131,6 @@ def restore_first_whole(
     if saved:
         raise RunError(
             f"none of the {len(saved)} checkpoints in {folder} can be read: restore the folder "
-            "from a copy, or train anew."
+            "from a copy, or train anew"
         )
     return None

@@ -1,4 +1,4 @@
-"""Losses of a whole set of sketches."""
+"""Evaluation of a model on a whole set of sketches."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from magenta_sketch.seeds import Purpose
 
 
 class Evaluation(NamedTuple):
-    """Means over the sketches of a set: cost, reconstruction in the training form and in the
-    evaluation form (masked), KL cost after the tolerance."""
+    """Mean losses over the sketches of a set.
+
+    ``recon`` has the trained form and ``masked_recon`` the form in papers (`losses.SketchLosses`).
+    ``kl`` is the KL cost, after the tolerance.
+    """
 
     cost: float
     recon: float
@@ -29,10 +32,10 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates a model, without dropout, on a whole set: every sketch counts once.
+    """Evaluate a model on whole sets, without dropout; all sketches have equal weight.
 
-    The loss has the form that the model's run trains: with bucket_by_length it ends at each
-    sketch's first end row.
+    The loss has the form that the run trains: with bucket_by_length it ends at each sketch's first
+    end row.
     """
 
     def __init__(self, model: SketchRNN):
@@ -67,11 +70,11 @@ class Evaluator:
         purpose: Purpose,
         after_batch: Callable[[], None] = lambda: None,
     ) -> Evaluation:
-        """Evaluate ``sketches`` (pixel units), with latent noise at the run's scale.
+        """Evaluate ``sketches`` (pixel units), with latent noise.
 
-        The KL weight is the run's kl_weight_start, as in the original: a constant, so that costs
-        compare over a run. The run's seed, ``step`` and ``purpose`` decide the noise.
-        ``after_batch`` is called after each batch and may raise to stop.
+        The KL weight is kl_weight_start, as in the original, so that costs can be compared over a
+        run. The noise depends on the run's seed, ``step`` and ``purpose``. ``after_batch`` is
+        called after each batch; it may raise an error to stop.
         """
         sums = np.zeros(3)
         for number, batch in enumerate(evaluation_batches(sketches, config)):

@@ -1,4 +1,4 @@
-"""What goes wrong while a run writes, as one line that says what to do."""
+"""Errors while a run writes, as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from magenta_sketch.training.run_folder import RunFolder
 
 @contextlib.contextmanager
 def writing(folder: RunFolder, what: str) -> Iterator[None]:
-    """Make a failure of the body, which writes ``what``, a `RunError` that says what to do.
+    """Turn an error while writing ``what`` into a `RunError` that says what to do.
 
-    But not BrokenPipeError: that the reader has gone is no fault of the place.
+    A BrokenPipeError is passed on: the reader has gone, which is no error of the run.
     """
     try:
         yield
     except BrokenPipeError:
         raise
     except (OSError, tf.errors.OpError) as error:
-        # By the text, which is all that TensorFlow's errors have of the system's.
+        # Compare texts, because TensorFlow's errors have no error number.
         full = reason(error) in map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
         raise RunError(
-            f"{what} can't be written: {reason(error)}. {last_good(folder)} "
-            f"{'Make room' if full else 'Mend that'} and go on with --resume_training."
+            f"{what} cannot be written: {reason(error)}; {last_good(folder)}; "
+            f"{'make room' if full else 'mend that'} and go on with --resume_training"
         ) from error
 
 
 def reason(error: BaseException) -> str:
-    """The gist of an exception in one line."""
+    """Return the main message of an exception in one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     line = text.strip().splitlines()[0]
-    # TensorFlow adds where in its machinery it was; a file's name is said by our own message.
+    # Remove TensorFlow's node names and the file name, which our message has already.
     line = re.sub(r"^\{\{.*?\}\} ?|\s*\[Op:\w+\].*$", "", line)
     return line.rpartition("; ")[2].rstrip(". ")[:200]
 
 
 def last_good(folder: RunFolder) -> str:
-    """A sentence that names the last good checkpoint."""
+    """Return a clause that names the last good checkpoint."""
     steps = saved_steps(folder.newest)
     if not steps:
-        return "No checkpoint had been written before."
-    return f"The last good checkpoint, of step {steps[-1]}, is intact."
+        return "no checkpoint had been written before"
+    return f"the last good checkpoint, of step {steps[-1]}, is intact"

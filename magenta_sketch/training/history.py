@@ -1,4 +1,4 @@
-"""The history file of a run, history.jsonl: one JSON object a line, an evaluation or a log line."""
+"""The history of a run, history.jsonl: one JSON object for each log line or evaluation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def read_history(path: pathlib.Path, up_to: int | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a history file, of steps <= ``up_to``; lines cut short are left out."""
+    """Return the rows of a history file with steps <= ``up_to``, without incomplete lines."""
     if not path.exists():
         return []
     rows = []

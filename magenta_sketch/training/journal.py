@@ -1,7 +1,7 @@
-"""What a run tells while it goes on: lines, a progress bar, TensorBoard events and a history file.
+"""The reports of a run: printed lines, progress bar, TensorBoard events and history file.
 
-The history (history.jsonl, one JSON object a line) is what the training-curve picture is drawn
-from; a resumed run drops the rows of what it does again and goes on writing.
+The training-curve picture is drawn from the history (history.jsonl, one JSON object a line). A
+resumed run removes the rows of the steps that it repeats.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from magenta_sketch.training.failures import writing
 from magenta_sketch.training.history import format_duration, read_history
 from magenta_sketch.training.run_folder import RunFolder
 
-# TensorBoard's names for an evaluated split, as in the original ("Eval" is the test set).
+# TensorBoard's names of the splits, as in the original: "Eval" is the test set.
 _SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
 
 
 class Journal:
-    """Reports on a run.
+    """Report on a run.
 
-    Lines go to standard output; the bar goes to standard error, if that is a terminal, or into a
-    notebook.
-    A context manager: leaving it closes the bar and the files. All methods raise `RunError` when
-    something can't be written, but BrokenPipeError when the reader of the lines has gone.
+    Lines go to standard output. The progress bar goes to standard error, if that is a terminal, or
+    into a notebook. Use the journal in a with statement, which closes the bar and the files. All
+    methods raise `RunError` if something cannot be written, and BrokenPipeError if standard output
+    has no reader any more.
 
     Args:
-      folder: the run's folder, which gets the history and TensorBoard's events.
-      start_step: updates made so far; later rows of an old history are dropped.
-      total_steps: of the whole run.
-      evaluated_step: the last step whose evaluation is part of the state that goes on; evaluations
-        of later steps in an old history are dropped. None: that is start_step.
+      folder: the run's folder, for the history and TensorBoard's events.
+      start_step: updates made so far. Later rows of an old history are removed.
+      total_steps: steps of the whole run.
+      evaluated_step: the last evaluated step of the restored state. Later evaluations in an old
+        history are removed. None: start_step.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Journal:
     def __exit__(self, *_: Any) -> None:
         if self._bar is not None:
             self._bar.close()
-        # A full disk has been reported by the write that failed, and fails here again.
+        # A full disk fails here again; the failed write has reported it.
         with contextlib.suppress(OSError):
             self._history_file.close()
         with contextlib.suppress(tf.errors.OpError):
@@ -90,18 +90,18 @@ class Journal:
                 sys.stdout.flush()
 
     def advance(self, cost: float) -> None:
-        """One training step is done."""
+        """Show that one more training step is done."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"cost {cost:.3f}", refresh=False)
             self._bar.update()
 
     def evaluating(self, split: str, done: int, batches: int) -> None:
-        """A batch of an evaluation is done, of so many."""
+        """Show that ``done`` of ``batches`` batches of an evaluation are done."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"{split} {done}/{batches}")
 
     def train(self, step: int, row: dict[str, float], seconds: float, points: int) -> None:
-        """The numbers of a training step; ``seconds`` and ``points`` since the last such row."""
+        """Report a training step; ``seconds`` and ``points`` count from the last report."""
         speed = points / max(seconds, 1e-9)
         left = self._time_left(step)
         self.say(
@@ -124,7 +124,7 @@ class Journal:
         )
 
     def evaluation(self, step: int, split: str, row: dict[str, float], seconds: float) -> None:
-        """The numbers of ``split`` (valid or test), evaluated after ``step`` steps."""
+        """Report the evaluation of ``split`` (valid or test) after ``step`` training steps."""
         self.say(
             f"{split} at step {step}: cost: {row['cost']:.4f}, recon: {row['recon']:.4f}, "
             f"kl: {row['kl']:.4f}, masked_recon: {row['masked_recon']:.4f}, "
@@ -144,6 +144,7 @@ class Journal:
         )
 
     def scalar(self, step: int, tag: str, value: float) -> None:
+        """Write a number for TensorBoard."""
         self._scalars(step, {tag: value})
 
     def _time_left(self, step: int) -> str:
@@ -166,15 +167,15 @@ class Journal:
 
 
 def _progress_bar(start_step: int, total_steps: int) -> Any:
-    """Return a bar for a terminal or a notebook; None elsewhere."""
+    """Return a progress bar in a terminal or notebook, else None."""
     settings = {"initial": start_step, "total": total_steps, "unit": "step"}
     settings |= {"smoothing": 0.05, "desc": "training"}
     if "ipykernel" in sys.modules:
-        from tqdm.auto import tqdm as notebook_bar  # a widget, where the notebook has them
+        from tqdm.auto import tqdm as notebook_bar  # a widget if possible
 
         return notebook_bar(**settings)
     if sys.stderr is None or not sys.stderr.isatty():
         return None
-    # Some terminals, of containers for one, say that they are 0 columns wide.
+    # Some terminals, for example in containers, report a width of 0.
     sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0
     return tqdm(ncols=None if sized else 80, dynamic_ncols=sized, **settings)

@@ -1,4 +1,4 @@
-"""Batches of a run as a tf.data.Dataset, for ``SketchRNN.fit`` and ``evaluate``."""
+"""The batches of a run as a tf.data.Dataset, for ``SketchRNN.fit`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ from magenta_sketch.training.schedules import total_steps
 
 
 def training_dataset(data: DataSet, config: RunConfig, *, first_step: int = 0) -> tf.data.Dataset:
-    """Return the batches of a run's training steps, in order, to its end.
+    """Return the batches of a run's training steps, in order, up to the last step.
 
-    Each is what the training program takes at that step, bit for bit.
+    The batches are the same, to the bit, as in the training program.
 
     Args:
       data: from `magenta_sketch.load_data_set`.
-      config: of the run; max_seq_len and normalizing factor are taken from the data.
+      config: configuration of the run. max_seq_len and the normalizing factor come from ``data``.
       first_step: updates made before.
 
     Returns:
-      elements with strokes [B, rows + 1, 5], lengths [B], seeds and rows, see `SketchRNN.call`.
+      Dictionaries with strokes [B, rows + 1, 5], lengths [B], seeds and rows, see `SketchRNN.call`.
+
+    >>> from magenta_sketch import load_data_set
+    >>> data = load_data_set("lines.npz", ".", report=lambda line: None)  # two training sketches
+    >>> next(iter(training_dataset(data, RunConfig())))["strokes"].shape.as_list()
+    [2, 2, 5]
     """
     config = config.with_data(data)
 
@@ -42,9 +47,14 @@ def training_dataset(data: DataSet, config: RunConfig, *, first_step: int = 0) -
 
 
 def evaluation_dataset(sketches: SketchSet, config: RunConfig) -> tf.data.Dataset:
-    """Return every sketch once, in batches for ``evaluate`` or the ``validation_data`` of ``fit``.
+    """Return all sketches once, in batches, for ``evaluate`` or ``validation_data`` of ``fit``.
 
-    ``config`` has max_seq_len and normalizing factor of the data (`RunConfig.with_data`).
+    ``config`` must have max_seq_len and the normalizing factor of the data (`RunConfig.with_data`).
+
+    >>> sketches = SketchSet.from_sketches([[[3, 0, 1]], [[0, 4, 1]]])
+    >>> config = RunConfig.of(max_seq_len=1, normalizing_factor=1.8)
+    >>> next(iter(evaluation_dataset(sketches, config)))["lengths"].numpy().tolist()
+    [1, 1]
     """
 
     def elements() -> Iterator[dict[str, Any]]:
@@ -67,5 +77,5 @@ def _dataset(elements: Any, batches: int, batch_size: int | None) -> tf.data.Dat
         "rows": tf.TensorSpec([], tf.int32),
     }
     dataset = tf.data.Dataset.from_generator(elements, output_signature=signature)
-    # Said, so that Keras's progress bar knows it, and its end is no surprise.
+    # With a known number of batches Keras shows progress and does not warn at the end.
     return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(1)

@@ -1,4 +1,4 @@
-"""The training loop: update, log, evaluate, save, so that a stop at any moment loses nothing."""
+"""The training loop: update, log, evaluate, save. It can be stopped at any moment."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ LOG_EVERY = 20  # steps
 
 @dataclasses.dataclass
 class _SinceLog:
-    """What has happened since the last log line."""
+    """What happened since the last log line."""
 
     began: float
     points: int = 0
 
 
 class Trainer:
-    """A run: restores what its folder holds and goes on to the end.
+    """Train a run, from its start or a checkpoint, to its end.
 
     Args:
-      folder: an existing run's folder (`RunFolder.create`).
-      config: what the folder says.
-      data: the data set, whose fingerprint must be that of ``config``.
-      illustrate: called as illustrate(step) after each evaluation, for pictures.
+      folder: the run's folder, created by `RunFolder.create`.
+      config: the configuration in the folder.
+      data: the data set. Its fingerprint must be that in ``config``.
+      illustrate: function of the step that draws pictures, called after each evaluation.
     """
 
     def __init__(
@@ -69,21 +69,20 @@ class Trainer:
 
     @property
     def step(self) -> int:
-        """Updates made so far."""
+        """Number of updates made so far."""
         return int(self.state.step)
 
     def restore(self, warn: Callable[[str], None]) -> bool:
-        """Go back to the newest whole checkpoint; return False when there is none."""
+        """Restore the newest undamaged checkpoint; return False if there is no checkpoint."""
         restored = self.state.restore_newest(warn)
         if restored:
             self._saved_step = self.step
         return restored
 
     def start_from(self, model: SketchRNN, step: int = 0) -> None:
-        """Take over the weights of a model of the same architecture, at ``step``, and save them.
+        """Copy the weights of a model with the same architecture, set the step, and save.
 
-        Saved, so that the run no longer depends on where they came from. The optimizer is left as
-        it is.
+        After this the run does not need the other model's file. The optimizer does not change.
 
         Raises:
           RunError: the checkpoint cannot be written.
@@ -99,11 +98,11 @@ class Trainer:
         return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
 
     def run(self, total: int, journal: Journal, stop: StopRequest) -> None:
-        """Train until ``total`` updates have been made.
+        """Train until ``total`` updates are made.
 
         Raises:
-          Interrupted: a stop was requested, or the reader of our output has gone (as SIGPIPE
-            says); a checkpoint has been written.
+          Interrupted: a stop was requested, or standard output has no reader any more (SIGPIPE). A
+            checkpoint has been written.
           RunError: a cost or gradient is not finite, something cannot be written, or the memory is
             too small.
         """
@@ -119,9 +118,9 @@ class Trainer:
             ) from None
         except tf.errors.ResourceExhaustedError as error:
             raise RunError(
-                f"the memory is too small for this model and batch ({reason(error)}). "
-                f"{last_good(self.folder)} Begin a new run with a lower batch_size or smaller "
-                "cells."
+                f"the memory is too small for this model and batch ({reason(error)}); "
+                f"{last_good(self.folder)}; begin a new run with a lower batch_size or smaller "
+                "cells"
             ) from error
 
     def _loop(self, total: int, journal: Journal, stop: StopRequest) -> None:
@@ -133,7 +132,7 @@ class Trainer:
                 if step and (step % self.config.hparams.save_every == 0 or step == total):
                     began = time.monotonic()
                     self._milestone(step, journal, stop)
-                    since.began += time.monotonic() - began  # not a part of training's time
+                    since.began += time.monotonic() - began  # not training time
                 if step >= total:
                     return
                 stop.check()
@@ -148,17 +147,17 @@ class Trainer:
                     since = _SinceLog(time.monotonic())
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
-        """Make the batch of a step and its seeds. Runs on a thread of its own: it may only read."""
+        """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
         batch = training_batch(self.data.train, step, self.config)
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:
-        """Make one update; return the numbers that the journal keeps."""
+        """Make one update; return the numbers for the journal."""
         learning_rate = schedules.learning_rate(step, self.config.hparams)
         kl_weight = schedules.kl_weight(step, self.config.hparams)
         rows = self.config.max_seq_len
         result = self.train_step(batch, seeds, learning_rate, kl_weight, rows)
-        # The one place where the loop waits for the device: no later step may see bad variables.
+        # The loop waits for the device only here, so that it stops at the first bad step.
         if not bool(result.finite):
             cost = float(result.cost)
             what = "a gradient" if math.isfinite(cost) else f"the cost ({cost})"
@@ -170,15 +169,15 @@ class Trainer:
         return {"cost": self.last_cost, **losses, "lr": learning_rate, "klw": kl_weight}
 
     def _milestone(self, step: int, journal: Journal, stop: StopRequest) -> None:
-        """Evaluate, keep the best, draw, save; in an order that a kill at any point cannot break.
+        """Evaluate, save the best, draw pictures, save the newest; a kill at any point is safe.
 
-        Nothing of the state changes before all of the evaluation is done, and the newest
-        checkpoint comes last: a run resumed from the one before does all of this again.
+        The state changes only after the evaluation, and the newest checkpoint is saved last. After
+        a kill, the run resumes from the checkpoint before and repeats all of this.
         """
         if int(self.state.evaluated_step) < step:
             valid = self._evaluate("valid", self.data.valid, step, journal, stop)
             if not math.isfinite(valid.cost):
-                # Saved, such a state would be one that no later run gets out of.
+                # Not saved, because no resumed run could recover from this state.
                 raise self._non_finite(
                     f"the validation cost is not finite at step {step}", "the step was not saved"
                 )
@@ -188,7 +187,7 @@ class Trainer:
                 self.state.best_cost.assign(valid.cost)
                 self.state.best_step.assign(step)
             self.state.evaluated_step.assign(step)
-            self._saved_step = -1  # saved or not, it was without this evaluation
+            self._saved_step = -1  # an earlier save lacks this evaluation
             journal.scalar(step, "Best_Valid_Cost", float(self.state.best_cost))
             if best:
                 self.state.save_best()
@@ -221,7 +220,7 @@ class Trainer:
     def _non_finite(self, what: str, so: str) -> RunError:
         last = "none since the start" if self.last_cost is None else f"{self.last_cost:.4f}"
         return RunError(
-            f"{what} (the last finite cost: {last}); {so}. Begin a new run with a lower "
-            "learning_rate or grad_clip, or look for huge offsets in the data. "
-            f"{last_good(self.folder)}"
+            f"{what} (the last finite cost: {last}); {so}; "
+            f"{last_good(self.folder)}; begin a new run with a lower learning_rate or grad_clip, "
+            "or look for huge offsets in the data"
         )

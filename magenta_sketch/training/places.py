@@ -1,4 +1,4 @@
-"""The folders of checkpoints: step-N, or step-N.1 when step N was saved anew."""
+"""The folders of checkpoints: step-N, or step-N.1 if step N was saved again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"step-(\d+)(?:\.(\d+))?", re.ASCII)
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Place:
-    """A checkpoint's place: step-N, or step-N.2 when N was saved anew. Ordered from old to new."""
+    """The place of a checkpoint: step-N, or step-N.2 if it was saved again. Sorted old to new."""
 
     step: int
     number: int = 0
@@ -24,7 +24,7 @@ class Place:
 
 
 def places(folder: pathlib.Path) -> list[Place]:
-    """Return the checkpoints in ``folder``, from old to new."""
+    """Return the checkpoints in ``folder``, oldest first."""
     matches = (_NAME.fullmatch(path.name) for path in folder.glob("step-*"))
     found = {Place(int(match[1]), int(match[2] or 0)) for match in matches if match}
     return sorted(place for place in found if (folder / place.name).is_dir())
@@ -36,7 +36,7 @@ def saved_steps(folder: pathlib.Path) -> list[int]:
 
 
 def remove(place: pathlib.Path, folder: pathlib.Path) -> None:
-    """Remove a checkpoint; out of sight first, so that it is never seen half removed."""
+    """Remove a checkpoint. It is hidden first, so that it is never visible in part."""
     hidden = folder / f".{place.name}.old"
     shutil.rmtree(hidden, ignore_errors=True)
     os.rename(place, hidden)
@@ -44,14 +44,14 @@ def remove(place: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def remove_hidden(folder: pathlib.Path) -> None:
-    """Remove what a stopped program has left half written or half removed."""
+    """Remove checkpoints that a stopped program wrote or removed only in part."""
     for hidden in folder.glob(".step-*"):
         shutil.rmtree(hidden, ignore_errors=True)
 
 
 def fsync(path: pathlib.Path) -> None:
-    """Have what was written to a file or folder reach the disk."""
-    if os.name == "nt" and path.is_dir():  # cannot be opened there, and needs no fsync
+    """Flush a file or folder to the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows cannot open folders
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

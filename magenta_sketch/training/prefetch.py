@@ -1,4 +1,4 @@
-"""Making the next item on a thread while the one before is in use."""
+"""Make the next item on a thread while the current item is in use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ Item = TypeVar("Item")
 
 
 def prefetch(make: Callable[[int], Item], steps: range) -> Generator[Item, None, None]:
-    """Yield make(step) for each of ``steps``, made on a thread while the one before is in use.
+    """Yield make(step) for each of ``steps``. A thread makes the next item meanwhile.
 
-    Nothing is made before the first item is asked for, nor beyond the last step. An error of
-    ``make`` is raised where its item would have come. Close the iterator (`contextlib.closing`)
-    if it may be left before its end: the thread ends with it, after at most one item.
+    Nothing is made before the first item is requested. An error of ``make`` is raised in place of
+    its item. To stop before the end, close the generator (`contextlib.closing`); the thread ends
+    after at most one more item.
+
+    >>> list(prefetch(lambda step: 10 * step, range(3)))
+    [0, 10, 20]
     """
     if not steps:
         return

@@ -1,10 +1,10 @@
-"""A run's folder (its log root): what it holds, and the two files that say what the run is.
+"""A run's folder (its log root), and the two files that describe the run.
 
 log_root/
-  model_config.json    the hyperparameters, one JSON object, the original's names at its top
+  model_config.json    the hyperparameters, one JSON object with the original's names
   run.json             the other options: seed, normalizing factor, ...; versions
-  newest/step-N/       the last few checkpoints, see `magenta_sketch.training.checkpoints`
-  best/step-N/         the one of the lowest validation cost so far
+  newest/step-N/       the last checkpoints, see `magenta_sketch.training.checkpoints`
+  best/step-N/         the checkpoint with the lowest validation cost so far
   history.jsonl, events.out.tfevents.*, training_curve.png, sketches.svg
 """
 
@@ -23,7 +23,7 @@ from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.options import DEFAULT, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError, RunError
-from magenta_sketch.files import write_bytes
+from magenta_sketch.files import did_you_mean, write_bytes
 from magenta_sketch.training.places import places, remove, remove_hidden, saved_steps
 
 
@@ -43,24 +43,24 @@ class RunFolder:
         self.history = self.root / "history.jsonl"
         self.curve = self.root / "training_curve.png"
         self.sketches = self.root / "sketches.svg"
-        # In the order of `clear`: run.json last, so that what is left of a run is known as one.
+        # `clear` removes run.json last, so that a partly removed run still counts as a run.
         self._files = [self.history, self.curve, self.sketches, self.config, self.run]
 
     def holds_run(self) -> bool:
-        """Return whether there is a run, or what is left of one."""
+        """Return whether the folder holds a run, or a part of one."""
         return self.run.exists() or self.config.exists() or self.holds_checkpoint()
 
     def holds_checkpoint(self) -> bool:
-        """Return whether there is a checkpoint, newest or best."""
+        """Return whether the folder holds a checkpoint, newest or best."""
         return bool(saved_steps(self.newest) or saved_steps(self.best))
 
     @property
     def newest_step(self) -> int:
-        """The step of the newest checkpoint, 0 without one."""
+        """The step of the newest checkpoint; 0 if there is none."""
         return max(saved_steps(self.newest), default=0)
 
     def create(self, config: RunConfig) -> None:
-        """Make the folder and write both files; run.json last, it marks the run as begun.
+        """Create the folder and write both files, run.json last: it shows that a run exists.
 
         Raises:
           OSError: something cannot be written.
@@ -74,24 +74,24 @@ class RunFolder:
         write_bytes(self.run, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
 
     def read(self) -> RunConfig:
-        """Return what `create` wrote; options younger than the run are at their defaults.
+        """Return what `create` wrote. Options newer than the run get the values that old runs used.
 
         Raises:
-          RunError: no run here, or one of its files is unreadable; the message says which.
+          RunError: there is no run, or a file cannot be read.
         """
         for path in (self.config, self.run):
             if not path.exists():
                 raise RunError(
                     f"{self.root} is not a trained model: {path.name} is missing "
                     f"({self._what_is_there()}); name a run's --log_root, a .keras file, a Magenta "
-                    "checkpoint directory or a Sketch-RNN-JS file."
+                    "checkpoint directory or a Sketch-RNN-JS file"
                 )
         try:
             hparams = HParams.from_json(self.config.read_text(encoding="utf-8"))
         except (HParamsError, UnicodeDecodeError) as error:
             raise RunError(f"{self.config}: {error}") from error
         except OSError as error:
-            raise RunError(f"{self.config} can't be read: {error.strerror}.") from error
+            raise RunError(f"{self.config} cannot be read: {error.strerror or error}") from error
         try:
             saved = json.loads(self.run.read_text(encoding="utf-8"))
             known = options_of(RunConfig)
@@ -107,29 +107,29 @@ class RunFolder:
             }
             return RunConfig(hparams=hparams, given=given, **values)
         except OSError as error:
-            raise RunError(f"{self.run} can't be read: {error.strerror}.") from error
+            raise RunError(f"{self.run} cannot be read: {error.strerror or error}") from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise RunError(f"{self.run} is damaged ({error}): restore it from a copy.") from error
+            raise RunError(f"{self.run} is damaged ({error}): restore it from a copy") from error
 
     def use_its_onednn(self) -> None:
-        """Choose oneDNN as the folder's run was begun with, if there is one.
+        """Use oneDNN as at the start of the folder's run, if it holds one.
 
-        Call it before TensorFlow is imported.
+        Call this before TensorFlow is imported.
         """
         if self.run.exists():
-            with contextlib.suppress(RunError):  # whoever resumes the run will say it
+            with contextlib.suppress(RunError):  # resuming reports it
                 processor.resume_onednn(self.read().onednn)
 
     def _what_is_there(self) -> str:
         if not self.root.is_dir():
-            return "there is no such folder"
+            return f"there is no such folder{did_you_mean(self.root, (), folders=True)}"
         there = sorted(path.name for path in self.root.glob("*"))
         if not there:
             return "it is empty"
         return f"it holds {', '.join(there[:8])}{', ...' * (len(there) > 8)}"
 
     def clear(self) -> None:
-        """Remove what a run wrote here and nothing else that is in the folder.
+        """Remove what a run wrote here, and nothing else.
 
         Raises:
           OSError: something cannot be removed.
@@ -146,13 +146,15 @@ class RunFolder:
             file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Undo `create` of a run that could not begin: it would be in the way of the next try."""
+        """Undo `create` if the run could not start, so that the next try finds no run."""
         for file in (self.config, self.run):
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            self.root.rmdir()
 
     def tidy(self) -> None:
-        """Remove what a killed program left half written."""
+        """Remove files that a killed program wrote only in part."""
         for file in self._files:
             for beside in self.root.glob(f".{file.name}.*.tmp"):
                 beside.unlink(missing_ok=True)
@@ -161,7 +163,7 @@ class RunFolder:
 
 
 def _version(name: str) -> str:
-    # A package of another name, such as tensorflow-cpu, may have brought the module.
+    # The module may come from a package with another name, such as tensorflow-cpu.
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(name)
     return str(getattr(sys.modules.get(name), "__version__", "unknown"))

@@ -1,4 +1,4 @@
-"""Schedules: functions of the step, which counts the updates made before."""
+"""Schedules as functions of the step, which is the number of updates made before."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from magenta_sketch.config.run_config import RunConfig
 
 
 def total_steps(config: RunConfig, sketches: int) -> int:
-    """Return the steps of a whole run: num_steps or num_epochs, whichever ends first.
+    """Return the number of steps of a run: num_steps or num_epochs, whichever ends first.
 
-    An epoch is as many batches as hold the training set of so many ``sketches`` once, rounded up
-    over the whole run.
+    An epoch has as many batches as are needed for the training set of ``sketches`` sketches. The
+    number of steps is rounded up once, for the whole run.
 
     >>> total_steps(RunConfig.of(num_epochs=2, batch_size=100), 250)
     5
@@ -25,7 +25,7 @@ def total_steps(config: RunConfig, sketches: int) -> int:
 
 
 def learning_rate(step: int, hparams: HParams) -> float:
-    """Return the learning rate of the update made after ``step`` earlier ones.
+    """Return the learning rate of the update after ``step`` earlier updates.
 
     >>> learning_rate(0, HParams(learning_rate=0.01))
     0.01
@@ -35,7 +35,7 @@ def learning_rate(step: int, hparams: HParams) -> float:
 
 
 def kl_weight(step: int, hparams: HParams) -> float:
-    """Return the KL weight of the update after ``step`` earlier ones (Ha & Eck 2017, appendix).
+    """Return the KL weight of the update after ``step`` earlier updates (Ha & Eck 2017, appendix).
 
     >>> kl_weight(0, HParams(kl_weight_start=0.25))
     0.25

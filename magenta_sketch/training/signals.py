@@ -1,4 +1,4 @@
-"""Stopping a run on request: SIGINT, SIGTERM, or another thread."""
+"""Stop a run on request: by SIGINT, SIGTERM, or from another thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, and its state is saved; ``signal_number`` says what asked."""
+    """The run was stopped by ``signal_number``, and its state is saved."""
 
     def __init__(self, message: str, signal_number: int):
         super().__init__(message)
@@ -20,11 +20,11 @@ class Interrupted(Exception):
 
 
 class StopNow(Exception):
-    """Raised within the loop when a stop was requested."""
+    """Raised in the loop if a stop was requested."""
 
 
 class StopRequest:
-    """Turns SIGINT and SIGTERM into a request that the loop notices between two batches."""
+    """Turn SIGINT and SIGTERM into a request that the loop checks between batches."""
 
     _listening: ClassVar[list[StopRequest]] = []
 
@@ -38,7 +38,10 @@ class StopRequest:
 
     @classmethod
     def ask(cls) -> bool:
-        """Request a stop from any thread, as SIGTERM does, however often; whether one listens."""
+        """Request a stop from any thread, as SIGTERM does; return whether a run is listening.
+
+        More requests change nothing.
+        """
         for one in cls._listening:
             if one.signal_number is None:
                 one.signal_number = signal.SIGTERM
@@ -46,18 +49,18 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        """Install the handlers for the body of a with statement; a second signal ends at once."""
+        """Install the signal handlers in a with statement. A second signal stops at once."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.signal_number is not None:
                 signal.signal(number, signal.SIG_DFL)
                 signal.raise_signal(number)
             self.signal_number = number
-            # Not print: a handler may interrupt a print in progress.
+            # Not print, because the handler may interrupt another print.
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
 
-        # Python lets the main thread alone set handlers; `ask` works from any.
+        # Only the main thread may set handlers; `ask` works from any thread.
         main = threading.current_thread() is threading.main_thread()
         numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
         old = {number: signal.signal(number, handle) for number in numbers}

@@ -12,10 +12,9 @@ from magenta_sketch.nn.update import PARTS, UpdateResult, new_optimizer, parts_o
 
 
 class TrainStep:
-    """A compiled `magenta_sketch.nn.update.update` by Adam.
+    """A compiled `magenta_sketch.nn.update.update` with Adam.
 
-    It is compiled once, for batches of any padded length and size (and once more for batches of
-    very few sketches).
+    It is compiled once for batches of any length and size, and once more for very small batches.
     """
 
     def __init__(self, model: SketchRNN):
@@ -51,8 +50,9 @@ class TrainStep:
         Args:
           batch: from `magenta_sketch.data.batches`.
           seeds: `seed_table` of the step.
-          learning_rate, kl_weight: of this update.
-          rows: the T that losses are divided by, see `losses.sketch_losses`. None: the batch's.
+          learning_rate, kl_weight: values for this update.
+          rows: the T that losses are divided by, see `losses.sketch_losses`. None: that of the
+            batch.
         """
         return self._by_parts[parts_of(len(batch.strokes))](
             tf.constant(batch.strokes, tf.float32),

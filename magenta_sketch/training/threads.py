@@ -1,4 +1,4 @@
-"""How TensorFlow computes in this process: cores, threads, order of sums. A program's choice."""
+"""How TensorFlow computes in this process: cores, threads and order of sums. For programs only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def own_cores() -> list[int]:
 
 
 def use_threads(cores: int | None = None) -> None:
-    """Have TensorFlow run the parts of a batch side by side, the cores shared out among them.
+    """Let TensorFlow compute the parts of a batch in parallel, with an equal share of the cores.
 
-    For the whole process, and before TensorFlow has computed anything: a program's choice. Where
-    it comes too late, nothing is changed. ``cores``: how many there are; None: all of the process.
+    This is for the whole process, so only programs call it. It has no effect after TensorFlow has
+    computed something. ``cores``: how many to use; None: all that the process may use.
     """
     cores = cores or len(own_cores())
     with contextlib.suppress(RuntimeError):
@@ -29,8 +29,8 @@ def use_threads(cores: int | None = None) -> None:
 
 
 def make_deterministic() -> None:
-    """Have TensorFlow add in a fixed order, so that equal runs have equal bits on a GPU too.
+    """Make TensorFlow add in a fixed order, so that equal runs have equal bits on a GPU too.
 
-    For the whole process, and for good: a program's choice, not a library's.
+    This is for the whole process and cannot be undone, so only programs call it.
     """
     tf.config.experimental.enable_op_determinism()

@@ -1,7 +1,7 @@
-"""A model on a web page: a folder for any web server, where it continues what one draws.
+"""A web page on which a model continues what visitors draw.
 
-`site` writes the folder; `bundle` gets @magenta/sketch, which runs the network in the browser;
-static/ holds the page as it is served.
+`site` writes the folder for a web server. `bundle` gets @magenta/sketch, which runs the network in
+the browser. static/ has the files of the page.
 """
 
 from magenta_sketch.errors import PageError

@@ -1,6 +1,6 @@
-"""@magenta/sketch, the network in the browser: its file for pages, from npm or from a path.
+"""The script @magenta/sketch, which runs the network in the browser, from npm or from a path.
 
-The file is taken as its authors published it. npm runs once: what it brought is kept in the cache.
+The script is used as its authors published it. npm runs once; the script is then in the cache.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from magenta_sketch.files import write_bytes
 PACKAGE = "@magenta/sketch"
 VERSION = "0.2.0"
 FILE = "magentasketch.js"
-_SECONDS = 300  # for npm to bring some megabytes
+_SECONDS = 300  # for npm to download some megabytes
 _OTHERWISE = f"or give --sketch_js=PATH, an installed {PACKAGE} or its dist/{FILE}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """The file for pages. version: of the package, None where nothing says it."""
+    """The script for the page. version: that of the package, None if unknown."""
 
     script: bytes
     version: str | None
 
 
 def from_path(path: str | os.PathLike[str]) -> Bundle:
-    """The bundle in an installed package's folder, or the file itself.
+    """Read the script from an installed package's folder, or from the file itself.
 
     Raises:
-      PageError: it is not there, or is another file.
+      PageError: the file is missing, or is another one.
     """
     path = Path(path)
     file = path / "dist" / FILE if path.is_dir() else path
@@ -45,12 +45,12 @@ def from_path(path: str | os.PathLike[str]) -> Bundle:
         script = file.read_bytes()
     except OSError as error:
         raise PageError(
-            f"{file} can't be read: {error.strerror}; give the folder of an installed {PACKAGE}, "
-            f"or its dist/{FILE}."
+            f"{file} cannot be read: {error.strerror}; give the folder of an installed {PACKAGE}, "
+            f"or its dist/{FILE}"
         ) from error
-    # The name under which a page finds it survives the bundling.
+    # The bundled script contains this name, which the page uses.
     if b"SketchRNN" not in script:
-        raise PageError(f"{file} is not {PACKAGE}: there is no SketchRNN in it.")
+        raise PageError(f"{file} is not {PACKAGE}: there is no SketchRNN in it")
     return Bundle(script, _version(file.parent.parent / "package.json"))
 
 
@@ -64,12 +64,15 @@ def _version(path: Path) -> str | None:
 
 
 def from_npm(*, report: Callable[[str], None]) -> Bundle:
-    """The bundle of `VERSION`: from the cache, or by npm the first time.
+    """Return the script of `VERSION` from the cache; the first time, install it with npm.
 
-    Scripts of the packages are not run. ``report`` is called with a line when npm is.
+    npm does not run the packages' install scripts.
+
+    Args:
+      report: called with a line before npm runs.
 
     Raises:
-      PageError: there is no npm, it fails, or the cache can't be written.
+      PageError: npm is missing or fails, or the cache cannot be written.
     """
     kept = cache_dir() / "npm" / f"magenta-sketch-{VERSION}" / FILE
     if kept.is_file():
@@ -77,7 +80,7 @@ def from_npm(*, report: Callable[[str], None]) -> Bundle:
     npm = shutil.which("npm")
     if npm is None:
         raise PageError(
-            f"npm, which brings {PACKAGE}, is not installed: install Node.js, {_OTHERWISE}."
+            f"npm, which brings {PACKAGE}, is not installed: install Node.js, {_OTHERWISE}"
         )
     report(f"npm install {PACKAGE}@{VERSION}")
     with tempfile.TemporaryDirectory(prefix="magenta_sketch-npm-") as folder:
@@ -87,8 +90,8 @@ def from_npm(*, report: Callable[[str], None]) -> Bundle:
         write_bytes(kept, bundle.script)
     except OSError as error:
         raise PageError(
-            f"{kept} can't be written: {error.strerror}; make room or set MAGENTA_SKETCH_CACHE to "
-            "another folder."
+            f"{kept} cannot be written: {error.strerror}; make room or set MAGENTA_SKETCH_CACHE to "
+            "another folder"
         ) from error
     return dataclasses.replace(bundle, version=VERSION)
 
@@ -108,17 +111,17 @@ def _install(npm: str, folder: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise PageError(
-            f"npm has not brought {PACKAGE} in {_SECONDS} seconds: try again, {_OTHERWISE}."
+            f"npm has not brought {PACKAGE} in {_SECONDS} seconds: try again, {_OTHERWISE}"
         ) from error
     if done.returncode:
         raise PageError(
-            f"npm can't install {PACKAGE}@{VERSION}: {_reason(done.stderr)}; check the network, "
-            f"{_OTHERWISE}."
+            f"npm cannot install {PACKAGE}@{VERSION}: {_reason(done.stderr)}; check the network, "
+            f"{_OTHERWISE}"
         )
 
 
 def _reason(text: str) -> str:
-    """The first lines of npm's that say something, without its prefix."""
+    """Return the first two lines of npm's error text, without npm's prefixes."""
     lines = [line.removeprefix("npm").strip() for line in text.splitlines()]
     lines = [line.removeprefix("error").removeprefix("ERR!").strip() for line in lines]
     return "; ".join([line for line in lines if line][:2])[:200] or "it does not say why"

@@ -1,4 +1,4 @@
-"""The page's folder: its fixed files, the model, what the page must know of it, @magenta/sketch."""
+"""The page's folder: the static files, the model, its settings, and @magenta/sketch."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from magenta_sketch.web.bundle import FILE, PACKAGE, Bundle
 STATIC = Path(__file__).parent / "static"
 _MADE_BY = "magenta_sketch"
 _MODEL, _SETTINGS, _VENDOR = "model.json", "settings.json", f"vendor/{FILE}"
-_PAGE_SIZE = 255  # units of the page that a typical drawing is across; see static/drawing.js
+_PAGE_SIZE = 255  # size of a typical drawing in units of the page; see static/drawing.js
 _DRAWN_TO_MEASURE = 24
-_BIAS = 4  # the cell's, among a file's blobs
+_BIAS = 4  # index of the cell's bias in a file's blobs
 
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """A model as the page needs it.
+    """A model in the form that the page needs.
 
     Attributes:
-      decoders: for each z the decoder folded there; they differ in bias, h and c alone. One of an
-        unconditional model.
-      conditional: whether the model is.
-      size: larger side of a typical drawing of the model's, in its data's units.
-      name, max_seq_len, normalizing_factor: as in `sketch_rnn_js.write`.
+      decoders: for each z, a decoder with that z folded in. They differ only in bias, h and c. An
+        unconditional model has one.
+      conditional: whether the model is conditional.
+      size: larger side of a typical drawing by the model, in data units.
+      name, max_seq_len, normalizing_factor: as for `sketch_rnn_js.write`.
     """
 
     decoders: list[FoldedDecoder]
@@ -48,18 +48,18 @@ class Page:
 
 
 def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int = 0) -> Page:
-    """What a page of ``trained`` consists of.
+    """Return the page of a model.
 
     Args:
-      name: what the page calls it.
-      latents: how many z a conditional model's continuations come from, 1 or more: the prior's
-        mean, and others drawn from the prior. The browser holds the weights once for each.
-      seed: of those, and of the drawings whose size is measured.
+      name: the model's name on the page.
+      latents: number of z for the continuations of a conditional model, 1 or more: the prior's
+        mean, and others drawn from the prior. The browser keeps one copy of the weights for each.
+      seed: seed of these z, and of the drawings that `Page.size` is measured on.
 
     Raises:
       ModelFileError: the decoder's cell is not lstm.
-      PageError: there are more mixture components than @magenta/sketch computes, or a weight is
-        not finite.
+      PageError: there are more mixture components than @magenta/sketch supports, or a weight is not
+        finite.
     """
     zs = [None]
     if trained.conditional:
@@ -71,7 +71,7 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         raise PageError(
             f"{PACKAGE} computes {sketch_rnn_js.BROWSER_MIXTURE} mixture components at most, and "
             f"this model has {hparams.num_mixture}: train one with "
-            f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}."
+            f"--hparams=num_mixture={sketch_rnn_js.BROWSER_MIXTURE}"
         )
     decoders = [
         decoder._replace(output_kernel=kernel, output_bias=bias)
@@ -79,7 +79,9 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
         for kernel, bias in [sketch_rnn_js.widen(decoder.output_kernel, decoder.output_bias)]
     ]
     if not all(np.isfinite(array).all() for array in (*decoders[0], decoders[-1].bias)):
-        raise PageError("the model has weights that are not finite: its training went astray.")
+        raise PageError(
+            "the model has weights that are not finite: train it anew with a lower learning_rate"
+        )
     return Page(
         decoders=decoders,
         conditional=trained.conditional,
@@ -91,7 +93,7 @@ def make_page(trained: TrainedModel, *, name: str, latents: int = 1, seed: int =
 
 
 def _typical_size(trained: TrainedModel, seed: int) -> float:
-    """The median of the larger sides of some drawings of the model's own."""
+    """Return the median of the larger sides of some drawings by the model, in data units."""
     sizes = []
     for sketch in trained.sample(_DRAWN_TO_MEASURE, temperature=0.4, seed=seed):
         box = bounds(sketch)
@@ -101,18 +103,18 @@ def _typical_size(trained: TrainedModel, seed: int) -> float:
 
 
 def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Whether a page may be written to ``out``: it is free, or holds a page and nothing else.
+    """Raise PageError if no page may be written to ``out``.
 
-    Raises:
-      PageError: it is a file, or without ``overwrite`` a folder with something else in it.
+    It may be a new or empty folder, or one with an earlier page. With ``overwrite``, it may be any
+    folder except the current one.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
-        raise PageError(f"--out={out} is a file; name a folder.")
+        raise PageError(f"--out={out} is a file; name a folder")
     if not out.exists():
         return
     if Path.cwd().is_relative_to(out.resolve()):
-        raise PageError(f"--out={out} is the folder you are in, or holds it: name another one.")
+        raise PageError(f"--out={out} is the folder you are in, or holds it: name another one")
     if overwrite:
         return
     files = {file.relative_to(out).as_posix() for file in out.rglob("*") if not file.is_dir()}
@@ -120,7 +122,7 @@ def check_place(out: str | os.PathLike[str], *, overwrite: bool = False) -> None
     if files and (others or not _is_page(out)):
         raise PageError(
             f"--out={out} holds other files, such as {(others or sorted(files))[0]}: name another "
-            "folder, or give --overwrite to replace it and all in it."
+            "folder, or give --overwrite to replace it and all in it"
         )
 
 
@@ -143,11 +145,13 @@ def _own_files() -> set[str]:
 def write_site(
     out: str | os.PathLike[str], page: Page, bundle: Bundle, *, overwrite: bool = False
 ) -> sketch_rnn_js.Quantised:
-    """Writes the folder, whole or not at all; what the format did to the weights.
+    """Write the page's folder, and return how the file format changed the weights.
+
+    If writing fails, the folder stays as it was.
 
     Raises:
-      PageError: as `check_place`.
-      OSError: it can't be written.
+      PageError: as for `check_place`.
+      OSError: the folder cannot be written.
     """
     check_place(out, overwrite=overwrite)
     with replacing_folder(Path(out).resolve()) as new:
@@ -168,8 +172,8 @@ def _fill(folder: Path, page: Page, bundle: Bundle) -> sketch_rnn_js.Quantised:
     }
     model = folder / _MODEL
     latents: list[Mapping[str, Any]] = []
-    # The file of each z in turn, of which the bias is kept in the file's own coding; that of the
-    # first z comes last, and stays.
+    # Write a file for each z, and keep its encoded bias. The file of the first z is written last
+    # and stays.
     for decoder in reversed(page.decoders):
         quantised = sketch_rnn_js.write_arrays(model, decoder.weights, **about)
         bias = json.loads(model.read_bytes())[2][_BIAS]
@@ -180,12 +184,12 @@ def _fill(folder: Path, page: Page, bundle: Bundle) -> sketch_rnn_js.Quantised:
 
 
 def _settings(page: Page, latents: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What static/app.js and static/worker.js read."""
+    """Return the settings for static/app.js and static/worker.js."""
     return {
         "made_by": _MADE_BY,
         "name": page.name,
         "max_seq_len": page.max_seq_len,
-        # Data units in a unit of the page.
+        # Data units in one unit of the page.
         "pixel_factor": page.size / _PAGE_SIZE,
         "latents": latents,
     }

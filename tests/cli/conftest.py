@@ -18,22 +18,42 @@ def forks():
 
 
 @pytest.fixture
-def run_convert(monkeypatch, capsys, tmp_path):
+def call(monkeypatch, capsys):
+    """call(module, program, *arguments) runs a program here: (status, output, errors)."""
+
+    used = []
+
+    def forget():
+        # Within one process, flags keep what the run before gave.
+        for values in used:
+            values.unparse_flags()
+            for name in values:
+                values[name].unparse()
+
+    def call(module, program, *arguments, flags=None):
+        forget()
+        values = getattr(module, "FLAGS", flags)
+        if values is not None:
+            used.append(values)
+        monkeypatch.setattr(sys, "argv", [program, *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            module.run()
+        return (stop.value.code, *capsys.readouterr())
+
+    yield call
+    forget()
+
+
+@pytest.fixture
+def run_convert(monkeypatch, call, tmp_path):
     """Run sketch_rnn_convert in a temporary folder: (status, output, errors)."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        arguments = [str(argument) for argument in arguments]
+        flags = None
         if arguments and arguments[0] in convert.VERBS:
-            # Within one process, flags keep what the run before gave.
-            values = importlib.import_module(f"{convert.__name__}.{arguments[0]}").FLAGS
-            values.unparse_flags()
-            for name in values:
-                values[name].unparse()
-        monkeypatch.setattr(sys, "argv", ["sketch_rnn_convert", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            convert.run()
-        return (stop.value.code, *capsys.readouterr())
+            flags = importlib.import_module(f"{convert.__name__}.{arguments[0]}").FLAGS
+        return call(convert, "sketch_rnn_convert", *arguments, flags=flags)
 
     return run
 

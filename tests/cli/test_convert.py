@@ -18,12 +18,3 @@ def test_each_verb_has_its_help(run_convert, verb):
     status, out, errors = run_convert(verb, "--help")
     assert (status, errors) == (0, "")
     assert f"sketch_rnn_convert {verb} " in out and "--out" in out
-
-
-def test_wrong_words(refused):
-    assert "what is 'modle'? did you mean model?" in refused("modle", "--out=x")
-    assert "the first word is one of data, inspect" in refused("zzzzzz")
-    assert "Unknown command line flag 'out'" in refused("--out=x")
-    assert "data goes first: sketch_rnn_convert data ..." in refused("--out=x", "data", "a.ndjson")
-    assert "Unknown command line flag 'outt'" in refused("model", "--outt=x")
-    assert "what is 'birds'? All settings are flags" in refused("model", "birds")

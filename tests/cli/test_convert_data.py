@@ -242,14 +242,22 @@ MISTAKES = {
         "few.ndjson",
         "--out=out",
     ): "owl: train 5, valid 0, test 0; no split may be empty: give larger",
-    ("owls.ndjson", "--out=note.txt"): "note.txt: cannot be written",
-    ("owls.ndjson", "--out=out", "--epsilon=-1"): "--epsilon=-1: must be a number of pixels",
-    ("owls.ndjson", "--out=out", "--epsilon=nan"): "--epsilon=nan: must be",
-    ("owls.ndjson", "--out=out", "--shares=90,10"): "--shares=90,10: must be three whole numbers",
-    ("owls.ndjson", "--out=out", "--shares=90,10,0"): "--shares=90,10,0: must be three",
-    ("owls.ndjson", "--out=out", "--shares=90,5,5.5"): "--shares=90,5,5.5: must be",
-    ("owls.ndjson", "--out=out", "--counts=all"): "--counts=all: must be three whole numbers",
-    ("owls.ndjson", "--out=out", "--counts=-1,2,3"): "--counts=-1,2,3: must be",
+    ("owls.ndjson", "--out=note.txt"): "--out must be a folder, got 'note.txt'; there is a file",
+    (
+        "owls.ndjson",
+        "--out=out",
+        "--epsilon=-1",
+    ): "--epsilon must be a number of pixels",
+    (
+        "owls.ndjson",
+        "--out=out",
+        "--epsilon=nan",
+    ): "of pixels from 0 to 255, got nan\n",
+    ("owls.ndjson", "--out=out", "--shares=90,10"): "--shares must be three whole numbers",
+    ("owls.ndjson", "--out=out", "--shares=90,10,0"): "got '90,10,0'; use for example --shares=",
+    ("owls.ndjson", "--out=out", "--shares=90,5,5.5"): "got '90,5,5.5'; use for",
+    ("owls.ndjson", "--out=out", "--counts=all"): "--counts must be three whole numbers",
+    ("owls.ndjson", "--out=out", "--counts=-1,2,3"): "got '-1,2,3'; use for example --counts=",
     ("owls.ndjson", "--out=out", "--max_points=0"): "max_points",
     ("owls.ndjson", "--out=out", "--format=png"): "format",
     ("owls.ndjson", "--out=out", "--recognised"): "recognised",
@@ -334,7 +342,7 @@ def test_nothing_is_left_when_it_is_stopped(owls, tmp_path, where, number):
         text=True,
     )
     assert done.stdout == "stopping\n"
-    assert done.stderr == "sketch_rnn_convert data: error: interrupted.\n"
+    assert done.stderr == "sketch_rnn_convert data: error: interrupted\n"
     assert done.returncode == 130
     assert list(tmp_path.iterdir()) == [owls]
 
@@ -352,7 +360,7 @@ def test_help_says_how(run):
         "--epsilon",
         "style sheets",
         "--max_points=1000",
-        "of KanjiVG 48",
-        "of KanjiVG 4,",
+        "for KanjiVG 48",
+        "for KanjiVG 4;",
     ):
         assert word in text

@@ -118,10 +118,10 @@ def test_ndjson_of_some(run, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "0 data sets are named"),
-        (["tiny_set.npz", "b.npz", "--out=x"], "2 data sets are named"),
+        ([], "export takes one data set, got 0"),
+        (["tiny_set.npz", "b.npz", "--out=x"], "export takes one data set, got 2"),
         (["tiny_set.npz"], "--out is missing"),
-        (["tiny_set.npz", "--out=a.png"], "what should it be? Say --to=svg"),
+        (["tiny_set.npz", "--out=a.png"], "what should it be? say --to=svg"),
         (["tiny_set.npz", "--to=svg", "--out=a.svg"], "go to a folder"),
         (["tiny_set.npz", "--to=sheet", "--out=a"], "must end in .svg"),
         (["tiny_set.npz", "--to=ndjson", "--out=a.json"], "must end in .ndjson or .ndjson.gz"),

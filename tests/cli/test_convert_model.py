@@ -201,7 +201,7 @@ def test_what_can_not_be(refused, unconditional_run, trained_run, shared, tmp_pa
         "model", given, "--out=x.json"
     )
     assert "--out=x.h5: models are written as" in refused("model", given, "--out=x.h5")
-    assert "ends in .weights.h5" in refused("model", given, "--out=x.h5", "--to=weights")
+    assert "must end in .weights.h5" in refused("model", given, "--out=x.h5", "--to=weights")
     assert "--out is missing" in refused("model", given)
     assert "--model_dir is missing" in refused("model", "--out=x.json")
     assert "--model_dir=nowhere: there is no such file or folder" in refused(
@@ -211,7 +211,7 @@ def test_what_can_not_be(refused, unconditional_run, trained_run, shared, tmp_pa
     assert "does not hold its normalizing factor" in refused(
         "model", f"--model_dir={lstm}", "--out=x.json"
     )
-    assert "--normalizing_factor=-1: must be above 0" in refused(
+    assert "--normalizing_factor must be above 0, got -1" in refused(
         "model", f"--model_dir={lstm}", "--out=x.json", "--normalizing_factor=-1"
     )
     assert "there is no folder" in refused(

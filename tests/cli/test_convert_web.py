@@ -140,7 +140,7 @@ def test_what_else_is_wrong_with_the_flags(refused, model, tmp_path):
     assert "--model_dir is missing" in refused("web", "--out=site")
     assert "--out is missing" in refused("web", f"--model_dir={model()}")
     given = ("web", "--model_dir=twigs.gen.json", "--out=site")
-    assert "no.js can't be read" in refused(*given, "--sketch_js=no.js")
+    assert "no.js cannot be read" in refused(*given, "--sketch_js=no.js")
     assert "twigs.gen.json is not @magenta/sketch" in refused(*given, "--sketch_js=twigs.gen.json")
     assert "--latents" in refused(*given, "--latents=0")
     assert os.listdir(tmp_path) == ["twigs.gen.json"]
@@ -161,7 +161,8 @@ def test_a_folder_with_other_files_is_kept(run_convert, refused, model, library,
     before = files(site)
     assert "such as CNAME" in refused(*given)
     assert files(site) == before
-    assert "--out=site/CNAME is a file" in refused(*given[:2], "--out=site/CNAME", given[3])
+    line = refused(*given[:2], "--out=site/CNAME", given[3])
+    assert "--out must be a folder, got 'site/CNAME'; there is a file of this name" in line
     assert sorted(os.listdir(tmp_path)) == ["node_modules", "site", "twigs.gen.json"]
 
 
@@ -209,9 +210,9 @@ def test_without_npm(refused, model, npm):
 def test_when_npm_fails(refused, model, npm, tmp_path):
     npm("echo 'npm error code ENOTFOUND' >&2; echo 'npm error network no such host' >&2; exit 1")
     line = refused("web", f"--model_dir={model()}", "--out=site")
-    assert "npm can't install @magenta/sketch@0.2.0: code ENOTFOUND; network no such host;" in line
+    assert "npm cannot install @magenta/sketch@0.2.0: code ENOTFOUND; network no such host;" in line
     npm("exit 0")  # and brings nothing
-    assert "magentasketch.js can't be read" in refused(
+    assert "magentasketch.js cannot be read" in refused(
         "web", "--model_dir=twigs.gen.json", "--out=s"
     )
     assert not (tmp_path / "site").exists() and not (tmp_path / "cache").exists()

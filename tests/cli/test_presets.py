@@ -58,7 +58,7 @@ def test_a_flag_file_cannot_name_one(tmp_path, capsys):
 
 
 def test_one_without_a_name(capsys):
-    assert "Missing value for flag --preset" in failed("--preset", capsys)
+    assert "--preset has no value; write --preset=VALUE" in failed("--preset", capsys)
 
 
 def failed(argument, capsys):
@@ -78,4 +78,4 @@ def test_help_has_a_line_for_each(capsys):
         "noise_scale",
         "noise_scale_kanji",
     ]
-    assert listed[1].endswith(": 12 runs of a small model of kanji.")
+    assert listed[1].startswith("  noise_scale_kanji: A smaller study of the noise in z: 12 runs")

@@ -24,7 +24,7 @@ def test_real_birds_are_as_likely_to_the_published_bird_as_the_reference_says(
     # The reference pipeline's mean over the same 25 drawings, each divided by max_seq_len.
     assert len(found) == 25
     assert found.mean() == pytest.approx(-0.061, abs=0.02)
-    # Not by chance: bicycles don't know birds, nor birds drawn upside down.
+    # Not by chance: bicycles do not know birds, nor birds drawn upside down.
     bicycle = magenta_sketch.load(shared / "models" / "bicycle.gen.json")
     assert bicycle.losses(sketches).masked_reconstruction.mean() > found.mean() + 0.03
     flipped = [sketch * np.float32([1, -1, 1]) for sketch in sketches]

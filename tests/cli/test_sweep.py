@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-import sys
 
 import numpy as np
 import pytest
@@ -17,62 +16,13 @@ SIZES = "enc_rnn_size=8,dec_rnn_size=12,z_size=4,num_mixture=2,batch_size=8"
 FEW = ["--draws=2", "--reconstructed=4", "--repeats=2", "--new=6", "--shown=3"]
 
 
-@pytest.fixture
-def refused(monkeypatch, capsys, tmp_path):
-    """The one line that the program answers a mistake with, before it does anything."""
+def test_more_runs_at_a_time_than_there_are_cores(monkeypatch, call, tmp_path, tiny_folder):
     monkeypatch.chdir(tmp_path)
-
-    def refused(*arguments, status=2):
-        sweep.FLAGS.unparse_flags()
-        for name in sweep.FLAGS:
-            sweep.FLAGS[name].unparse()
-        monkeypatch.setattr(sys, "argv", ["sketch_rnn_sweep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            sweep.run()
-        errors = capsys.readouterr().err
-        assert stop.value.code == status, errors
-        assert errors.startswith("sketch_rnn_sweep: error: ") and errors.count("\n") == 1
-        assert os.listdir(tmp_path) == []
-        return errors
-
-    return refused
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "--out is missing: folder of the study"),
-        (["--sweep=scael=1,2"], "did you mean"),
-        (["--sweep=scale=1,-2"], "-2"),
-        (["--sweep=scale=1,1"], "twice"),
-        (["--sweep=z_size=8,9", "--hparams=z_size=8"], "leave out one"),
-        (
-            ["--sweep=scale=1", "--sweep=z_size=2", "--sweep=kl_weight=0"],
-            "one or two hyperparameters, got 3",
-        ),
-        (["--hparams=conditional=false"], "scale has no effect with conditional=false"),
-        (["--seeds=one"], "--seeds=one: 'one' is not a number or a range"),
-        (["--seeds=1,1"], "a seed is given twice"),
-        (["--seeds=0-5000"], "--seeds names more than 1000 seeds"),
-        (["--jobs=0"], "flag --jobs=0"),
-        (["--jobs=4096"], "--jobs=4096: there are "),
-        (["--noises=0,-1"], "--noises=0,-1: give numbers of 0 or more"),
-        (["--noises=0,x"], "--noises=0,x: give numbers of 0 or more"),
-        (["--temperature=0"], "--temperature must be in (0, 1]"),
-        (["--repeats=1"], "flag --repeats=1"),
-        (["--num_epochs=inf"], "--num_epochs=inf: num_epochs must be a finite number"),
-        (["--hparams=min_learning_rate=1"], "min_learning_rate must be <= learning_rate"),
-        (["study"], "what is 'study'?"),
-    ],
-)
-def test_a_mistake_gets_one_line(refused, arguments, message):
-    out = ["--out=study"] * bool(arguments)
-    assert message in refused(*out, *arguments)
-
-
-def test_data_that_are_not_there_begin_no_run(refused, tiny_folder):
-    line = refused("--out=study", f"--data_dir={tiny_folder}", "--hparams=data_set=[tinny.npz]")
-    assert "tiny.npz" in line
+    data = (f"--data_dir={tiny_folder}", "--hparams=data_set=[tiny.npz]")
+    status, _, errors = call(sweep, "sketch_rnn_sweep", "--out=study", "--jobs=4096", *data)
+    assert status == 2 and errors.count("\n") == 1
+    assert errors.startswith("sketch_rnn_sweep: error: --jobs=4096: there are ")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.fixture

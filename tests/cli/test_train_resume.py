@@ -102,8 +102,8 @@ def test_a_full_disk(train, straight, tmp_path):
     """A limit on the size of files that the first checkpoint meets stands for the disk."""
     begin = [f"--data_dir={DATA}", "--log_root=run", RUN, LENGTH, "--seed=3"]
     line = one_line(train(*begin, file_size=3000), status=1)
-    assert "checkpoint of step 8 in run/best can't be written: File too large." in line
-    assert "Make room and go on with --resume_training" in line
+    assert "checkpoint of step 8 in run/best cannot be written: File too large;" in line
+    assert "make room and go on with --resume_training" in line
     assert [str(path) for path in (tmp_path / "run").rglob(".*")] == []
     result = train("--log_root=run", "--resume_training")
     assert (result.status, result.err) == (0, "")

@@ -35,7 +35,7 @@ def test_settings_of_both_tables_stand_side_by_side():
         (dict(mixed_precision="yes"), "mixed_precision must be true or false"),
         (dict(scale=-1), "scale must be a finite number >= 0, got -1"),
         (dict(learning_rate=1e-9), "min_learning_rate must be <= learning_rate"),
-        (dict(init_optimizer=True), "--init_optimizer goes with --init_from"),
+        (dict(init_optimizer=True), "init_optimizer goes with init_from, which is missing"),
     ],
 )
 def test_bad_settings_are_refused_in_one_line(settings, message):

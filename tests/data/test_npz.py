@@ -178,7 +178,7 @@ def test_files_that_are_no_archives(tmp_path):
     (tmp_path / "gnoe.npz").touch()
     with pytest.raises(DataError, match=r"gone.npz: no such file; did you mean gnoe\.npz\?"):
         read_npz(tmp_path / "gone.npz")
-    with pytest.raises(DataError, match="folder.npz: cannot be read"):
+    with pytest.raises(DataError, match="folder.npz: a folder; name the .npz files in it"):
         read_npz(tmp_path / "folder.npz")
     cut = tmp_path / "cut.npz"
     for size in range(1, len(whole), 37):

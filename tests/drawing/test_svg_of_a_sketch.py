@@ -78,8 +78,8 @@ def test_coordinates_are_short_and_rounding_does_not_add_up():
         ([[1, np.inf, 0]], "not finite in row 0"),
         ([[1, 0, np.nan]], "not finite in row 0"),
         ([[1.5e308, 0, 0], [1.5e308, 0, 0]], "so large that its coordinates are not finite"),
-        ([[1, 2]], r"shape \[n, 3\], but has shape \[1, 2\]"),
-        (np.zeros((2, 4, 3)), r"but has shape \[2, 4, 3\]"),
+        ([[1, 2]], r"shape \[n, 3\], got shape \[1, 2\]"),
+        (np.zeros((2, 4, 3)), r"got shape \[2, 4, 3\]"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(sketch, message):

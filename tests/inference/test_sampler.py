@@ -397,6 +397,6 @@ def test_point_decoder_is_the_decoder(cell, conditional):
 @pytest.mark.parametrize("temperature", [0.0, -0.5, 1.5, float("nan")])
 def test_temperature_out_of_range(temperature):
     sampler = Sampler(NoiseDecoder())
-    message = rf"the temperature must be in \(0, 1\], got {temperature:g}\."
+    message = rf"the temperature must be in \(0, 1\], got {temperature}; for no randomness"
     with pytest.raises(ValueError, match=message):
         sampler.decode(None, count=1, max_seq_len=2, temperature=temperature)

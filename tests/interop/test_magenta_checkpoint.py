@@ -127,14 +127,14 @@ def test_damaged_files(copy):
     data = copy / "vector-21.data-00000-of-00001"
     whole = data.read_bytes()
     data.write_bytes(whole[:100])
-    with pytest.raises(ModelFileError, match="can't be read .* restore") as error:
+    with pytest.raises(ModelFileError, match="cannot be read .* restore") as error:
         magenta_sketch.load(copy)
     assert "\n" not in str(error.value)
     data.unlink()
-    with pytest.raises(ModelFileError, match="can't be read"):
+    with pytest.raises(ModelFileError, match="cannot be read"):
         magenta_sketch.load(copy)
     (copy / "vector-21.index").write_bytes(b"no index")
-    with pytest.raises(ModelFileError, match="can't be read"):
+    with pytest.raises(ModelFileError, match="cannot be read"):
         magenta_sketch.load(copy)
 
 

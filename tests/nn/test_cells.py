@@ -226,14 +226,14 @@ def test_block_orthogonal_round_trip():
 @every_cell
 @pytest.mark.parametrize("units", [0, -3])
 def test_bad_units(name, units):
-    with pytest.raises(ValueError, match=rf"units must be >= 1, got {units}\."):
+    with pytest.raises(ValueError, match=rf"units must be >= 1, got {units}$"):
         CELLS[name](units)
 
 
 @every_cell
 @pytest.mark.parametrize("probability", [0.0, -0.1, 1.5, float("nan")])
 def test_bad_keep_prob(name, probability):
-    with pytest.raises(ValueError, match=rf"keep_prob must be in \(0, 1\], got {probability}\."):
+    with pytest.raises(ValueError, match=rf"keep_prob must be in \(0, 1\], got {probability}$"):
         CELLS[name](UNITS, keep_prob=probability)
 
 

@@ -27,8 +27,8 @@ def test_values_are_parsed_as_hyperparameters_are():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("scale", "write a name and values"),
-        ("scale=", "write a name and values"),
+        ("scale", "must be a name and values, got"),
+        ("scale=", "must be a name and values, got"),
         ("=1,2", "name"),
         ("scael=1,2", "scale"),
         ("scale=1,-2", "scale"),

@@ -168,8 +168,8 @@ def test_every_test_sketch_is_drawn_for_every_setting(written):
             ends = [title.removeprefix(start) for title in page.titles if title.startswith(start)]
             assert sorted(ends) == ["z = mu", f"z = mu + {scale} · sigma · eps"]
     half = len(indices) // 2
-    way = f"interpolation from test sketch {indices[0]} to {indices[half]}, step 1 of 5, model of"
-    assert f"{way} scale 4 (seed 0)" in page.titles
+    way = f"interpolation from test sketch {indices[0]} to {indices[half]}, drawing 1 of 5"
+    assert f"{way}, model of scale 4 (seed 0)" in page.titles
     grid = ET.parse(folder / "reconstructions_with_noise.svg").getroot()
     groups = [e for e in grid.iter() if e.get("class") == "sketch"]
     assert len(groups) == 5 * len(indices)

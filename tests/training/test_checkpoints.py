@@ -143,13 +143,13 @@ def test_an_operation_that_fails_leaves_the_last_good_and_says_so(tmp_path, netw
         if message is not None:
             failures += 1
             assert "checkpoint of step 30" in message and str(folder.root) in message
-            assert f"{os.strerror(error.errno)}." in message
+            assert f"{os.strerror(error.errno)};" in message
             # The folder's own fsync may fail after the new one is in place.
             assert "last good checkpoint, of step 20, is intact" in message or saved_steps(
                 folder.newest
             ) == [5, 10, 20, 30]
             assert "--resume_training" in message and "\n" not in message
-            assert ("Make room" in message) == ("No space" in message)
+            assert ("make room" in message) == ("No space" in message)
             if saved_steps(folder.newest) == [5, 10, 20]:
                 assert same(state.restore()[0], old)
         assert hidden(folder) == [] or message is None
@@ -161,9 +161,9 @@ def test_an_operation_that_fails_leaves_the_last_good_and_says_so(tmp_path, netw
 @pytest.mark.parametrize(
     "kind, number, advice",
     [
-        (tf.errors.ResourceExhaustedError, errno.ENOSPC, "Make room"),
-        (tf.errors.UnknownError, errno.EFBIG, "Make room"),
-        (tf.errors.UnknownError, errno.EIO, "Mend that"),
+        (tf.errors.ResourceExhaustedError, errno.ENOSPC, "make room"),
+        (tf.errors.UnknownError, errno.EFBIG, "make room"),
+        (tf.errors.UnknownError, errno.EIO, "mend that"),
     ],
 )
 def test_tensorflow_failing_to_write(folder, state, monkeypatch, kind, number, advice):
@@ -176,7 +176,7 @@ def test_tensorflow_failing_to_write(folder, state, monkeypatch, kind, number, a
     with pytest.raises(RunError) as caught:
         state.save(20)
     message = str(caught.value)
-    assert f"newest can't be written: {os.strerror(number)}. The last good" in message
+    assert f"newest cannot be written: {os.strerror(number)}; the last good" in message
     assert advice in message
     assert hidden(folder) == []
     assert same(state.restore()[0], old)
@@ -187,7 +187,7 @@ def test_a_real_limit_on_file_sizes(folder, state):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, before[1]))
     try:
-        with pytest.raises(RunError, match="File too large. The last good checkpoint, of step 10"):
+        with pytest.raises(RunError, match="File too large; the last good checkpoint, of step 10"):
             state.save(20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -165,6 +165,6 @@ def test_a_full_disk_ends_in_one_line_whatever_meets_it(
                 patched.setattr(*target, refuse if target[1] == "scalar" else Full())
             trainer.run(4, journal, StopRequest())
     message = str(caught.value)
-    assert what in message and "can't be written: No space left on device." in message
-    assert "The last good checkpoint, of step 2, is intact. Make room" in message
+    assert what in message and "cannot be written: No space left on device;" in message
+    assert "the last good checkpoint, of step 2, is intact; make room" in message
     assert_same(everything(restored(bench.start(folder))), good)

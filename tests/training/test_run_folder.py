@@ -85,8 +85,8 @@ def damaged_json(path):
         (lambda f: f.run.write_bytes(b"\xff"), "run.json is damaged"),
         (lambda f: f.config.write_bytes(b"\xff"), "model_config.json: "),
         (lambda f: f.config.write_text('["data_set", "z_size"]'), "list of their names"),
-        (lambda f: (f.run.unlink(), f.run.mkdir()), "run.json can't be read"),
-        (lambda f: (f.config.unlink(), f.config.mkdir()), "model_config.json can't be read"),
+        (lambda f: (f.run.unlink(), f.run.mkdir()), "run.json cannot be read"),
+        (lambda f: (f.config.unlink(), f.config.mkdir()), "model_config.json cannot be read"),
     ],
 )
 def test_a_spoilt_run_is_named(folder, spoil, message):

@@ -55,7 +55,7 @@ class Page:
 
     def wait_for_ways(self):
         """Waits until all ways to go on are drawn."""
-        self.wait_status("Pick one")
+        self.wait_status("Click one")
 
     def draw(self, *points, kind=MOUSE, lift=True):
         """A line through points, in shares of the sheet's shorter side from its middle."""

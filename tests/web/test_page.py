@@ -99,24 +99,24 @@ def test_a_way_is_picked_before_it_is_done(site, open_page):
     page.wait(lambda: page.panels()[3].find_element("css selector", ".model").get_attribute("d"))
     page.panels()[3].click()
     # It is taken when it is done, with all the points there is room for.
-    page.wait_status("can't go on")
+    page.wait_status("cannot continue")
     (data,) = page.paths("model")
     assert len(positions(data)) > 30 and page.complaints() == []
 
 
 def test_the_model_begins_and_says_when_it_is_finished(site, open_page):
     page, _ = open_page(site(pen=BRIEF))
-    assert "let the model begin" in page.status and page.one("#more").text == "Let it begin"
+    assert "let the model start" in page.status and page.one("#more").text == "Let it start"
     page.one("input[value='0'] + span").click()  # all the rest
 
     def ended():
         page.one("#more").click()
-        page.wait(lambda: "Pick one" in page.status or "says it is finished" in page.status)
+        page.wait(lambda: "Click one" in page.status or "is finished" in page.status)
         return [p for p in page.panels() if "finished" in p.get_attribute("aria-label")]
 
     page.wait(ended)[0].click()
-    page.wait_status("The model says it is finished")
-    assert "says it is finished" in page.instead() and page.one("#more").is_enabled()
+    page.wait_status("The model says the drawing is finished")
+    assert "says the drawing is finished" in page.instead() and page.one("#more").is_enabled()
     points = np.concatenate([positions(data) for data in page.paths("model")])
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     assert np.abs(middle).max() < 0.1 and page.panels() == []
@@ -137,7 +137,7 @@ def test_the_models_points_on_the_page(site, open_page):
     page.one("#more").click()
     page.wait_for_ways()
     page.panels()[0].click()
-    page.wait_status("can't go on")
+    page.wait_status("cannot continue")
     (data,) = page.paths("model")
     steps = np.arange(LONG + 1)[:, None] / LONG - 0.5
     np.testing.assert_allclose(positions(data), steps * [255, 127.5], atol=0.1)
@@ -150,13 +150,13 @@ def test_a_drawing_as_long_as_the_model_knows_them(site, open_page):
     page.wait_for_ways()  # room for one point more
     page.one("#clear").click()
     page.draw(*zigzag)
-    page.wait_status(f"is as long as the longest it knows ({LONG} points)")
+    page.wait_status(f"has {LONG} points, and the model draws at most {LONG}")
     assert page.panels() == [] and not page.one("#more").is_enabled()
     page.draw((0.0, 0.3), (0.2, 0.2))
-    page.wait_status(f"has {LONG + 2} points, longer than any it knows ({LONG} at most)")
-    assert "longer than any it knows" in page.instead() and "Undo a step" in page.instead()
+    page.wait_status(f"has {LONG + 2} points, and the model draws at most {LONG}")
+    assert "draws at most" in page.instead() and "Undo" in page.instead()
     page.one("#undo").click()
-    page.wait_status("is as long as")
+    page.wait_status("draws at most")
     page.one("#undo").click()
     page.wait_status("Draw the first line")
     assert page.instead() == "" and page.one("#more").is_enabled()
@@ -171,8 +171,8 @@ def test_a_pick_that_leaves_no_room(site, open_page, browser):
     page.wait_for_ways()
     assert page.instead() == ""
     page.panels()[0].send_keys(Keys.ENTER)
-    page.wait_status("can't go on")
-    assert f"as long as the longest it knows ({LONG} points)" in page.instead()
+    page.wait_status("cannot continue")
+    assert f"has {LONG} points, and the model draws at most {LONG}" in page.instead()
     assert not page.one("#more").is_enabled()
     # The keyboard goes on from what is left to press.
     page.wait(lambda: browser.switch_to.active_element == page.one("#undo"))
@@ -190,7 +190,7 @@ def test_a_panels_words_leave_its_drawing_whole(site, open_page, window, width, 
 
     def with_words():
         page.one("#more").click()
-        page.wait(lambda: "Pick one" in page.status or "says it is finished" in page.status)
+        page.wait(lambda: "Click one" in page.status or "is finished" in page.status)
         return [p for p in page.panels() if p.find_element("css selector", ".note").text]
 
     for panel in page.wait(with_words):
@@ -315,7 +315,7 @@ def test_what_is_missing_is_said_on_the_page(site, open_page, tmp_path, damage, 
     folder = pathlib.Path(shutil.copytree(site(), tmp_path / "damaged"))
     damage(folder)
     page, _ = open_page(folder, ready=False)
-    page.wait_status("This page can't draw: ")
+    page.wait_status("This page cannot draw: ")
     assert reason in page.status
     page.draw(*LINE)
     assert page.paths("you") == [] and not page.one("#more").is_enabled()

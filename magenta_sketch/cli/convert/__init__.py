@@ -1,4 +1,4 @@
-"""Models and data between Sketch-RNN programs, in and out.
+"""Convert data and models from and to other programs.
 
     sketch_rnn_convert data bird.ndjson cats/ kanjivg --out=datasets
     sketch_rnn_convert inspect datasets/bird.npz
@@ -6,7 +6,7 @@
     sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
     sketch_rnn_convert web --model_dir=models/birds --out=site/
 
-Each has flags of its own: sketch_rnn_convert data --help.
+Each of these has its own help: sketch_rnn_convert data --help.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import sys
 from magenta_sketch.cli import program
 from magenta_sketch.errors import UsageError
 
-# Verb -> what it does; each is a module here with FLAGS, TAKES_FILES and main.
+# Verb -> its help. Each verb is a module in this folder with FLAGS, TAKES_FILES and main.
 VERBS = {
-    "data": "QuickDraw ndjson, SVG folders and KanjiVG -> .npz data sets",
-    "inspect": "what is in a .npz data set, in numbers and on a contact sheet",
-    "export": "a .npz data set -> SVG files, a contact sheet, or ndjson",
-    "model": "a model -> a Sketch-RNN-JS file, a Magenta checkpoint, or Keras weights",
-    "web": "a model -> a folder for a web server, where it continues what one draws",
+    "data": "make .npz data sets from QuickDraw's ndjson, SVG files or KanjiVG",
+    "inspect": "show what is in a .npz data set, as numbers and as a picture",
+    "export": "write a .npz data set as SVG files, a contact sheet, or ndjson",
+    "model": "write a model for Sketch-RNN-JS, Magenta or Keras",
+    "web": "make a web page on which a model continues what visitors draw",
 }
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """Run the command and exit with its status."""
     sys.exit(_run(sys.argv[1:]))
 
 
@@ -45,7 +45,7 @@ def _run(arguments: list[str]) -> int:
             arguments=rest,
             takes_files=module.TAKES_FILES,
         )
-    # A verb's flags are not known here: one that is misspelt, or stands behind them, goes alone.
+    # Flags of a verb are unknown here. Keep only the verb, so that the error is about the verb.
     late = [word for word in rest if word in VERBS][:1]
     words = (late or [verb, *rest]) if verb.startswith("-") else [verb]
     return program.run_program(
@@ -59,14 +59,14 @@ def _run(arguments: list[str]) -> int:
 
 
 def _no_verb(rest: list[str]) -> int:
-    """Says that there is no verb, or not the one that was typed."""
+    """Raise UsageError: the verb is missing, unknown or not the first word."""
     known = ", ".join(VERBS)
     if not rest:
-        raise UsageError(f"say what to convert: {known}.")
+        raise UsageError(f"say what to convert: {known}")
     if rest[0] in VERBS:
         raise UsageError(f"{rest[0]} goes first: sketch_rnn_convert {rest[0]} ...")
     near = difflib.get_close_matches(rest[0], VERBS, n=1)
-    advice = f"did you mean {near[0]}?" if near else f"the first word is one of {known}."
+    advice = f"did you mean {near[0]}?" if near else f"the first word is one of {known}"
     raise UsageError(f"what is {rest[0]!r}? {advice}")
 
 

@@ -1,30 +1,34 @@
-"""Data sets of drawings: QuickDraw's ndjson, folders of SVG files and KanjiVG -> .npz.
+"""Make .npz data sets from QuickDraw's ndjson, folders of SVG files, or KanjiVG.
 
     sketch_rnn_convert data bird.ndjson.gz cat.ndjson --out=datasets --recognized_only
     sketch_rnn_convert data drawings/ --out=datasets --shares=80,10,10
     sketch_rnn_convert data kanjivg --out=datasets
 
-Inputs: .ndjson files, plain or gzipped, raw with timing or simplified; folders of SVG files, one
-class each, or with subfolders one class a subfolder; kanjivg, the installed package, or a folder of
-KanjiVG's files. Each class becomes a file in --out, QuickDraw's "power outlet" power_outlet.npz;
-several inputs of one class are joined.
+An input is one of these:
+  - an .ndjson file, also gzipped, with raw or simplified drawings
+  - a folder of SVG files: one class, or one class per subfolder
+  - the word kanjivg, for the installed package, or a folder of KanjiVG's files
 
-Raw drawings are simplified as QuickDraw's published ones: moved to the top left, scaled to 255
-pixels, resampled at 1 pixel, simplified with --epsilon, rounded to whole pixels. SVG is treated so
-too, but not resampled. Simplified drawings are taken as they are or, where --epsilon is given,
-simplified once more. Of SVG all shapes that can be seen are read, with groups, use, transforms and
-style sheets; texts, images, clip paths, masks and transforms in CSS are not.
+Each class becomes one file in --out: "power outlet" becomes power_outlet.npz. Several inputs of one
+class are joined; they must have equal settings.
 
-Characters of KanjiVG keep their sizes: a unit of their box of 109 becomes 4 pixels. Their defaults
-are --epsilon=4 --max_points=48, which makes the very file that the quick start builds;
---max_points=1000 brings the longer characters too. Inputs of one class must have equal settings.
+Raw drawings are simplified as QuickDraw does it: moved to the top left, scaled to 255 pixels,
+resampled at 1 pixel, simplified with --epsilon, rounded to whole pixels. SVG drawings are treated
+the same way, but not resampled. Simplified drawings stay as they are, unless --epsilon is given.
 
-A drawing's key alone (QuickDraw's key_id; an SVG file's path in the folder of its class; the name
-of KanjiVG's file) decides whether it is in train, valid or test, by --shares: more drawings, or
-another order, move none. A member "split" of an ndjson line goes first. A key that was there before
-in its class is left out. Equal drawings, keys and settings give equal files. What is left out is
-counted, and the first ten named, for each reason; what KanjiVG's default --max_points leaves out is
-counted alone.
+SVG: all visible shapes are read, with groups, use, transforms and style sheets. Texts, images, clip
+paths, masks and CSS transforms are ignored.
+
+KanjiVG: characters keep their sizes, and one of the 109 units of their box becomes 4 pixels. The
+defaults are --epsilon=4 --max_points=48, as in the quick start; --max_points=1000 includes the
+longer characters.
+
+Splits: a drawing's key and --shares decide whether it goes to train, valid or test. Adding
+drawings does not move others. The key is QuickDraw's key_id, an SVG file's path in the folder of
+its class, or the name of KanjiVG's file. A member "split" in an ndjson line takes precedence. If a
+class has a key twice, the second drawing is left out.
+
+For each reason to leave out drawings, the command prints their number and the first ten.
 """
 
 from __future__ import annotations
@@ -37,7 +41,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.cli import program
+from magenta_sketch.cli import program, values
+from magenta_sketch.config.kinds import show
 from magenta_sketch.errors import UsageError
 
 if TYPE_CHECKING:  # it imports NumPy
@@ -47,18 +52,18 @@ TAKES_FILES = True
 LARGEST_COUNT = 1_000_000_000
 
 FLAGS = program.new_flags()
-flags.DEFINE_string("out", None, "The folder for the .npz files; it is made.", flag_values=FLAGS)
+values.define_place(FLAGS, "out", None, "Folder for the .npz files.", kind="folder")
 flags.DEFINE_float(
     "epsilon",
     None,
-    "Pixels, as written, that simplification may move a line by [default: 2, of KanjiVG 4, and "
-    "simplified drawings are taken as they are].",
+    "How far simplification may move a line, in pixels of the data set [default: 2; for KanjiVG 4; "
+    "simplified drawings stay as they are].",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "max_points",
     None,
-    "Leave out sketches of more points [default: no limit, of KanjiVG 48].",
+    "Leave out sketches with more points [default: no limit; for KanjiVG 48].",
     lower_bound=1,
     flag_values=FLAGS,
 )
@@ -71,36 +76,36 @@ flags.DEFINE_boolean(
 flags.DEFINE_string(
     "counts",
     None,
-    "The most sketches of train, valid and test in each class, such as 70000,2500,2500; where "
+    "Largest numbers of train, valid and test sketches per class, such as 70000,2500,2500. If "
     "there are more, their keys decide which are kept [default: no limit].",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "shares",
     None,
-    "In which parts keys are split into train, valid and test, three whole numbers [default: as "
-    "--counts, or 90,5,5].",
+    "Proportions of train, valid and test, as three whole numbers [default: those of --counts, or "
+    "90,5,5].",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     "format",
     "auto",
     ["auto", "quickdraw", "svg", "kanjivg"],
-    "What the inputs are; auto goes by names and contents.",
+    "What the inputs are; auto: decide by name and content.",
     flag_values=FLAGS,
 )
-flags.DEFINE_boolean(
-    "overwrite", False, "Replace files of --out that are there already.", flag_values=FLAGS
-)
+flags.DEFINE_boolean("overwrite", False, "Replace existing files in --out.", flag_values=FLAGS)
 
 
 def main(files: list[str]) -> int:
-    """Convert the inputs and say what was written."""
+    """Convert the inputs, and list the files written."""
     options = _options()
     if not files:
-        raise UsageError("say what to convert: .ndjson files, folders of SVG files, or kanjivg.")
+        raise UsageError("say what to convert: .ndjson files, folders of SVG files, or kanjivg")
     if not FLAGS.out:
-        raise UsageError("--out is missing: name a folder for the .npz files.")
+        raise UsageError("--out is missing: name a folder for the .npz files")
+    if FLAGS.out.endswith(".npz"):
+        raise UsageError(f"--out={FLAGS.out}: name a folder; its files are named for the classes")
     from magenta_sketch.data.sources import building
     from magenta_sketch.data.sources import finding as sources
 
@@ -108,7 +113,7 @@ def main(files: list[str]) -> int:
     for name in files:
         path = os.path.realpath(name)
         if path in seen:
-            raise UsageError(f"{name} is named twice; name each input once.")
+            raise UsageError(f"{name} is named twice; name each input once")
         seen[path] = name
     inputs = [sources.find(name, FLAGS.format) for name in files]
     with _ended_like_interrupted():
@@ -119,9 +124,11 @@ def main(files: list[str]) -> int:
 def _options() -> Options:
     from magenta_sketch.data.sources.options import Options
 
-    # absl lets NaN pass any bounds.
+    # absl's bounds let NaN pass.
     if FLAGS.epsilon is not None and not 0 <= FLAGS.epsilon <= 255:
-        raise UsageError(f"--epsilon={FLAGS.epsilon:g}: must be a number of pixels from 0 to 255.")
+        raise UsageError(
+            f"--epsilon must be a number of pixels from 0 to 255, got {FLAGS.epsilon:g}"
+        )
     return Options(
         epsilon=FLAGS.epsilon,
         max_points=FLAGS.max_points,
@@ -140,9 +147,9 @@ def _three_numbers(flag: str) -> tuple[int, int, int] | None:
     numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 12]
     if len(parts) != 3 or len(numbers) != 3 or not all(1 <= n <= LARGEST_COUNT for n in numbers):
         raise UsageError(
-            f"--{flag}={text[:80]}: must be three whole numbers, for train, valid and test, each "
-            f"from 1 to {LARGEST_COUNT:,}, such as --{flag}="
-            f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}."
+            f"--{flag} must be three whole numbers, for train, valid and test, each from 1 to "
+            f"{LARGEST_COUNT:,}, got {show(text)}; use for example --{flag}="
+            f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}"
         )
     train, valid, test = numbers
     return train, valid, test
@@ -150,7 +157,7 @@ def _three_numbers(flag: str) -> tuple[int, int, int] | None:
 
 @contextlib.contextmanager
 def _ended_like_interrupted() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP end the work as Ctrl-C does, so that nothing is left on the disk."""
+    """Treat SIGTERM and SIGHUP as Ctrl-C, so that temporary files are removed."""
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt

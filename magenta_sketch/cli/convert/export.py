@@ -1,18 +1,18 @@
-"""A .npz data set as SVG files, as a contact sheet, or as QuickDraw's simplified ndjson.
+"""Write a .npz data set as SVG files, as a contact sheet, or as QuickDraw's simplified ndjson.
 
     sketch_rnn_convert export bird.npz --to=svg --out=birds/ --split=test
     sketch_rnn_convert export bird.npz --out=birds.svg --columns=12 --limit=144
     sketch_rnn_convert export bird.npz --out=bird.ndjson.gz
 
---to may be left out where --out says it: a name ending in .svg is a contact sheet, one ending in
-.ndjson or .ndjson.gz is ndjson, and a folder takes one SVG a sketch, named by split and number
-(train-00012.svg).
+Without --to, the name of --out decides. A name that ends in .svg makes a contact sheet; one that
+ends in .ndjson or .ndjson.gz makes ndjson. Any other name is a folder, with one SVG per sketch,
+such as train-00012.svg.
 
-To read the data again, with sketch_rnn_convert data or another program, write ndjson: it keeps
-every offset (drawings are moved to the top left and never scaled) and, in a member "split", the
-splits. SVG files have the data's own coordinates with --units=pixels, and are scaled to fill a
-square of 256 without it; sketch_rnn_convert data scales and simplifies either. The last point of
-every sketch comes back lifted.
+To read the data again, with sketch_rnn_convert data or another program, choose ndjson. It keeps
+every offset, and the splits in a member "split". Drawings are moved to the top left, but not
+scaled. SVG files are scaled to a square of 256 pixels; with --units=pixels they keep the data's
+coordinates. When sketch_rnn_convert data reads SVG, it scales and simplifies. Both formats lift the
+pen after the last point of a sketch.
 """
 
 from __future__ import annotations
@@ -32,72 +32,73 @@ if TYPE_CHECKING:
 SHEET_LIMIT = 100
 ENDINGS = {"ndjson": (".ndjson", ".ndjson.gz"), "sheet": (".svg",)}
 Chosen = Sequence[tuple[str, int]]  # splits and numbers of the sketches to write
-ONLY_FOR = {"columns": "sheet", "units": "svg", "word": "ndjson"}  # flag -> the --to that it is for
+ONLY_FOR = {"columns": "sheet", "units": "svg", "word": "ndjson"}  # flag -> the --to it needs
 
 FLAGS = program.new_flags()
-flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+values.define_place(FLAGS, "out", None, "File or folder to write.", kind="file or folder")
 flags.DEFINE_enum(
     "to",
     None,
     ["svg", "sheet", "ndjson"],
-    "What to make: a folder of SVG files, one SVG with all sketches in a grid, or a file of lines. "
-    "Default: what --out looks like.",
+    "What to write: a folder of SVG files, one SVG with all sketches in a grid (sheet), or a file "
+    "of JSON lines. Default: decided by the name of --out.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
-    "split", "all", ["all", "train", "valid", "test"], "Which sketches.", flag_values=FLAGS
+    "split", "all", ["all", "train", "valid", "test"], "Split to write.", flag_values=FLAGS
 )
 flags.DEFINE_string(
     "numbers",
     None,
-    "Only the sketches of the split with these numbers, from 0, such as 0,7,20-23.",
+    "Numbers of the sketches to write, such as 0,7,20-23; the first sketch of a split is 0. "
+    "Default: all.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "limit",
     None,
-    "At most so many sketches, evenly spread over those chosen. Default: all, on a contact sheet "
-    f"{SHEET_LIMIT}.",
+    "Largest number of sketches to write. If there are more, they are chosen evenly. Default: no "
+    f"limit; {SHEET_LIMIT} for a contact sheet.",
     lower_bound=1,
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
-    "columns", 10, "Sketches in a row of the contact sheet.", lower_bound=1, flag_values=FLAGS
+    "columns", 10, "Sketches per row of the contact sheet.", lower_bound=1, flag_values=FLAGS
 )
 flags.DEFINE_enum(
     "units",
     "fit",
     ["fit", "pixels"],
-    "Of SVG files: scaled to fit a square, or the data's own coordinates with a viewBox around "
-    "them, the first point at (0, 0).",
+    "Coordinates in SVG files: scaled to fit a square, or the data's pixels, with the first point "
+    "at (0, 0).",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "word",
     None,
-    "The class that ndjson names. Default: the data set's file name, _ as a space.",
+    "Class name in ndjson. Default: the data set's file name, with spaces for _.",
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
     "overwrite",
     False,
-    "Replace a file that is there; write into a folder that holds SVG files.",
+    "Replace an existing file; write into a folder that already holds SVG files.",
     flag_values=FLAGS,
 )
 TAKES_FILES = True
 
 
 def main(files: list[str]) -> int:
-    """Write what the flags ask for and say what was written."""
+    """Write what the flags ask for, and list the files written."""
     if len(files) != 1:
         raise UsageError(
-            f"{len(files)} data sets are named: export takes one, such as "
-            "sketch_rnn_convert export bird.npz --out=bird.ndjson."
+            f"export takes one data set, got {len(files)}; use for example "
+            "sketch_rnn_convert export bird.npz --out=bird.ndjson"
         )
     kind = _kind()
     for flag, only in ONLY_FOR.items():
         if FLAGS[flag].present and kind != only:
-            raise UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}.")
+            raise UsageError(f"--{flag} is for --to={only}, but this makes --to={kind}")
     numbers = _numbers()
     _check_place(kind)
     from magenta_sketch.data import read_npz
@@ -113,7 +114,7 @@ def main(files: list[str]) -> int:
         if max(numbers) >= count:
             raise UsageError(
                 f"--numbers={FLAGS.numbers}: the {FLAGS.split} set has {count} sketches, "
-                f"0 to {count - 1}."
+                f"0 to {count - 1}"
             )
         chosen = [(FLAGS.split, number) for number in numbers]
     limit = SHEET_LIMIT if kind == "sheet" and FLAGS.limit is None else FLAGS.limit
@@ -124,49 +125,50 @@ def main(files: list[str]) -> int:
 
 
 def _kind() -> str:
-    """What to make, of --to and --out, which must agree."""
+    """Return what to write. Raise UsageError if --to and --out disagree."""
     if not FLAGS.out:
         raise UsageError(
             "--out is missing: name a folder for SVG files, or a file ending in .svg (a contact "
-            "sheet), .ndjson or .ndjson.gz."
+            "sheet), .ndjson or .ndjson.gz"
         )
     name = FLAGS.out.lower()
     looks = next((kind for kind, ends in ENDINGS.items() if name.endswith(ends)), None)
     if FLAGS.to is None:
         if looks is None and pathlib.Path(name).suffix and not pathlib.Path(FLAGS.out).is_dir():
             raise UsageError(
-                f"--out={FLAGS.out}: what should it be? Say --to=svg for a folder of this name, or "
-                "choose a name ending in .svg, .ndjson or .ndjson.gz."
+                f"--out={FLAGS.out}: what should it be? say --to=svg for a folder of this name, or "
+                "choose a name ending in .svg, .ndjson or .ndjson.gz"
             )
         return looks or "svg"
     if FLAGS.to == "svg" and looks is not None:
         raise UsageError(
             f"--to=svg --out={FLAGS.out}: SVG files, one a sketch, go to a folder; for one file "
-            "with all of them say --to=sheet."
+            "with all of them say --to=sheet"
         )
     if FLAGS.to != "svg" and looks != FLAGS.to:
         endings = " or ".join(ENDINGS[FLAGS.to])
-        raise UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: must end in {endings}.")
+        raise UsageError(f"--to={FLAGS.to} --out={FLAGS.out}: the name must end in {endings}")
     return FLAGS.to
 
 
 def _check_place(kind: str) -> None:
-    """Nothing is replaced unasked, nor one data set mixed with another."""
+    """Raise UsageError if --out exists and would be replaced, or mixed with another data set."""
     out = pathlib.Path(FLAGS.out)
+    values.require_room(FLAGS.out)
     if kind == "svg":
         if out.exists() and not out.is_dir():
-            raise UsageError(f"--out={out} is a file; name a folder.")
+            raise UsageError(f"--out={out} is a file; name a folder")
         there = len(list(out.glob("*.svg")))
         if there and not FLAGS.overwrite:
             raise UsageError(
                 f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
-                "name another folder, or give --overwrite."
+                "name another folder, or give --overwrite"
             )
     elif out.is_dir():
-        raise UsageError(f"--out={out} is a folder; name a file.")
+        raise UsageError(f"--out={out} is a folder; name a file")
     elif out.exists() and not FLAGS.overwrite:
         raise UsageError(
-            f"--out={out} is there already: give --overwrite to replace it, or another name."
+            f"--out={out} is there already: give --overwrite to replace it, or another name"
         )
 
 
@@ -174,7 +176,7 @@ def _numbers() -> list[int] | None:
     if FLAGS.numbers is None:
         return None
     if FLAGS.split == "all":
-        raise UsageError("--numbers are of one split: say which, --split=train, valid or test.")
+        raise UsageError("--numbers are of one split: say which, --split=train, valid or test")
     numbers = values.parse_numbers(FLAGS.numbers, "numbers")
     return list(dict.fromkeys(numbers))  # a sketch that is named twice is written once
 
@@ -182,7 +184,7 @@ def _numbers() -> list[int] | None:
 def _progress(chosen: Chosen) -> Iterable[tuple[str, int]]:
     from tqdm import tqdm
 
-    # disable=None: a bar on a terminal, nothing in a log file.
+    # disable=None shows the bar only on a terminal.
     return tqdm(chosen, unit="sketch", disable=None, leave=False, dynamic_ncols=True)
 
 

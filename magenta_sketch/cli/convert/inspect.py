@@ -1,13 +1,14 @@
-"""What is in .npz data sets: counts, lengths, offsets, and whatever is odd about them.
+"""Show what is in .npz data sets: counts, lengths, offsets, and everything unusual.
 
     sketch_rnn_convert inspect datasets/bird.npz
     sketch_rnn_convert inspect datasets/*.npz --out=sheets/ --json=datasets.json
 
-Files that training would refuse are read too, and all that is wrong with them is told; what a file
-is like does not change the exit status, 0 once it could be read. A contact sheet is drawn beside
-the numbers: sketches spread over the set, then those that stick out, each with its split and
-number. Statistics are of all splits together, in the data's pixel units, of the sketches that
-training could use.
+The command prints statistics of all splits together, in the data's pixels, for the sketches that
+training can use. It also reads files that training refuses, and lists what is wrong with them. The
+exit status is 0 for every file that can be read.
+
+It also draws a contact sheet: sketches from all over the set, then the unusual ones, each with its
+split and number.
 """
 
 from __future__ import annotations
@@ -27,28 +28,30 @@ if TYPE_CHECKING:  # they import NumPy
     from magenta_sketch.data.oddities import Oddity
     from magenta_sketch.data.statistics import Bar, Statistics
 
-WIDTH = 79  # of a line, so that it fits a terminal of 80 columns
+WIDTH = 79  # characters per line, for a terminal of 80 columns
 
 FLAGS = program.new_flags()
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "out",
     None,
-    "Where to draw the contact sheet: a name ending in .svg, else a folder. Default: the file's "
-    "name with _sheet.svg, in the current folder. A sheet that is there is replaced.",
-    flag_values=FLAGS,
+    "File for the contact sheet, with a name that ends in .svg; or a folder. An existing sheet is "
+    "replaced. Default: NAME_sheet.svg in the current folder.",
+    kind="file or folder",
 )
 flags.DEFINE_boolean("sheet", True, "Draw a contact sheet.", flag_values=FLAGS)
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "json",
     None,
-    "A file to write the findings to as well, as JSON: a list, one object a data set.",
-    flag_values=FLAGS,
+    "File for the same findings as JSON: a list with one object per data set.",
+    kind="file",
 )
 TAKES_FILES = True
 
 
 def main(files: list[str]) -> int:
-    """Inspect each file, say what was found, and draw it."""
+    """Inspect each file, print the findings, and draw the contact sheets."""
     sheets = _sheets(files)
     from magenta_sketch.data.inspection import inspect_npz
     from magenta_sketch.drawing.contact_sheet import save_inspection_sheet
@@ -72,21 +75,21 @@ def main(files: list[str]) -> int:
 
 
 def _sheets(files: list[str]) -> Sequence[pathlib.Path | None]:
-    """Where the sheet of each file goes, None for no sheet."""
+    """Return the path of each file's sheet; None for no sheet."""
     if not files:
-        raise UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz.")
+        raise UsageError("name the data sets to look at: sketch_rnn_convert inspect A.npz")
     if FLAGS.json == "":
-        raise UsageError("--json is empty: name a file, or leave it out.")
+        raise UsageError("--json is empty: name a file, or leave it out")
     if not FLAGS.sheet:
         return [None] * len(files)
     out = FLAGS.out
     if out is not None and values.is_one_svg(out):
         if len(files) > 1:
             raise UsageError(
-                f"--out={out}: {len(files)} data sets have a sheet each: name a folder."
+                f"--out={out}: {len(files)} data sets have a sheet each: name a folder"
             )
         return [pathlib.Path(out)]
-    # Not with_suffix, for which bird.full.npz and bird.full are not the same.
+    # with_suffix would cut "bird.full", too.
     sheets = [
         pathlib.Path(out or ".", pathlib.Path(file).name.removesuffix(".npz") + "_sheet.svg")
         for file in files
@@ -94,13 +97,13 @@ def _sheets(files: list[str]) -> Sequence[pathlib.Path | None]:
     twice = [sheet for i, sheet in enumerate(sheets) if sheet in sheets[:i]]
     if twice:
         raise UsageError(
-            f"two data sets would have the sheet {twice[0]}: inspect them one by one, with --out."
+            f"two data sets would have the sheet {twice[0]}: inspect them one by one, with --out"
         )
     return sheets
 
 
 def _report(inspection: Inspection) -> list[str]:
-    """The findings as lines."""
+    """Return the findings as lines."""
     counts = ", ".join(f"{split} {count:,}" for split, count in inspection.counts.items())
     lines = [inspection.name, f"  sketches: {counts}"]
     usable = {split: len(sketches) for split, sketches in inspection.sketches.items()}
@@ -133,7 +136,7 @@ def _statistics(found: Statistics) -> list[str]:
     kind = "whole numbers" if found.whole else "not all whole numbers"
     lines.append(f"  offsets of zero length: {found.zero_offsets:.2%}; offsets are {kind}")
     factor = found.normalizing_factor
-    # Of no training split, or one that does not move.
+    # There is none for a training split that is empty or does not move.
     lines.append(f"  normalizing factor: {f'{factor:.4f}' if factor else 'none'}")
     return [*lines, "  points a sketch:", *_bars(found.histogram)]
 
@@ -167,7 +170,7 @@ def _oddities(oddities: Sequence[Oddity]) -> list[str]:
 
 
 def _named(oddity: Oddity) -> list[str]:
-    """The places, as many on a line as fit."""
+    """Return lines with the places, as many per line as fit."""
     words = [str(place) for place in oddity.places]
     more = oddity.count - len(words)
     words = [f"{word}," for word in words[:-1]] + words[-1:]

@@ -1,14 +1,18 @@
-"""Write a model for other Sketch-RNN programs.
+"""Write a model for other programs.
 
     sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
     sketch_rnn_convert model --model_dir=models/birds --out=birds_magenta/
     sketch_rnn_convert model --model_dir=models/birds --out=birds.keras
     sketch_rnn_convert model --model_dir=models/birds --out=birds.weights.h5
 
-A name that ends in .json is written as a Sketch-RNN-JS file (lstm cells; weights within 10, in 16
-bits: what that costs in loss is printed), one that ends in .keras as a Keras model with all that it
-needs inside, one that ends in .weights.h5 as Keras weights alone, any other as a Magenta checkpoint
-directory. The model may itself be one of another program.
+The name of --out decides the format:
+  NAME.json        a Sketch-RNN-JS file. Only for lstm cells. It holds weights from -10 to 10 in
+                   16 bits; the command prints how much that changes the loss
+  NAME.keras       a Keras model, complete
+  NAME.weights.h5  Keras weights only
+  any other name   a Magenta checkpoint directory
+
+The model can be one of another program, too.
 """
 
 from __future__ import annotations
@@ -27,38 +31,39 @@ if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.inference.trained_model import TrainedModel
 
 TAKES_FILES = False
-MOST_SKETCHES = 500  # that the loss is measured on
+MOST_SKETCHES = 500  # for measuring the loss
 _FORMATS = ("js", "magenta", "keras", "weights")
+_NOT_OURS = tuple(".h5 .hdf5 .ckpt .js .npz .svg .pb .onnx .tflite .pt .pth .zip".split())
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
-flags.DEFINE_string("out", None, "The file or folder to write.", flag_values=FLAGS)
+values.define_place(FLAGS, "out", None, "File or folder to write.", kind="file or folder")
 flags.DEFINE_enum(
-    "to", None, _FORMATS, "What to write. Default: by the name of --out.", flag_values=FLAGS
+    "to", None, _FORMATS, "Format. Default: decided by the name of --out.", flag_values=FLAGS
 )
-flags.DEFINE_boolean("overwrite", False, "Replace a file that is there.", flag_values=FLAGS)
+flags.DEFINE_boolean("overwrite", False, "Replace an existing file.", flag_values=FLAGS)
 flags.DEFINE_string(
-    "name", None, "What a .json calls the model. Default: --out's name.", flag_values=FLAGS
+    "name", None, "Name of the model in a .json. Default: --out's name.", flag_values=FLAGS
 )
 flags.DEFINE_float(
     "normalizing_factor",
     None,
-    "Pixel units in a model unit, for a .json made of a Magenta checkpoint, which does not hold "
-    "it. Default: computed from the data.",
+    "Pixels in one model unit, for a .json made from a Magenta checkpoint, which lacks this "
+    "number. Default: computed from the data.",
     flag_values=FLAGS,
 )
 model_flags.define_data(
     FLAGS,
     "to measure the loss on",
-    "the run's own, and where they can't be had, drawings of the model itself",
+    "the run's own; if they cannot be read, drawings by the model itself",
 )
 
 
 def format_of(out: str) -> str:
-    """Return the format that a name asks for: js, keras, weights or magenta.
+    """Return the format for a name: js, keras, weights or magenta.
 
     Raises:
-      UsageError: it looks like a file of another kind.
+      UsageError: the name is that of another file type.
     """
     name = out.lower()
     if name.endswith(".json"):
@@ -67,26 +72,25 @@ def format_of(out: str) -> str:
         return "weights"
     if name.endswith(".keras"):
         return "keras"
-    for ending in (".h5", ".ckpt", ".js", ".npz", ".svg"):
-        if name.endswith(ending):
-            raise UsageError(
-                f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.keras or "
-                "NAME.weights.h5 (Keras) or a folder (Magenta); say which with --to if the name is "
-                "meant."
-            )
+    if name.endswith(_NOT_OURS):
+        raise UsageError(
+            f"--out={out}: models are written as NAME.json (Sketch-RNN-JS), NAME.keras or "
+            "NAME.weights.h5 (Keras) or a folder (Magenta); say which with --to if the name is "
+            "meant"
+        )
     return "magenta"
 
 
 def main() -> int:
-    """Write the model and say what was written, and what it cost."""
+    """Write the model, and print what was written and how much the loss changed."""
     values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
     kind = FLAGS.to or format_of(FLAGS.out)
     _check_flags(kind)
     _check_place(kind)
     factor = FLAGS.normalizing_factor
-    if factor is not None and not 0 < factor < 1e9:  # false for NaN
-        raise UsageError(f"--normalizing_factor={factor:g}: must be above 0.")
+    if factor is not None and not 0 < factor < 1e9:  # NaN fails, too
+        raise UsageError(f"--normalizing_factor must be above 0, got {factor:g}")
     print(f"sketch_rnn_convert model: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
     from magenta_sketch.interop.loading import load
 
@@ -104,29 +108,34 @@ def main() -> int:
 def _check_flags(kind: str) -> None:
     for flag in ("name", "normalizing_factor", "data_dir", "data_set"):
         if kind != "js" and FLAGS[flag].present:
-            raise UsageError(f"--{flag} is for a .json, but this makes --to={kind}.")
+            raise UsageError(f"--{flag} is for a .json, but this makes --to={kind}")
 
 
 def _check_place(kind: str) -> None:
-    """Nothing that is there is replaced unasked, and the model that is read never."""
+    """Raise UsageError if an existing file, or the model that is read, would be replaced."""
     out = pathlib.Path(FLAGS.out)
     outs = [out]
     if kind == "weights":
         outs.append(out.with_name(out.name.removesuffix(".weights.h5") + ".model_config.json"))
     model_flags.require_apart(FLAGS, *outs)
-    if kind == "magenta":  # an empty folder will do, and another is refused when it is written
+    values.require_room(FLAGS.out)
+    if kind == "magenta":
+        if out.exists() and not (out.is_dir() and next(out.iterdir(), None) is None):
+            raise UsageError(
+                f"--out={out} is there already and not an empty folder: name another one"
+            )
         return
     for path in outs:
         if path.is_dir():
-            raise UsageError(f"{path} is a folder: name a file.")
+            raise UsageError(f"{path} is a folder: name a file")
         if path.exists() and not FLAGS.overwrite:
             raise UsageError(
-                f"{path} is there already: give --overwrite to replace it, or another --out."
+                f"{path} is there already: give --overwrite to replace it, or another --out"
             )
 
 
 def _note(text: str) -> None:
-    print(f"sketch_rnn_convert model: note: {text}.", file=sys.stderr)
+    print(f"sketch_rnn_convert model: note: {text}", file=sys.stderr)
 
 
 def _write_keras(trained: TrainedModel) -> None:
@@ -179,12 +188,12 @@ def _write_js(trained: TrainedModel) -> None:
     from magenta_sketch.interop.loading import load
 
     info, data = trained.config, None
-    sketch_rnn_js.require_lstm(info.hparams)  # before the data are loaded
+    sketch_rnn_js.require_lstm(info.hparams)  # before the slow loading of data
     if FLAGS.normalizing_factor is not None:
         if trained.units_known:
             raise UsageError(
                 f"leave out --normalizing_factor: {FLAGS.model_dir} has its own, "
-                f"{info.normalizing_factor:.4f}."
+                f"{info.normalizing_factor:.4f}"
             )
         trained = trained.with_normalizing_factor(FLAGS.normalizing_factor)
         info = trained.config
@@ -192,7 +201,7 @@ def _write_js(trained: TrainedModel) -> None:
         if not FLAGS.data_dir:
             raise UsageError(
                 f"{FLAGS.model_dir} does not hold its normalizing factor, which the file needs: "
-                "give --normalizing_factor, or --data_dir to have it computed from the data."
+                "give --normalizing_factor, or --data_dir to have it computed from the data"
             )
         trained, data = _with_data(trained)
         info = trained.config
@@ -260,7 +269,10 @@ def _warn_of_the_clients(trained: TrainedModel, clipped: int) -> None:
 
 
 def _sketches(trained: TrainedModel, data: DataSet | None) -> tuple[str, SketchSet | None]:
-    """(what they are, a SketchSet to measure the loss on, or None with the reason)."""
+    """Return a description, and the sketches to measure the loss on.
+
+    Without sketches: the reason, and None.
+    """
     from magenta_sketch.data import SketchSet
     from magenta_sketch.errors import DataError
 
@@ -270,7 +282,7 @@ def _sketches(trained: TrainedModel, data: DataSet | None) -> tuple[str, SketchS
         except DataError as error:
             if FLAGS.data_dir or FLAGS.data_set:
                 raise
-            print(f"the run's data can't be had ({error}): taking drawings of the model instead")
+            print(f"the run's data cannot be had ({error}): taking drawings of the model instead")
     if data is not None:
         return "test sketches", data.test.take(range(min(MOST_SKETCHES, len(data.test))))
     drawn = [sketch for sketch in trained.sample(100, seed=0) if len(sketch)]

@@ -1,13 +1,14 @@
-"""A folder to put on any web server: one begins a drawing, and the model goes on with it.
+"""Make a web page on which visitors start a drawing and the model continues it.
 
     sketch_rnn_convert web --model_dir=models/birds --out=site/
     python -m http.server --directory site
 
-One draws with mouse, finger or pen, chooses among six ways to go on, draws on, and saves the
-drawing as SVG. The network runs in the browser, by @magenta/sketch, which npm brings the first
-time; once loaded, the page needs no network. The decoder must be an lstm of at most 20 mixture
-components, as @magenta/sketch knows no other. Of a conditional model the decoder alone is used, at
-some z.
+Visitors draw with a mouse, a finger or a pen, choose one of six continuations, and save the drawing
+as SVG. The folder works on any web server. The model runs in the browser with @magenta/sketch,
+which npm installs the first time. A loaded page needs no internet.
+
+@magenta/sketch needs a decoder of the cell lstm, with at most 20 mixture components. A conditional
+model is used without its encoder, with a few fixed z.
 """
 
 from __future__ import annotations
@@ -25,40 +26,44 @@ MOST_LATENTS = 24
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS)
-flags.DEFINE_string(
-    "out", None, "The folder to write; one that holds such a page is replaced.", flag_values=FLAGS
+values.define_place(
+    FLAGS,
+    "out",
+    None,
+    "Folder to write. An earlier page in it is replaced.",
+    kind="folder",
 )
 flags.DEFINE_string(
     "name",
     None,
-    "What the page calls the model. Default: the data it was trained on, or the file's name.",
+    "Name of the model on the page. Default: its data set, or its file name.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "latents",
     6,
-    "Of a conditional model: how many z the ways to go on come from, the prior's mean and others "
-    "drawn from the prior. The browser holds the weights once for each.",
+    "Number of z for the continuations of a conditional model: the prior's mean, and others drawn "
+    "from the prior. The browser keeps one copy of the weights for each.",
     lower_bound=1,
     upper_bound=MOST_LATENTS,
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
-    "seed", 0, "Seed of those.", lower_bound=0, upper_bound=2**63 - 1, flag_values=FLAGS
+    "seed", 0, "Seed of these z.", lower_bound=0, upper_bound=2**63 - 1, flag_values=FLAGS
 )
-flags.DEFINE_string(
+values.define_place(
+    FLAGS,
     "sketch_js",
     None,
-    "An installed @magenta/sketch, its folder or its dist/magentasketch.js, in place of npm's.",
-    flag_values=FLAGS,
+    "Folder of an installed @magenta/sketch, or its dist/magentasketch.js. Default: install it "
+    "with npm.",
+    kind="file or folder",
 )
-flags.DEFINE_boolean(
-    "overwrite", False, "Replace --out and all in it, whatever that is.", flag_values=FLAGS
-)
+flags.DEFINE_boolean("overwrite", False, "Replace --out and everything in it.", flag_values=FLAGS)
 
 
 def main() -> int:
-    """Write the folder and say what is in it."""
+    """Write the folder, and print what is in it."""
     values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
     model_flags.require_apart(FLAGS, FLAGS.out)
@@ -77,7 +82,7 @@ def main() -> int:
         print(
             f"sketch_rnn_convert web: warning: {quantised.clipped} of {quantised.count} weights "
             f"were cut to ±10, which is all the format holds; the largest was "
-            f"{quantised.largest:.1f}.",
+            f"{quantised.largest:.1f}",
             file=sys.stderr,
         )
     size = sum(file.stat().st_size for file in pathlib.Path(FLAGS.out).rglob("*") if file.is_file())
@@ -87,6 +92,6 @@ def main() -> int:
 
 
 def _name(config: RunConfig) -> str:
-    if not config.data_dir:  # another program's: its file is all that is known
+    if not config.data_dir:  # a model of another program
         return pathlib.Path(FLAGS.model_dir).resolve().name.split(".")[0]
     return ", ".join(pathlib.PurePath(name).stem for name in config.hparams.data_set)

@@ -1,7 +1,7 @@
-"""Data sets of other programs' drawings: read, brought into pixels, split, and written as `.npz`.
+"""Build `.npz` data sets from other programs' drawings: read, convert to pixels, split, write.
 
-Whatever the inputs' size, no more than some sketches are in memory: they wait on the disk, in a
-hidden folder beside the result that is gone when `build` has ended, with an error too.
+Only a few sketches are in memory at a time. The others wait on the disk,
+in a hidden folder beside the result. `build` removes it at its end, also after an error.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from magenta_sketch.files import write_bytes
 
 Report = Callable[[str], None]
 
-_WORK = ".sketch_rnn_convert-"  # what the hidden folder's name begins with
+_WORK = ".sketch_rnn_convert-"  # prefix of the hidden folder's name
 
 
 def build(
     sources: Sequence[Source], out: str | os.PathLike[str], options: Options, report: Report = print
 ) -> list[Path]:
-    """Write one `.npz` for each class of the sources, each whole or not at all.
+    """Write one `.npz` for each class of the sources, each atomically.
 
-    The split is a function of the drawing's key and the shares, sketches keep the order of the
-    sources, and the same drawings give the same bytes. Nothing is written unless every class fills
-    all three splits.
+    A drawing's split depends only on its key and the shares. Sketches keep the order of the
+    sources, and the same drawings give the same bytes. If any split of any class would be empty,
+    nothing is written.
 
     Args:
-      sources: the inputs; classes of one name in several are one.
-      out: a folder; it is made.
-      options: how.
-      report: is given lines of text on what was done and left out.
+      sources: the inputs. Classes with the same name are joined.
+      out: the folder of the files; made if needed.
+      options: the user's choices.
+      report: called with each line of text on progress.
 
     Returns:
       The files written.
 
     Raises:
       DataError: a source is damaged or has no usable drawing, a split would be empty or too large,
-        two classes would be one file, sources of different settings share a class, a file is
-        there already, or something cannot be written.
+        two classes would be one file, sources with different settings share a class, a file exists
+        already, or something cannot be written.
     """
     out, report = Path(out), past_bars(report)
     for source in sources:
@@ -102,7 +102,7 @@ def _write(path: Path, spool: ClassSpool, chosen: Chosen, advance: Callable[[int
 
 
 def _write_license(path: Path, sources: Sequence[Source], options: Options) -> None:
-    """Write what must stand beside the data, before them: they are never there without it."""
+    """Write the licence text before the data, so that they are never there without it."""
     texts = [one.license_text(path.name, options) for one in sources if one.license_text]
     license_file = path.with_suffix(".LICENSE.txt")
     if texts:
@@ -111,7 +111,7 @@ def _write_license(path: Path, sources: Sequence[Source], options: Options) -> N
 
 
 def _remove_old_license(path: Path, sources: Sequence[Source]) -> None:
-    """Remove the text of data that have been replaced by some that are under no licence."""
+    """Remove the licence text of replaced data if the new data need none."""
     license_file = path.with_suffix(".LICENSE.txt")
     if any(source.license_text for source in sources):
         return
@@ -130,7 +130,7 @@ def _counted(
 
 @contextlib.contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
-    """Make a hidden folder in `out`; in the end remove it, and `out` if it is new and empty."""
+    """Make a hidden folder in `out`. At the end remove it, and `out` if it is new and empty."""
     made = []
     with writing(out):
         for folder in (out, *out.parents):

@@ -1,4 +1,4 @@
-"""Checks of what was chosen: no split may be empty, or too large to be read back."""
+"""Check the chosen sketches: no split may be empty, or too large to read."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from magenta_sketch.data.sources.choosing import Chosen, splits_in
 from magenta_sketch.data.sources.spool import KEY_DECIDES, Spool
 from magenta_sketch.errors import DataError
 
-NAMED = 5  # classes with an empty split that are named
+NAMED = 5  # classes with an empty split that a message names, at most
 
 
 def check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
     """Check that every class has sketches in all splits.
 
     Raises:
-      DataError: some have not; the message names classes and says what to do.
+      DataError: a split is empty. The message names classes and says what to do.
     """
     failing = [name for name, one in chosen.items() if not all(one.counts)]
     if failing:
         told = "; ".join(f"{name}: {chosen[name]}" for name in failing[:NAMED])
         more = f"; and {len(failing) - NAMED:,} more classes" if failing[NAMED:] else ""
-        # As many as there are drawings: --counts may have left only some of them.
+        # Counts all drawings, not only those that --counts has left.
         few = [n for n in failing if len(np.unique(spool.classes[n].column("identity"))) < 3]
         advice = ["a class needs at least 3 drawings"] if few else []
         if len(few) < len(failing):
             others = {name: one for name, one in chosen.items() if name not in few}
             advice.append(_advice(spool, others))
         raise DataError(
-            f"{told}{more}; no split may be empty: {'; else '.join(advice)}. Nothing was written"
+            f"{told}{more}; no split may be empty: {'; else '.join(advice)}; nothing was written"
         )
 
 
 def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
-    """Return shares that fill all splits of all classes, or what else to do."""
+    """Return shares that fill all splits of all classes, or other advice."""
     told = [name for name in chosen if (spool.classes[name].column("split") != KEY_DECIDES).all()]
     if any(not all(chosen[name].counts) for name in told):
         return (
@@ -54,10 +54,10 @@ def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
 
 
 def check_none_is_too_large(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
-    """Check that no split is far too large; what is just too large is found when it is written.
+    """Check that no split is far too large. Splits slightly too large are found on writing.
 
     Raises:
-      DataError: one is larger than `read_npz` reads back.
+      DataError: a split is too large for `read_npz`.
     """
     for name, one in chosen.items():
         points = spool.classes[name].column("points")

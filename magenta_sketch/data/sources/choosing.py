@@ -1,4 +1,4 @@
-"""Which of a class's collected sketches make train, valid and test."""
+"""Choose which sketches of a class make train, valid and test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VALUES_AT_ONCE = 1 << 18
 
 
 class Chosen(NamedTuple):
-    """Which of a class's spooled sketches make its splits, bool [count] each."""
+    """Masks of a class's spooled sketches, bool [count], one for each split."""
 
     train: NDArray[np.bool_]
     valid: NDArray[np.bool_]
@@ -24,12 +24,12 @@ class Chosen(NamedTuple):
 
     @property
     def all(self) -> NDArray[np.bool_]:
-        """Return those of any split."""
+        """Return the mask of all splits together."""
         return self.train | self.valid | self.test
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Return how many there are in each split."""
+        """Return the number of sketches in each split."""
         train, valid, test = (int(np.count_nonzero(mask)) for mask in self)
         return train, valid, test
 
@@ -41,34 +41,35 @@ class Chosen(NamedTuple):
 def choose(
     spool: ClassSpool, candidates: NDArray[np.bool_], shares: Shares, counts: Shares | None
 ) -> Chosen:
-    """Return which of the candidates, bool [count], make train, valid and test.
+    """Return which of the candidates make train, valid and test.
 
     Args:
       spool: the class.
-      shares: parts of train, valid and test by which keys are split.
-      counts: the most sketches of each; where there are more, those with the lowest places are
-        taken. None for no limit.
+      candidates: bool [count].
+      shares: relative sizes of train, valid and test; keys are split by them.
+      counts: the largest number of sketches in each split. Those with the lowest hashes are taken.
+        None: no limit.
     """
     splits = splits_in(spool, shares)
     masks = [candidates & (splits == number) for number in range(len(SPLITS))]
     if counts is not None:
-        places = spool.column("place")
-        masks = [_lowest(mask, places, most) for mask, most in zip(masks, counts, strict=True)]
+        hashes = spool.column("hash")
+        masks = [_lowest(mask, hashes, most) for mask, most in zip(masks, counts, strict=True)]
     return Chosen(*masks)
 
 
 def splits_in(spool: ClassSpool, shares: Shares) -> NDArray[np.uint8]:
-    """Return the number of each sketch's split, [count]."""
+    """Return the split number of each sketch, [count]."""
     splits = spool.column("split")
     by_key = splits == KEY_DECIDES
-    splits[by_key] = splitting.splits_of(spool.column("place")[by_key], shares)
+    splits[by_key] = splitting.splits_of(spool.column("hash")[by_key], shares)
     return splits
 
 
 def repeated(values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return where values are that were there before, in rising order.
+    """Return the indices of values that occurred before, in rising order.
 
-    Mostly there are none; then this takes no memory but a copy of the values.
+    Usually there are none. Then only one copy of the values is made.
     """
     ordered = np.sort(values)
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -85,14 +86,14 @@ def repeated(values: NDArray[np.uint64]) -> NDArray[np.int64]:
     return np.delete(indices, first)
 
 
-def _lowest(mask: NDArray[np.bool_], places: NDArray[np.uint64], most: int) -> NDArray[np.bool_]:
-    """Return, of those in the mask, the `most` with the lowest places, the first of equal ones."""
+def _lowest(mask: NDArray[np.bool_], hashes: NDArray[np.uint64], most: int) -> NDArray[np.bool_]:
+    """Return the `most` sketches of the mask with the lowest hashes; of equal ones, the first."""
     if np.count_nonzero(mask) <= most:
         return mask
-    values = places[mask]
+    values = hashes[mask]
     values.partition(most - 1)
     limit = values[most - 1]
-    result = mask & (places < limit)
-    equal = np.flatnonzero(mask & (places == limit))
+    result = mask & (hashes < limit)
+    equal = np.flatnonzero(mask & (hashes == limit))
     result[equal[: most - np.count_nonzero(result)]] = True
     return result

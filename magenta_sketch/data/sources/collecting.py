@@ -1,4 +1,4 @@
-"""Drawings on their way into data sets: brought into pixels, named and spooled, class by class."""
+"""Collect drawings for data sets: convert them to pixels, name and spool them, class by class."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ MOST_POINTS = 100_000  # of a sketch
 
 
 def file_name(name: str) -> str:
-    """Return a class's file name without its suffix: safe on any disk, whatever the class is.
+    """Return the file name of a class, without suffix, valid on any disk.
 
-    Spaces become underscores, as in the names of QuickDraw's published `.npz` files; so does all
-    else but letters, digits and `._-`. The result is not empty, starts with none of these three,
-    and is short enough.
+    Spaces become underscores, as in the names of QuickDraw's published `.npz` files. So does
+    everything else but letters, digits and `._-`. The result is not empty, does not start with one
+    of these three, and is short enough.
     """
     text = re.sub(r"[^\w.-]+", "_", " ".join(name.split())).lstrip("._-")
     return text.encode("utf-8", "ignore")[:100].decode("utf-8", "ignore").rstrip(".") or "unnamed"
 
 
 class Collection:
-    """The drawings of all sources. Its classes have the names of their files, without suffix.
+    """The drawings of all sources. A class has the name of its file, without suffix.
 
     Args:
-      out: the folder where these will be.
-      options: how.
+      out: the folder of the files.
+      options: the user's choices.
       spool: where the sketches wait.
     """
 
@@ -51,9 +51,9 @@ class Collection:
         self.spool = spool
         self.tally = Tally()
         self._out, self._options = out, options
-        self._files: dict[str, str] = {}  # file name, in one case of letters -> the source's class
+        self._files: dict[str, str] = {}  # file name without case -> the source's class
         self._names: dict[str, str] = {}  # the source's class -> file name
-        self._places: list[str] = []  # the drawings' files, numbered
+        self._inputs: list[str] = []  # the files read; an index is a file's number
         self._sources: dict[str, list[Source]] = defaultdict(list)  # file name -> its sources
 
     def read(self, source: Source, advance: Callable[[int], None]) -> None:
@@ -61,7 +61,7 @@ class Collection:
 
         Raises:
           DataError: the source is damaged or has no usable drawing, two classes would be one file,
-            sources of different settings share a class, a file is there already, or the spool
+            sources with different settings share a class, a file exists already, or the spool
             cannot be written.
         """
         settings = self._options.settings(source.defaults)
@@ -82,11 +82,11 @@ class Collection:
             )
 
     def sources(self, name: str) -> list[Source]:
-        """Return where a class's drawings are from."""
+        """Return the sources of a class."""
         return self._sources[name]
 
     def choose(self, name: str) -> Chosen:
-        """Return which sketches of a class make train, valid and test, and count those left out."""
+        """Return the chosen sketches of a class, and count those left out."""
         spool = self.spool.classes[name]
         candidates = self._first_of_each(name, spool)
         chosen = choose(spool, candidates, self._options.parts, self._options.counts)
@@ -112,7 +112,7 @@ class Collection:
                 f"{len(sketch):,}",
                 by_default=options.max_points is None and settings.max_points is not None,
             )
-        if np.abs(sketch[:, :2]).max() > MAX_OFFSET:  # reading the file would cut it short
+        if np.abs(sketch[:, :2]).max() > MAX_OFFSET:  # reading the file would clamp it
             return Skipped(*where, f"moves by more than {MAX_OFFSET:,} pixels at once")
         name = self._name(drawing)
         if source not in self._sources[name]:
@@ -122,19 +122,19 @@ class Collection:
         return None
 
     def _entry(self, drawing: Drawing, sketch: NDArray[np.float32]) -> Entry:
-        if not self._places or self._places[-1] != drawing.source:
-            self._places.append(drawing.source)
-        number = len(self._places) - 1
+        if not self._inputs or self._inputs[-1] != drawing.source:
+            self._inputs.append(drawing.source)
+        number = len(self._inputs) - 1
         if drawing.key is None:
-            place = splitting.place(sketch.astype("<f4").tobytes())
-            identity = splitting.place(f"{number}:{drawing.line}".encode())  # like no other
+            key_hash = splitting.hash_of(sketch.astype("<f4").tobytes())
+            identity = splitting.hash_of(f"{number}:{drawing.line}".encode())  # unique
         else:
-            place = splitting.place(drawing.key.encode("utf-8", "surrogatepass"))
-            identity = place
+            key_hash = splitting.hash_of(drawing.key.encode("utf-8", "surrogatepass"))
+            identity = key_hash
         if drawing.file is not None:
-            identity = splitting.place(os.fsencode(drawing.file))
+            identity = splitting.hash_of(os.fsencode(drawing.file))
         split = KEY_DECIDES if drawing.split is None else SPLITS.index(drawing.split)
-        return Entry(place, identity, number, drawing.line, split)
+        return Entry(key_hash, identity, number, drawing.line, split)
 
     def _name(self, drawing: Drawing) -> str:
         if drawing.name in self._names:
@@ -144,7 +144,7 @@ class Collection:
         if other is not None and file_name(other) == name:  # "power outlet" and power_outlet
             self._names[drawing.name] = name
             return name
-        if other is not None:  # they differ in capitals alone, which not every disk tells apart
+        if other is not None:  # only the case differs, which some disks ignore
             raise DataError(
                 f"{drawing.source}: its class {printable(drawing.name)!r} and the class "
                 f"{printable(other)!r} would both be the file {name}.npz; convert them one by one"
@@ -157,7 +157,7 @@ class Collection:
         return name
 
     def _check_settings(self, name: str, source: Source, settings: Settings) -> None:
-        """Check that a class's earlier sources have these settings too."""
+        """Check that a class's earlier sources have the same settings."""
         for other in self._sources[name]:
             if (others := self._options.settings(other.defaults)) != settings:
                 raise DataError(
@@ -176,7 +176,7 @@ class Collection:
             )
 
     def _first_of_each(self, name: str, spool: ClassSpool) -> NDArray[np.bool_]:
-        """Return which sketches are not the same drawing as one before, [count]."""
+        """Return which sketches do not repeat an earlier drawing, bool [count]."""
         keep = np.ones(spool.count, bool)
         again = repeated(spool.column("identity"))
         keep[again] = False
@@ -184,7 +184,7 @@ class Collection:
             reason = "the same drawing again"
             sources, lines = spool.column("source"), spool.column("line")
             for index in again[:NAMED].tolist():
-                place = self._places[sources[index]], int(lines[index])
+                place = self._inputs[sources[index]], int(lines[index])
                 self.tally.add(Skipped(*place, None, reason), name)
             self.tally.count(reason, max(0, len(again) - NAMED), name)
         return keep
@@ -195,12 +195,12 @@ def sketch_of(drawing: Drawing, settings: Settings, *, simplify_again: bool) -> 
 
     Args:
       drawing: the drawing.
-      settings: how.
-      simplify_again: whether one that is simplified already is simplified too, else it is taken as
+      settings: how to convert it.
+      simplify_again: whether to simplify a drawing that is simplified already. If not, it stays as
         it is.
 
     Raises:
-      ValueError: it is to be fitted into pixels, and all points are equal or its lines too long.
+      ValueError: the drawing cannot be fitted, because all points are equal or its lines too long.
     """
     lines = drawing.lines
     if drawing.form == "simplified":

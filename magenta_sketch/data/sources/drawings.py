@@ -1,4 +1,4 @@
-"""What the readers of other programs' drawings give, one after another, and what they skip."""
+"""What readers of other programs' drawings yield: drawings, and what they skip."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Drawing(NamedTuple):
     """One drawing, as its source has it.
 
     Attributes:
-      source: the file it is from, for messages.
-      line: its line there, from 1; 0 where a file holds one drawing.
-      name: its class, any text: QuickDraw's word, the name of a folder.
-      key: what identifies it within its class and decides its split; None where nothing does.
-      lines: its strokes in order, float64 [k, 2] each with k >= 1: positions, x to the right and
-        y down, in the source's unit, finite.
-      form: "timed", as a hand drew it, many points a second; "exact", curves and corners of a
-        drawing program, curves flattened; "simplified", in pixels, to be taken as it is.
-      recognized: whether QuickDraw's game recognised it; None where nothing is said.
-      split: the split that the source puts it in, which wins over the key; None mostly.
-      file: what tells it from a drawing of another file that has the same key; None where equal
-        keys mean the same drawing.
+      source: its file, for messages.
+      line: its line there, from 1; 0 if the file holds one drawing.
+      name: its class, any text: QuickDraw's word, or the name of a folder.
+      key: identifies it within its class and decides its split. None: it has no key.
+      lines: its strokes in order, float64 [k, 2] each with k >= 1: finite positions in the source's
+        unit, x to the right and y down.
+      form: "timed": drawn by hand, many points a second; "exact": lines and curves of a drawing
+        program, curves flattened; "simplified": in pixels, to be taken as it is.
+      recognized: whether QuickDraw's game recognised it; None: unknown.
+      split: the split that the source gives, which overrides the key; usually None.
+      file: distinguishes drawings with equal keys in different files. None: equal keys mean the
+        same drawing.
     """
 
     source: str
@@ -45,14 +45,14 @@ class Drawing(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A drawing that could not be read, or is left out.
+    """A drawing that cannot be read, or is left out.
 
     Attributes:
       source, line, key: as in `Drawing`.
-      reason: one of few, to be counted.
-      detail: what exactly, for this one.
-      name: its class; None where it is not known.
-      by_default: it is left out by a default of its source; such are counted, but not named.
+      reason: one of a few texts, which are counted.
+      detail: the details for this drawing.
+      name: its class; None: unknown.
+      by_default: whether a default of its source leaves it out. It is then counted, but not named.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Skipped(NamedTuple):
     by_default: bool = False
 
     def __str__(self) -> str:
-        """Return one line: where, which, why."""
+        """Return one line: where, which drawing, why."""
         place = f"{self.source}, line {self.line:,}" if self.line else self.source
         key = "" if self.key is None else f", drawing {printable(self.key)}"
         detail = f": {printable(self.detail)}" if self.detail else ""
@@ -73,18 +73,18 @@ class Skipped(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An input of drawings.
+    """An input with drawings.
 
     Attributes:
-      label: what messages call it.
+      label: its name in messages.
       size: its bytes, for the progress bar.
-      read: starts reading; the function it is given is told how many more bytes have been read.
-        Raises DataError when the input as a whole is damaged.
-      defaults: how its drawings become sketches, where a user chooses nothing else.
-      contents: what is in it, such as "6,413 characters"; told, with the settings, before reading.
-      license_text: for drawings that are under a licence, what the text beside them says, given
-        the data file's name and the user's choices.
-      credit: the line that is told for them.
+      read: yields the drawings. It calls its argument with the number of bytes read since the last
+        call. It raises DataError if the whole input is damaged.
+      defaults: how its drawings become sketches, unless the user chooses otherwise.
+      contents: a description such as "6,413 characters", reported with the settings before reading.
+      license_text: for licensed drawings: returns the text beside the data, given the data file's
+        name and the user's choices.
+      credit: for licensed drawings: a line to report.
     """
 
     label: str

@@ -1,9 +1,10 @@
-"""Which reader an input of drawings is for."""
+"""Find the reader for an input of drawings."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from magenta_sketch.config.kinds import nearest
 from magenta_sketch.data.sources import kanjivg, quickdraw, ready_made, svg
 from magenta_sketch.data.sources.drawings import Source
 from magenta_sketch.errors import DataError
@@ -14,12 +15,12 @@ def find(text: str, kind: str = "auto") -> Source:
     """Return the input that a user names.
 
     Args:
-      text: an ndjson file; a folder of SVG files or of KanjiVG's; or "kanjivg" (or another of
-        `ready_made.SOURCES`), where nothing of that name is there, for the installed package.
-      kind: "quickdraw", "svg", "kanjivg", or "auto", which goes by what is there.
+      text: an ndjson file; a folder of SVG files or of KanjiVG's files; or "kanjivg" (or another
+        name in `ready_made.SOURCES`) for the installed package, if no file has that name.
+      kind: "quickdraw", "svg", "kanjivg", or "auto" to decide by what is there.
 
     Raises:
-      DataError: there is no such input, or it is none of that kind; one line.
+      DataError: there is no such input, or it is of another kind.
     """
     path = Path(text)
     try:
@@ -28,11 +29,13 @@ def find(text: str, kind: str = "auto") -> Source:
         if path.is_dir():
             return _folder(path, kind)
         size = path.stat().st_size
-    except DataError:  # a ValueError, too
+    except DataError:  # it is a ValueError too
         raise
     except FileNotFoundError:
         suffixes = quickdraw.SUFFIXES if kind in ("auto", "quickdraw") else ()
         meant = did_you_mean(path, suffixes, folders=kind != "quickdraw")
+        if not meant and nearest(text, ["kanjivg"]):
+            meant = "; did you mean kanjivg?"
         raise DataError(
             f"{text}: no such file or folder{meant or f'; expected {_expected(kind)}'}"
         ) from None
@@ -57,8 +60,8 @@ def find(text: str, kind: str = "auto") -> Source:
 
 def _folder(path: Path, kind: str) -> Source:
     if kind == "quickdraw":
-        raise DataError(f"{path}: a folder; expected {_expected(kind)}{_named_lines(path)}")
-    # KanjiVG's repository and package have the files in a folder of this name.
+        raise DataError(f"{path}: a folder; expected {_expected(kind)}{_ndjson_advice(path)}")
+    # In KanjiVG's repository and package, the files are in this folder.
     below = path / "kanji"
     if kind in ("auto", "kanjivg"):
         for folder in (path, below):
@@ -69,11 +72,11 @@ def _folder(path: Path, kind: str) -> Source:
     try:
         return svg.source(path)
     except DataError as error:
-        raise DataError(f"{error}{_named_lines(path)}") from None
+        raise DataError(f"{error}{_ndjson_advice(path)}") from None
 
 
-def _named_lines(folder: Path) -> str:
-    """Return what to do about a folder of ndjson files, if it is one."""
+def _ndjson_advice(folder: Path) -> str:
+    """Return what to do about a folder of ndjson files; empty for another folder."""
     endings = [end for end in quickdraw.SUFFIXES if next(folder.glob(f"*{end}"), None)]
     if not endings:
         return ""

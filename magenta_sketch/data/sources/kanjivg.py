@@ -1,11 +1,11 @@
-"""KanjiVG's Chinese characters, stroke by stroke: their files, and the drawings in them.
+"""KanjiVG's Chinese characters, stroke by stroke: their files and drawings.
 
 KanjiVG is copyright (C) Ulrich Apel, released under the Creative Commons
 Attribution-ShareAlike 3.0 licence; see https://kanjivg.tagaini.net and
-https://creativecommons.org/licenses/by-sa/3.0/. What is made from it is under the same licence.
+https://creativecommons.org/licenses/by-sa/3.0/. What is made from it has the same licence.
 
-The PyPI package `kanjivg` installs one SVG file a character, `kanji/04e00.svg` and so on, in a box
-of 109 units, y down, with one `<path>` a stroke in the order of writing.
+The PyPI package `kanjivg` installs one SVG file for each character, `kanji/04e00.svg` and so on.
+A character has a box of 109 units, y down, and one `<path>` for each stroke, in writing order.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ CREDIT = (
     "data and drawings derived from it keep that licence."
 )
 
-# The main block of Chinese characters. Left out with the rest of KanjiVG: kana, Latin letters and
-# punctuation, which are other kinds of drawings, and the radicals and compatibility characters,
-# which repeat characters of this block almost line by line and would put near copies into different
-# splits. The 5,000 variant files (04e14-Kaisho.svg) repeat them too.
+# The main block of Chinese characters. The rest of KanjiVG is left out. Kana, Latin letters and
+# punctuation are other kinds of drawings. Radicals, compatibility characters and the 5,000 variant
+# files (04e14-Kaisho.svg) are near copies of characters in this block, and would put such copies
+# into different splits.
 CHARACTERS = range(0x4E00, 0xA000)
 
-# Straight pieces for each curve: then none is further than 0.07 units from its curve in any file.
+# Straight pieces for each curve. In no file is one further than 0.07 units from its curve.
 PIECES = 32
 
-# A pixel is a quarter of a unit: rounding to whole pixels moves a point by at most 0.18 units,
-# little beside TOLERANCE, and characters are about as large as in Magenta's short_kanji.npz. They
-# are not fitted: a character of one flat stroke is smaller than others, and stays so.
+# Rounding to whole pixels then moves a point by at most 0.18 units, little compared with TOLERANCE,
+# and characters are about as large as in Magenta's short_kanji.npz. They are not fitted, so that a
+# small character stays small.
 PIXELS_PER_UNIT = 4
 
-# How far simplification may move a line, in KanjiVG's units. Its own pen is 3 units wide, so a
-# third of a pen's width: the shape stays, and a stroke has 2.9 points on average. At 0.5 it has
-# 3.9, which makes training a third slower for a difference hard to see.
+# How far simplification may move a line, in KanjiVG's units: a third of its pen's width. A stroke
+# then has 2.9 points on average. With 0.5 it has 3.9, and training is a third slower for a
+# difference that is hard to see.
 TOLERANCE = 1.0
 
-# Characters with more points are left out, one in seven, the most crowded. The longest sketch
-# decides what a training step costs; to have them all would take 80 points, and nearly double it.
+# Characters with more points are left out, one in seven. The longest sketch decides the cost of a
+# training step; all characters would need 80 points, at nearly double the cost.
 MAX_POINTS = 48
 
-# The quick start's data set is made with these: a run that was begun before they change cannot go
-# on with a data set made after.
+# The quick start's data set is made with these. If they change, older runs of it cannot be resumed
+# with a data set made later.
 DEFAULTS = Settings(PIXELS_PER_UNIT, TOLERANCE * PIXELS_PER_UNIT, MAX_POINTS)
 
 _FILE_NAME = re.compile(r"([0-9a-f]{5})\.svg")
 _STROKE_ID = re.compile(r"kvg:.+-s([0-9]+)")
 _PATH = "{http://www.w3.org/2000/svg}path"
-_FAR = 1000.0  # units; a stroke that leaves the box of 109 this far is a damaged file
+_FAR = 1000.0  # units; a coordinate beyond this means a damaged file
 
 
 def is_folder_of_characters(folder: pathlib.Path) -> bool:
-    """Return whether a folder holds KanjiVG's files, by the name and the ids of the first of them.
+    """Return whether a folder holds KanjiVG's files, by the name and content of the first one.
 
     Raises:
       OSError: the folder or the file cannot be read.
@@ -75,7 +75,7 @@ def is_folder_of_characters(folder: pathlib.Path) -> bool:
 
 
 def source(folder: pathlib.Path | None = None) -> Source:
-    """Return KanjiVG's characters as an input, of the class "kanjivg"; variants are left out.
+    """Return KanjiVG's characters, without variants, as an input with the class "kanjivg".
 
     Args:
       folder: where the files are; None for the installed package.
@@ -105,7 +105,7 @@ def _read(files: list[pathlib.Path], advance: Callable[[int], None]) -> Iterator
             reason = "not a usable character of KanjiVG"
             yield Skipped(str(file), 0, None, reason, str(error), "kanjivg")
         else:
-            # Characters have one file each, wherever it is: a second one is left out.
+            # A character has one file. A second one with its name, in any folder, is left out.
             yield Drawing(str(file), 0, "kanjivg", file.name, lines, "exact")
 
 
@@ -113,7 +113,7 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
     """Read the strokes of one of KanjiVG's files.
 
     Returns:
-      The strokes in the order of writing, float64 [k, 2] in KanjiVG's units, curves flattened.
+      The strokes in writing order, float64 [k, 2] in KanjiVG's units, curves flattened.
 
     Raises:
       ValueError: the file is not XML, declares entities, has no strokes or a damaged one.
@@ -127,7 +127,7 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
             strokes.append((int(match[1]), element.get("d", "")))
     if not strokes:
         raise ValueError("has no strokes")
-    strokes.sort()  # the numbers are the order of writing
+    strokes.sort()  # the numbers give the writing order
     if [number for number, _ in strokes] != list(range(1, len(strokes) + 1)):
         raise ValueError(
             f"has {len(strokes)} strokes, but they are not numbered 1 to {len(strokes)}"
@@ -136,7 +136,7 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
 
 
 def flatten(path: str) -> list[NDArray[np.float64]]:
-    """Turn a path into polylines with PIECES straight pieces for each curve."""
+    """Return a path as polylines, with PIECES straight pieces for each curve."""
     return svg_paths.flatten(path, PIECES)
 
 
@@ -152,7 +152,7 @@ def _flatten_stroke(path: str, number: int) -> list[NDArray[np.float64]]:
 def character_files(
     folder: str | os.PathLike[str] | None = None,
 ) -> tuple[list[pathlib.Path], str]:
-    """Return the files of characters in CHARACTERS, sorted by name, and where they are from.
+    """Return the files of the characters in CHARACTERS, sorted by name, and their origin.
 
     Args:
       folder: where to look; None for the installed package.
@@ -190,7 +190,7 @@ def _installed_files() -> tuple[list[pathlib.Path], str]:
         raise DataError(
             "kanjivg: the package with the drawings is not installed; run: pip install kanjivg"
         ) from None
-    # The package's own list of files: its folder is called `kanji` and has no code to import.
+    # From the package's list of files, because its folder `kanji` has no code to import.
     files = [
         pathlib.Path(str(file.locate())) for file in package.files or () if file.suffix == ".svg"
     ]
@@ -198,7 +198,7 @@ def _installed_files() -> tuple[list[pathlib.Path], str]:
 
 
 def _license_text(origin: str, name: str, options: Options) -> str:
-    """Return what must stand beside the data file `name`, made from `origin`."""
+    """Return the text that must be beside the data file `name`, made from `origin`."""
     settings = options.settings(DEFAULTS)
     tolerance = settings.epsilon / PIXELS_PER_UNIT
     counts = "" if options.counts is None else ", characters beyond the number that was asked for"

@@ -1,4 +1,4 @@
-"""How drawings become a data set."""
+"""Options for turning drawings into a data set."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Shares = tuple[int, int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How drawings become sketches. Each source has defaults of its own; here are the common ones.
+    """How drawings become sketches. Here are the common defaults; sources may have others.
 
     Attributes:
-      pixels_per_unit: pixels for a unit of the source's, so that drawings keep their sizes. None:
-        each is fitted, so that its larger side is 255 pixels.
-      epsilon: pixels, as written, by which simplification may move a line, 0 or more.
-      max_points: sketches of more points are left out; None for no limit.
+      pixels_per_unit: pixels for one unit of the source, so that drawings keep their sizes. None:
+        each drawing is fitted, so that its larger side is 255 pixels.
+      epsilon: how far simplification may move a line, in pixels as written, 0 or more.
+      max_points: sketches with more points are left out. None: no limit.
     """
 
     pixels_per_unit: float | None = None
@@ -40,18 +40,18 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Choices of a conversion.
+    """The user's choices for a conversion.
 
     Attributes:
-      epsilon: as in `Settings`. None: the source's default, but drawings that are simplified
-        already are taken as they are.
+      epsilon: as in `Settings`. None: the source's default, and drawings that are simplified
+        already stay as they are.
       max_points: as in `Settings`. None: the source's default.
       recognized_only: leave out what QuickDraw's game did not recognise.
-      counts: the most sketches of train, valid and test in each class; where there are more, those
-        are kept whose keys have the lowest hashes. None for no limit.
-      shares: parts of train, valid and test by which keys are split, whole numbers of at least 1.
-        None: as `counts`, or 90, 5 and 5.
-      overwrite: replace files that are there.
+      counts: the largest number of train, valid and test sketches in each class. Sketches whose
+        keys have the lowest hashes are kept. None: no limit.
+      shares: relative sizes of train, valid and test, whole numbers >= 1. None: as `counts`, or 90,
+        5 and 5.
+      overwrite: replace existing files.
     """
 
     epsilon: float | None = None
@@ -62,7 +62,7 @@ class Options:
     overwrite: bool = False
 
     def settings(self, defaults: Settings) -> Settings:
-        """Return a source's settings: its defaults, but for what is chosen here."""
+        """Return a source's defaults, changed by the choices made here."""
         return dataclasses.replace(
             defaults,
             epsilon=defaults.epsilon if self.epsilon is None else self.epsilon,
@@ -71,5 +71,5 @@ class Options:
 
     @property
     def parts(self) -> Shares:
-        """Return the shares in use."""
+        """Return the relative sizes of the splits."""
         return self.shares or self.counts or splitting.SHARES

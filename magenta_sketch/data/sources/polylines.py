@@ -1,8 +1,9 @@
-"""From drawn lines to the points of a sketch: fitted into a box, resampled, simplified, rounded.
+"""From drawn lines to the points of a sketch: fit into a box, resample, simplify, round.
 
-QuickDraw's published simplification, in its order: move the drawing to the top left, scale it
-uniformly so that its larger side is 255, resample every stroke with a spacing of 1 pixel, simplify
-with the Ramer-Douglas-Peucker algorithm at an epsilon of 2 pixels; the positions are whole pixels.
+These are the operations of QuickDraw's published simplification, in its order. Move the drawing to
+the top left. Scale it uniformly, so that its larger side is 255. Resample every stroke with a
+spacing of 1 pixel. Simplify with the Ramer-Douglas-Peucker algorithm at an epsilon of 2 pixels.
+Positions are whole pixels.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 255.0  # pixels of a fitted drawing's larger side
-EPSILON = 2.0  # pixels that simplification may move a line by
+EPSILON = 2.0  # how far simplification may move a line, in pixels
 SPACING = 1.0  # pixels between resampled points
 
-# Pixels of one drawing after fitting, all strokes together: 4,000 times across. What is longer is
-# no drawing, and would take memory and minutes.
+# Length of all strokes of a fitted drawing: 4,000 times its side. Anything longer is not a drawing,
+# and would take minutes and much memory.
 MOST_PIXELS = 1_000_000
 
-# The library's algorithm is recursive and may go as deep as a line has points; a line of 100,000
-# ends the process. Longer lines are simplified in pieces of this many points.
+# The library's recursion may be as deep as a line has points, and 100,000 points crash the process.
+# Longer lines are simplified in pieces of this many points.
 _PIECE = 4096
 
 Lines = Sequence[NDArray[np.float64]]
@@ -34,18 +35,18 @@ def in_pixels(
     spacing: float | None,
     pixels_per_unit: float | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Fit or scale, resample, simplify and round a drawing.
+    """Return a drawing that is fitted or scaled, resampled, simplified and rounded.
 
     Args:
       lines: the drawing's lines, [k, 2] each with k >= 1, in any unit, finite.
       epsilon: pixels, 0 or more.
-      spacing: pixels between resampled points; None leaves the points as they are, as is right for
-        lines that are exact, not sampled by hand.
-      pixels_per_unit: what the lines are scaled by; None fits them instead.
+      spacing: pixels between resampled points. None: no resampling, for exact lines that were not
+        sampled by hand.
+      pixels_per_unit: factor that scales the lines. None: fit them instead.
 
     Returns:
-      As many lines, whole pixels, fitted ones from 0 to 255. A line that has become one point is a
-      dot, [1, 2].
+      As many lines, in whole pixels; fitted ones from 0 to 255. A line that has shrunk to one point
+      is a dot, [1, 2].
 
     Raises:
       ValueError: all points of lines to be fitted are equal, or resampled lines are over a million
@@ -59,9 +60,9 @@ def in_pixels(
         lines = resample(lines, spacing)
     lines = [simplify(line, epsilon) for line in lines]
     if pixels_per_unit is None:
-        # To a millionth first, so that points that are equal and in the middle between two pixels,
-        # as the ends of a circle are, stay equal whatever their last digits are. Not where nothing
-        # is fitted: it would move single points of KanjiVG, and with them the quick start's data.
+        # Round to a millionth first. Equal points midway between two pixels, such as the ends of a
+        # circle, then stay equal in spite of rounding errors. Not for scaled lines: it would move
+        # single points of KanjiVG, and so change the quick start's data.
         lines = [line.round(6) for line in lines]
     return whole_pixels(lines)
 
@@ -81,16 +82,16 @@ def fit(lines: Lines) -> list[NDArray[np.float64]]:
 
 
 def resample(lines: Lines, spacing: float = SPACING) -> list[NDArray[np.float64]]:
-    """Put points at equal distances along each line, from its first on; its last is kept too.
+    """Return lines with points at equal distances; the first and last of each line are kept.
 
     Raises:
       ValueError: the lines are over a million pixels long.
     """
-    # All lines at once: a drawing's strokes are many and short. One after another they make a
-    # single long line; the moves between them count as length, but no point is put on them.
+    # All lines at once, because a drawing has many short strokes. Joined, they make one long line.
+    # The moves between them count as length, but get no points.
     points = np.concatenate(lines)
-    steps = np.diff(points, axis=0)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(steps[:, 0], steps[:, 1]))])
+    moves = np.diff(points, axis=0)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(moves[:, 0], moves[:, 1]))])
     ends = np.cumsum([len(line) for line in lines])
     first, last = along[np.append(0, ends[:-1])], along[ends - 1]
     lengths = (last - first) / spacing
@@ -106,10 +107,10 @@ def resample(lines: Lines, spacing: float = SPACING) -> list[NDArray[np.float64]
 
 
 def simplify(line: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
-    """Return the polyline [k, 2] with fewer of its points, both ends kept (Ramer-Douglas-Peucker).
+    """Return a polyline [k, 2] with fewer points, both ends kept (Ramer-Douglas-Peucker).
 
-    No point of the line is further than `tolerance` (same unit) from what is returned. Of a line of
-    over 4,096 points every 4,095th is kept too.
+    No point of the line is further than `tolerance` (in the same unit) from the result. A line of
+    over 4,096 points also keeps every 4,095th point.
     """
     from simplification.cutil import simplify_coords
 
@@ -124,8 +125,8 @@ def simplify(line: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]
 
 
 def whole_pixels(lines: Lines) -> list[NDArray[np.float64]]:
-    """Round positions to whole numbers and drop the points of a line that then do not move."""
-    # Positions are rounded, not offsets, whose errors would add up along the sketch.
+    """Return lines with positions rounded to whole numbers, without points that then repeat."""
+    # Positions are rounded, not offsets: errors of offsets would add up.
     points = np.rint(np.concatenate(lines))
     ends = np.cumsum([len(line) for line in lines])
     keep = np.ones(len(points), bool)

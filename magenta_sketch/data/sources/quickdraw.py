@@ -1,9 +1,9 @@
-"""QuickDraw's drawings: newline-delimited JSON, raw with timing or simplified, plain or gzipped.
+"""Read QuickDraw's drawings: ndjson, raw with timing or simplified, plain or gzipped.
 
-One object a line, with the members `word`, `key_id`, `recognized` and `drawing`, a list of strokes:
-in the raw files `[x, y, t]`, three lists of one length, in the simplified ones `[x, y]`, in pixels.
-A member `split`, "train", "valid" or "test", is this project's own: `.npz` data sets written as
-ndjson keep their splits with it.
+Each line is a JSON object with the members `word`, `key_id`, `recognized` and `drawing`, a list of
+strokes. A stroke is `[x, y, t]` in raw files, three lists of one length, and `[x, y]` in simplified
+files, in pixels. The member `split`, "train", "valid" or "test", is our own: with it, `.npz` data
+sets written as ndjson keep their splits.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from magenta_sketch.errors import DataError
 
 SUFFIXES = (".ndjson", ".ndjson.gz")
 
-# Bytes. Twenty seconds of drawing, which is what the game gives, are about 20,000.
+# Bytes. The game's twenty seconds of drawing take about 20,000.
 LONGEST_LINE = 4 << 20
 
-LARGEST = 1e9  # of a coordinate, in pixels; a sketch of many long moves may go far
+LARGEST = 1e9  # of a coordinate, in pixels; many long moves may lead far
 
 _GZIP = b"\x1f\x8b"
 _EVERY = 128  # lines between reports of progress
 
 
 class UnusableError(Exception):
-    """A line that is not a drawing: the reason, and what exactly."""
+    """A line that is not a drawing. The arguments are the reason and the detail."""
 
 
 def source(path: Path) -> Source:
@@ -51,15 +51,15 @@ def source(path: Path) -> Source:
 def read(
     path: str | os.PathLike[str], advance: Callable[[int], None] = lambda size: None
 ) -> Iterator[Drawing | Skipped]:
-    """Read a file's drawings one by one, whatever its size; blank lines are passed over.
+    """Read a file's drawings one by one, whatever its size. Blank lines are skipped.
 
     Args:
       path: the file; gzip is recognised by its content.
-      advance: is told now and then how many more bytes of the file have been read.
+      advance: called now and then with the number of bytes read since the last call.
 
     Yields:
-      A `Drawing` for every line, its form "timed" or "simplified", or a `Skipped` that says what is
-      wrong with it. A line without a word gets the file's name as its class.
+      For each line a `Drawing` in the form "timed" or "simplified", or a `Skipped` with the reason.
+      If a line has no word, its class is the file's name.
 
     Raises:
       DataError: the file cannot be read, or its compressed data are damaged or cut short.
@@ -98,12 +98,12 @@ def _unpacked(raw: io.BufferedReader) -> Iterator[BinaryIO]:
         yield raw
         return
     with gzip.GzipFile(fileobj=raw) as unpacked:
-        # GzipFile's own readline is a Python function.
+        # GzipFile's own readline is slow Python code.
         yield io.BufferedReader(unpacked, 1 << 18)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Yield the file's lines; None for one that is too long."""
+    """Yield the file's lines; None for a line that is too long."""
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) <= LONGEST_LINE or line.endswith(b"\n"):
             yield line
@@ -114,7 +114,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 
 
 def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skipped:
-    # Imported here, so that the package is light; five times as fast as the standard library's.
+    # Imported here to keep the package light. It is five times as fast as the standard library.
     from orjson import JSONDecodeError, loads
 
     key = name = None
@@ -151,7 +151,7 @@ def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skip
 
 
 def _key(value: Any) -> str | None:
-    if type(value) is int:  # large numbers, which JavaScript cannot hold, are text in the originals
+    if type(value) is int:  # QuickDraw has text, because JavaScript cannot hold such numbers
         return str(value)
     if value is None or value == "":
         return None
@@ -161,7 +161,7 @@ def _key(value: Any) -> str | None:
 
 
 def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], Form]:
-    """Return the lines [k, 2] of a line's `drawing`, and its form: "timed" or "simplified".
+    """Return the lines [k, 2] in the member `drawing`, and its form: "timed" or "simplified".
 
     Strokes without points are left out.
 
@@ -200,7 +200,7 @@ def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], Form]:
 
 def _numbers(xs: list[Any], ys: list[Any]) -> NDArray[np.float64]:
     try:
-        # Without a type, so that NumPy makes no numbers of None and text.
+        # Without a type: else NumPy would turn None and text into numbers.
         points = np.array([xs, ys])
     except (ValueError, OverflowError):
         points = np.array(None)

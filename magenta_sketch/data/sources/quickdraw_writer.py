@@ -1,18 +1,17 @@
-"""Sketches as QuickDraw's simplified ndjson: one drawing a line, a JSON object each.
+"""Write sketches as QuickDraw's simplified ndjson: one JSON object a line, one for each drawing.
 
-A line has QuickDraw's members (https://github.com/googlecreativelab/quickdraw-dataset) and one
-more, "split", so that a data set comes back with the splits that it had:
+An object has QuickDraw's members (https://github.com/googlecreativelab/quickdraw-dataset) and
+"split", so that a data set keeps its splits:
 
     {"word": "sheep", "countrycode": "", "timestamp": "", "recognized": true,
      "key_id": "4865710293318251", "drawing": [[[0, 3], [5, 0]], ...], "split": "train"}
 
-"drawing" has one [[x, ...], [y, ...]] a line of the pen, moved so that the smallest x and y are 0
-and not scaled: numbers stay in the sketch's pixel units, beyond QuickDraw's 255 where they are.
+"drawing" has one [[x, ...], [y, ...]] for each stroke. It is moved so that the smallest x and y are
+0, but not scaled: numbers stay in the sketch's pixel units and may exceed QuickDraw's 255.
 
-What survives when the positions' differences, rounded to float32, are the sketch again
-(`strokes.from_polylines`): all offsets and lifts but the last lift, which comes back as 1. Repeated
-points, dots and a first dot survive. Whole offsets are exact, and so are all that are above
-2**-24 of the drawing's extent; smaller ones are right to the rounding of a float64 position.
+`strokes.from_polylines` makes the sketch from these positions again, except for the last lift,
+which becomes 1. Repeated points and dots are kept. Offsets are exact if they are whole numbers or
+above 2**-24 of the drawing's extent. Smaller ones have the rounding error of a float64 position.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ def write_ndjson(
     *,
     word: str,
 ) -> int:
-    """Write sketches as they come, one line each; the file is there whole or not at all.
+    """Write sketches as they come, one line each; the file is written atomically.
 
     Args:
-      path: the file, replaced if it is there; compressed if the name ends in .gz. Its folder is
-        made. Equal sketches give equal bytes.
-      sketches: (split, number in the split, stroke-3 sketch [n, 3] in pixel units) each.
-      word: the class, as QuickDraw has it: "palm tree".
+      path: the file, replaced if it exists; compressed if the name ends in .gz. Its folder is made
+        if needed. Equal sketches give equal bytes.
+      sketches: (split, number in the split, stroke-3 sketch [n, 3] in pixel units) for each sketch.
+      word: the class as QuickDraw writes it: "palm tree".
 
     Returns:
       The number of lines.
@@ -68,13 +67,13 @@ def write_ndjson(
 
 
 def ndjson_line(sketch: NDArray[np.float32], *, word: str, split: str, number: int) -> str:
-    """Return a stroke-3 sketch [n, 3] in pixel units as a line, its end included.
+    """Return a stroke-3 sketch [n, 3] in pixel units as a line of text, with its newline.
 
     Args:
       word: the class.
       split: "train", "valid" or "test".
       number: the sketch's number in its split. The key depends on it, the split and the sketch
-        alone, so that copies of one sketch have keys of their own.
+        only, so that copies of a sketch have different keys.
     """
     sketch = np.ascontiguousarray(sketch, "<f4")
     digest = hashlib.sha256(f"{split} {number} ".encode() + sketch.tobytes()).digest()
@@ -95,7 +94,7 @@ def _packing(
 ) -> contextlib.AbstractContextManager[BinaryIO | gzip.GzipFile]:
     if path.suffix.lower() != ".gz":
         return contextlib.nullcontext(file)
-    # Without a name and a time, so that the bytes depend on the sketches alone.
+    # Without a name and a time: the bytes depend on the sketches alone.
     return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
 
 
@@ -103,7 +102,7 @@ def _drawing(sketch: NDArray[np.float32]) -> list[list[list[float]]]:
     lines = to_polylines(sketch)
     positions = np.concatenate(lines)
     corner = positions.min(axis=0)
-    # Python writes a float64 with the digits that give it back.
+    # Python writes enough digits to read the same float64 again.
     whole = bool((positions == np.rint(positions)).all())
     kind = np.int64 if whole else np.float64
     return [(line - corner).astype(kind).T.tolist() for line in lines]

@@ -1,7 +1,7 @@
-"""Data sets that are made from installed packages, by name: no files are needed, none are fetched.
+"""Data sets made from installed packages, by name. They need no files and no download.
 
-A new one needs a function that returns its `Source`, with the defaults that suit its drawings, and
-a line in `SOURCES`. Its drawings have the class that the name says.
+To add one, write a function that returns its `Source`, with suitable defaults, and add a line to
+`SOURCES`. The class of its drawings is that name.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ SOURCES: dict[str, Callable[[], Source]] = {"kanjivg": kanjivg.source}
 
 
 def is_ready_made(file_name: str) -> bool:
-    """Return whether `write` makes the data file of this name, such as "kanjivg.npz"."""
+    """Return whether `write` can make the data file of this name, such as "kanjivg.npz"."""
     return file_name in {f"{name}.npz" for name in SOURCES}
 
 
 def write(file_name: str, folder: str | os.PathLike[str], report: Report = print) -> None:
-    """Write a ready-made data file with its source's defaults, replacing one that is there.
+    """Write a ready-made data file with its source's defaults. Replace an existing file.
 
     `sketch_rnn_convert data NAME --out=FOLDER` writes the same bytes.
 
     Args:
       file_name: such as "kanjivg.npz".
-      folder: where; it is made.
-      report: is given lines of text on what is done.
+      folder: its folder, made if needed.
+      report: called with each line of text on progress.
 
     Raises:
       DataError: the package or its files are missing or damaged, or the result cannot be written.

@@ -1,4 +1,4 @@
-"""Which split a drawing is in: decided by its key alone, the same every time and everywhere."""
+"""Decide the split of a drawing by its key alone: the same every time and everywhere."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.npz_archive import SPLITS
 
-# Parts of train, valid and test. Whoever changes them changes the quick start's data set.
+# Relative sizes of train, valid and test. A change would change the quick start's data set.
 SHARES = (90, 5, 5)
 
-# What is proposed where a class is too small for the shares asked for.
+# Proposed if a class is too small for the given shares.
 LARGER = ((80, 10, 10), (70, 15, 15), (60, 20, 20), (50, 25, 25), (40, 30, 30), (34, 33, 33))
 
 
-def place(key: bytes) -> int:
-    """Return the key's place, a number below 2**64: the first 8 bytes of its SHA-256."""
+def hash_of(key: bytes) -> int:
+    """Return the key's hash, a number below 2**64: the first 8 bytes of its SHA-256."""
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "big")
 
 
@@ -27,15 +27,15 @@ def split_of(key: str, shares: Sequence[int] = SHARES) -> str:
 
     Args:
       key: any text.
-      shares: parts of train, valid and test, whole numbers of at least 1.
+      shares: relative sizes of train, valid and test, whole numbers >= 1.
     """
-    number = place(key.encode("utf-8", "surrogatepass")) % sum(shares)
+    number = hash_of(key.encode("utf-8", "surrogatepass")) % sum(shares)
     return SPLITS[int(splits_of(np.array([number]), shares)[0])]
 
 
-def splits_of(places: np.ndarray, shares: Sequence[int]) -> NDArray[np.uint8]:
-    """Return 0, 1 or 2 for train, valid or test of each of some places."""
+def splits_of(hashes: np.ndarray, shares: Sequence[int]) -> NDArray[np.uint8]:
+    """Return 0, 1 or 2, for train, valid or test, for each hash."""
     _, valid, test = shares
-    remainders = places % places.dtype.type(sum(shares))
-    # Recorded in a test: whoever changes this makes old and new data sets leak into each other.
+    remainders = hashes % hashes.dtype.type(sum(shares))
+    # A test holds this. With a change, old test sketches would be in new training sets.
     return np.select([remainders < valid, remainders < valid + test], [1, 2], 0).astype(np.uint8)

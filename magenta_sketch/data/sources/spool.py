@@ -1,8 +1,8 @@
-"""Sketches on the disk while a data set is made, so that its size does not matter to the memory.
+"""Keep sketches on the disk while a data set is made, so that it may be larger than the memory.
 
-One class's sketches lie in two files of a temporary folder: their points, one sketch after another,
-and a record each. No file is kept open: what is added collects in memory and is appended to the
-files when all classes together hold `_BUFFERED` bytes.
+A class has two files in a temporary folder: its points, one sketch after another, and one record
+for each sketch. No file stays open. Sketches collect in memory and are appended to the files when
+all classes together hold `_BUFFERED` bytes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from magenta_sketch.data.messages import writing
 from magenta_sketch.data.npz_writer import fits_int16
 
-KEY_DECIDES = 255  # in place of a split's number
+KEY_DECIDES = 255  # instead of a split's number
 
 _BUFFERED = 32 << 20  # bytes
 _CHUNK = 1 << 18  # records read at once
 
 _RECORD = np.dtype(
     [
-        ("place", "<u8"),
+        ("hash", "<u8"),
         ("identity", "<u8"),
         ("source", "<u4"),
         ("line", "<u4"),
@@ -38,16 +38,17 @@ _PACK = struct.Struct("<QQIIIBB").pack
 
 
 class Entry(NamedTuple):
-    """What is kept of a sketch besides its points.
+    """What is stored of a sketch besides its points.
 
     Attributes:
-      place: what decides its split, see `splitting.place`.
-      identity: equal for two of a class that are the same drawing.
-      source: number of the file it is from, and line, its line there.
-      split: 0, 1, 2 for train, valid, test when the source says it, or KEY_DECIDES.
+      hash: decides its split, see `splitting.hash_of`.
+      identity: equal for two drawings of a class that are the same.
+      source: number of its file.
+      line: its line there.
+      split: 0, 1, 2 for train, valid, test if the source gives it, else KEY_DECIDES.
     """
 
-    place: int
+    hash: int
     identity: int
     source: int
     line: int
@@ -58,7 +59,7 @@ class Spool:
     """The sketches of all classes.
 
     Args:
-      folder: an existing folder, where the files go; whoever made it removes it.
+      folder: an existing folder for the files; the caller removes it.
     """
 
     def __init__(self, folder: Path):
@@ -79,7 +80,7 @@ class Spool:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is in memory to the files.
+        """Append the sketches in memory to the files.
 
         Raises:
           DataError: they cannot be written.
@@ -91,7 +92,7 @@ class Spool:
 
 
 class ClassSpool:
-    """The sketches of one class, in the order in which they came."""
+    """The sketches of one class, in the order in which they were added."""
 
     def __init__(self, path: Path):
         self._files = path.with_suffix(".points"), path.with_suffix(".records")
@@ -99,13 +100,13 @@ class ClassSpool:
         self.count = 0
 
     def add(self, entry: Entry, sketch: NDArray[np.float32]) -> int:
-        """Add a stroke-3 sketch [n, 3], and return the bytes that it takes."""
+        """Add a stroke-3 sketch [n, 3]. Return the number of bytes that it takes."""
         is_float = not fits_int16(sketch)
         data = sketch.astype("<f4" if is_float else "<i2").tobytes()
         self._buffers[0].extend(data)
         self._buffers[1].extend(
             _PACK(
-                entry.place,
+                entry.hash,
                 entry.identity,
                 entry.source,
                 entry.line,
@@ -118,7 +119,7 @@ class ClassSpool:
         return len(data) + _RECORD.itemsize
 
     def flush(self) -> None:
-        """Append what is in memory to the files.
+        """Append the sketches in memory to the files.
 
         Raises:
           OSError: they cannot be written.
@@ -133,7 +134,8 @@ class ClassSpool:
         """Return one field of all records, [count].
 
         Args:
-          name: "place", "identity", "source", "line", "split", "points" (how many) or "is_float".
+          name: "hash", "identity", "source", "line", "split", "points" (their number) or
+            "is_float".
         """
         result = np.empty(self.count, _RECORD[name])
         start = 0
@@ -143,7 +145,7 @@ class ClassSpool:
         return result
 
     def any_float(self, chosen: NDArray[np.bool_]) -> bool:
-        """Return whether any of the chosen sketches, bool [count], does not fit int16."""
+        """Return whether any chosen sketch, bool [count], does not fit into int16."""
         return bool(self.column("is_float")[chosen].any())
 
     def sketches(self, chosen: NDArray[np.bool_], dtype: str) -> Iterator[np.ndarray]:

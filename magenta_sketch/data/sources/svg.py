@@ -1,11 +1,11 @@
-"""Drawings from SVG files: what is drawn in them, in the order of the document, as polylines.
+"""Read what SVG files draw, in the order of the document, as polylines.
 
-Read are `path`, `line`, `polyline`, `polygon`, `rect`, `circle` and `ellipse`, within groups,
-links, nested `svg`s and what `use` refers to, all with their transforms. A filled shape gives its
-outline, as a pen would draw it. Not drawn: what waits in `defs`, `symbol`, clip paths and the like
-to be referred to; what cannot be seen, by attributes, style sheets or a `style` (see `svg_style`);
-and a background, a rectangle without outline that covers all. Passed over are texts and images,
-and the effect of clip paths, masks, filters and transforms in CSS.
+These are read: `path`, `line`, `polyline`, `polygon`, `rect`, `circle` and `ellipse`, in groups,
+links, nested `svg`s and what `use` refers to, with all transforms. A filled shape gives its
+outline. These are not drawn: contents of `defs`, `symbol`, clip paths and the like, unless `use`
+refers to them; what is invisible (see `svg_style`); and a background, which is a rectangle without
+outline that covers everything. Text, images, clip paths, masks, filters and transforms in CSS are
+ignored.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ MOST_POINTS = 1_000_000  # of one file, curves flattened
 def source(folder: Path) -> Source:
     """Return a folder of SVG files as an input.
 
-    The files in the folder are of one class, called as it is; those in a subfolder, or anywhere
-    below it, of the class that is called as the subfolder. A drawing's key is its path from the
-    folder of its class.
+    Files directly in the folder are one class, named like the folder. Files at any depth in a
+    subfolder are a class named like the subfolder. A drawing's key is its path from the folder of
+    its class.
 
     Raises:
       OSError: the folder cannot be read.
@@ -82,11 +82,11 @@ def parse_xml(path: str | os.PathLike[str]) -> Element:
     """Return the root of an XML file that declares no entities.
 
     Raises:
-      ValueError: it is not well-formed, of an unknown encoding, or declares entities.
+      ValueError: it is not well-formed, has an unknown encoding, or declares entities.
       OSError: it cannot be read.
     """
-    # A DOCTYPE, which many files have, is fine; entities are not: defusedxml refuses them (as a
-    # ValueError) where the standard library may expand them.
+    # Many files have a DOCTYPE, which is allowed. Entities are not: the standard library may expand
+    # them, so defusedxml refuses them (with a ValueError).
     import defusedxml.ElementTree
 
     try:
@@ -98,13 +98,13 @@ def parse_xml(path: str | os.PathLike[str]) -> Element:
 
 
 def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
-    """Read what an SVG file draws.
+    """Return what an SVG file draws.
 
     Returns:
       Polylines, float64 [k, 2] each, k >= 2, in the file's units, transforms applied.
 
     Raises:
-      ValueError: the file is not SVG, is damaged, draws nothing, or is too large; one line.
+      ValueError: the file is not SVG, is damaged, draws nothing, or is too large.
       OSError: it cannot be read.
     """
     if os.path.getsize(path) > LARGEST_FILE:
@@ -113,9 +113,9 @@ def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
     if tag_of(root) != "svg":
         raise ValueError("the document is not SVG")
     try:
-        with np.errstate(all="ignore"):  # what overflows is found in the result
+        with np.errstate(all="ignore"):  # an overflow is found in the result
             lines = list(_lines(root))
-    except RecursionError:  # of the CSS libraries; the tree itself may have any depth
+    except RecursionError:  # from the CSS libraries; the tree may have any depth
         raise ValueError("a style is nested too deep") from None
     if not lines:
         raise ValueError("draws nothing")
@@ -130,6 +130,6 @@ def _lines(root: Element) -> Iterator[NDArray[np.float64]]:
             if points > MOST_POINTS:
                 raise ValueError(f"over {MOST_POINTS:,} points")
             line = line @ place.matrix[:2, :2].T + place.matrix[:2, 2]
-            if not np.abs(line).max() < 1e100:  # NaN, too; the sizes of drawings are squared
+            if not np.abs(line).max() < 1e100:  # false for NaN; sizes are squared later
                 raise ValueError("a coordinate is not finite or beyond all measure")
             yield line

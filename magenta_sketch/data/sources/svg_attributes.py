@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 
-# CSS pixels; the rest depends on fonts that are not known here.
+# CSS pixels in each unit. Other units depend on fonts, which are unknown here.
 _UNITS = {
     "": 1.0,
     "px": 1.0,
@@ -22,9 +22,9 @@ _UNITS = {
 }
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LENGTH = re.compile(rf"\s*({NUMBER.pattern})\s*([a-z]*|%)\s*")
-LONG_NUMBER = re.compile(r"[0-9.]{200}")  # the library's patterns take quadratic time over these
+LONG_NUMBER = re.compile(r"[0-9.]{200}")  # the library needs quadratic time for these
 
-# Attributes that are lengths, and what their percentages are of: width, height, or both.
+# Attributes that are lengths. Percentages refer to the width (0), the height (1) or both (2).
 _SIZES = {
     "line": {"x1": 0, "y1": 1, "x2": 0, "y2": 1},
     "rect": {"x": 0, "y": 1, "width": 0, "height": 1, "rx": 0, "ry": 1},
@@ -36,14 +36,14 @@ _SIZES = {
 
 
 def tag_of(element: Element) -> str:
-    """Return the element's name in SVG, also where the file forgot the namespace; "" of others."""
+    """Return the element's name in SVG, also if its namespace is missing; "" for other elements."""
     tag = element.tag if isinstance(element.tag, str) else ""
     tag = tag.removeprefix(_NAMESPACE)
     return "" if tag.startswith("{") else tag
 
 
 def view_box(element: Element) -> tuple[float, float, float, float] | None:
-    """Return the numbers of `viewBox`; None where there is none, or one without an extent.
+    """Return the numbers of `viewBox`, or None if it is missing or has no extent.
 
     Raises:
       ValueError: it is damaged.
@@ -76,10 +76,10 @@ def transform_of(element: Element) -> NDArray[np.float64]:
 
 
 def sizes_of(element: Element, viewport: tuple[float, float]) -> dict[str, float]:
-    """Return the attributes that are lengths and are there, in the element's units.
+    """Return the element's attributes that are lengths, in its units.
 
     Raises:
-      ValueError: one is no length.
+      ValueError: one is not a length.
     """
     whole = (*viewport, float(np.hypot(*viewport) / np.sqrt(2)))
     sizes = {}

@@ -1,4 +1,4 @@
-"""Paths of SVG as polylines: lines, curves and arcs, one polyline a part drawn in one go."""
+"""Turn SVG paths (lines, curves and arcs) into polylines, one for each part without a lift."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.sources.svg_attributes import LONG_NUMBER, NUMBER
 
-# Straight pieces for each curve of a path. A cubic as large as the fitted drawing is then within a
-# tenth of a pixel of its pieces, a half circle within a sixth.
+# Straight pieces for each curve of a path. For a curve as large as the fitted drawing, the error is
+# then at most a tenth of a pixel for a cubic, and a sixth for a half circle.
 PIECES = 64
 
 _COMMAND = re.compile(r"[MmZzLlHhVvCcSsQqTtAa]")
@@ -24,10 +24,10 @@ _ARC = re.compile(
 
 
 def flatten(path: str, pieces: int = PIECES) -> list[NDArray[np.float64]]:
-    """Turn the `d` of an SVG path into polylines, one for each part that the pen draws in one go.
+    """Return an SVG path as polylines, one for each part that the pen draws without a lift.
 
     Args:
-      path: the text.
+      path: the attribute `d`.
       pieces: straight pieces for each curve.
 
     Returns:
@@ -37,7 +37,7 @@ def flatten(path: str, pieces: int = PIECES) -> list[NDArray[np.float64]]:
       ValueError: the path is damaged or holds a number that is not finite.
     """
     _check_path(path)
-    # The library does not say where the pen was lifted, so each part is parsed by itself.
+    # The library does not say where the pen lifts, so each part is parsed by itself.
     result, position = [], 0j
     for part in re.split("(?=[Mm])", path)[1:]:
         segments = _segments(part, position, path)
@@ -52,7 +52,7 @@ def flatten(path: str, pieces: int = PIECES) -> list[NDArray[np.float64]]:
 
 
 def _check_path(path: str) -> None:
-    # The library passes over what it does not know.
+    # The library ignores what it does not know.
     if LONG_NUMBER.search(path) or NUMBER.sub("", _COMMAND.sub(" ", path)).strip(" ,\t\r\n\f"):
         raise ValueError(f"damaged path {path[:40]!r}")
     text = path.strip()
@@ -61,28 +61,28 @@ def _check_path(path: str) -> None:
 
 
 def _segments(part: str, position: complex, path: str) -> list[Any]:
-    """Return the segments of a part that starts with M or m, and one of no length at its end."""
-    # "1." is a number, but the library's "1.e5" would be two.
+    """Return the segments of a part that starts with M or m, then one segment of length 0."""
+    # The library would read "1.e5" as two numbers, so the dot of "1." is removed.
     part = re.sub(r"(?<=[0-9])\.(?![0-9])", "", part)
     try:
         try:
             return _parsed(part + "l0,0", position)
         except AssertionError:
             return _parsed(_without_closed_arcs(part, position) + "l0,0", position)
-    except Exception as error:  # besides ValueError what bad numbers do inside: ZeroDivisionError …
+    except Exception as error:  # bad numbers also raise ZeroDivisionError and others
         raise ValueError(f"damaged path {path[:40]!r}: {error}") from error
 
 
 def _parsed(text: str, position: complex) -> list[Any]:
-    from svgpathtools import parse_path  # here: few runs read SVG
+    from svgpathtools import parse_path  # imported here: few runs read SVG
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # arcs of no radius are lines, as they should be
+        warnings.simplefilter("ignore")  # arcs without a radius become lines, which is right
         return list(parse_path(text, current_pos=position))
 
 
 def _without_closed_arcs(part: str, position: complex) -> str:
-    """Return the part without arcs that end where they start, at which the library fails."""
+    """Return the part without arcs that end where they start: the library fails on them."""
     result = []
     first = _parsed(_COMMANDS.findall(part)[0] + "l0,0", position)[0].start
     for command in _COMMANDS.findall(part):
@@ -90,7 +90,7 @@ def _without_closed_arcs(part: str, position: complex) -> str:
             if command[0] in "Zz":
                 position = first
             else:
-                # What comes before has no influence on where the command ends.
+                # Earlier commands have no influence on where this one ends.
                 start = "" if command[0] in "Mm" else "m0,0"
                 position = _parsed(f"{start}{command}l0,0", position)[-1].end
             result.append(command)
@@ -104,14 +104,14 @@ def _without_closed_arcs(part: str, position: complex) -> str:
 
 
 def _points(segment: Any, pieces: int) -> NDArray[np.float64]:
-    """Return the segment's points but for its first."""
+    """Return the segment's points without its first one."""
     from svgpathtools import CubicBezier, Line
 
     if isinstance(segment, Line):
         return _corners([segment.end])
     if isinstance(segment, CubicBezier):  # the most frequent; point() is several times slower
         controls = _corners([segment.start, segment.control1, segment.control2, segment.end])
-        # Sums of products, not a matrix product: its rounding depends on the machine's BLAS.
+        # Not a matrix product, because its rounding depends on the machine's BLAS.
         return (_bernstein(pieces)[:, :, None] * controls).sum(axis=1)
     return _corners([segment.point(t) for t in _times(pieces)])
 
@@ -129,5 +129,5 @@ def _bernstein(pieces: int) -> NDArray[np.float64]:
 
 
 def _corners(points: list[complex]) -> NDArray[np.float64]:
-    """Return points x + iy, as the library gives them, as [k, 2]."""
+    """Return the library's points x + iy as an array [k, 2]."""
     return np.array([(point.real, point.imag) for point in points])

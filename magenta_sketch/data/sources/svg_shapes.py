@@ -1,4 +1,4 @@
-"""The shapes of SVG as polylines."""
+"""Turn SVG shapes into polylines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHAPES = {"path", "polyline", "polygon", "line", "rect", "circle", "ellipse"}
 
 
 def outline(element: Element, viewport: tuple[float, float]) -> list[NDArray[np.float64]]:
-    """Return the lines [k, 2] of a shape in its own units; none of one without extent.
+    """Return the lines [k, 2] of a shape in its own units; none if it has no extent.
 
     Args:
       element: one of `SHAPES`.
-      viewport: width and height that percentages are of.
+      viewport: width and height that percentages refer to.
 
     Raises:
       ValueError: an attribute is damaged.
@@ -48,7 +48,7 @@ def outline(element: Element, viewport: tuple[float, float]) -> list[NDArray[np.
 
 
 def _pairs(text: str) -> str:
-    """Return points as "x,y x,y": the library does not know all the ways to write them."""
+    """Return points as "x,y x,y": the library does not know all ways to write them."""
     if LONG_NUMBER.search(text) or NUMBER.sub("", text).strip(" ,\t\r\n\f"):
         raise ValueError(f"damaged points {text[:40]!r}")
     numbers = [float(number) for number in NUMBER.findall(text)]
@@ -58,7 +58,7 @@ def _pairs(text: str) -> str:
 
 
 def _clean_rect(size: dict[str, float]) -> bool:
-    """Return whether there is something to draw; mend the radii of its corners by SVG's rules."""
+    """Return whether a rectangle has an area. Correct the radii of its corners by SVG's rules."""
     width, height = size.get("width", 0.0), size.get("height", 0.0)
     if not (width > 0 and height > 0):
         return False

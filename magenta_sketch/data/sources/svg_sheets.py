@@ -1,4 +1,4 @@
-"""Style sheets of an SVG document: their rules, matched with its elements in bounded time."""
+"""Style sheets of an SVG document: match their rules with its elements, in limited time."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from xml.etree.ElementTree import Element
 
 from magenta_sketch.data.sources.svg_declarations import Declaration, declarations
 
-# Only files with style sheets have these limits, so that none of them takes minutes.
+# Limits for files with style sheets, so that none of them takes minutes.
 MOST_STYLED = 100_000  # elements
 MOST_SELECTORS = 10_000
 LONGEST_SELECTOR = 1000  # characters
-MOST_STEPS = 2_000_000  # selectors tried on elements, and elements looked at for them
+MOST_VISITS = 2_000_000  # selectors tried on elements, and elements visited for them
 
 
 class Sheets:
-    """The style sheets of a document, asked for one element after another.
+    """The style sheets of a document, which can be asked for each element.
 
     Args:
-      root: the document's.
-      texts: the sheets, in their order.
+      root: the document's root.
+      texts: the sheets, in order.
 
     Raises:
-      ValueError: they are beyond the limits above.
-      RecursionError: one is nested too deep.
+      ValueError: they exceed a limit above.
+      RecursionError: a sheet is nested too deep.
     """
 
     def __init__(self, root: Element, texts: list[str]):
         import cssselect2
 
-        self._steps = 0
+        self._visits = 0
         self._matcher = cssselect2.Matcher()
         self._found: dict[Element, list[Declaration]] = {}
         count = 0
@@ -43,43 +43,43 @@ class Sheets:
                 self._matcher.add_selector(selector, rule)
         if sum(1 for _ in root.iter()) > MOST_STYLED:
             raise ValueError(f"over {MOST_STYLED:,} elements, and style sheets")
-        tree = _wrapper(self._step).from_xml_root(root).iter_subtree()
+        tree = _wrapper(self._visit).from_xml_root(root).iter_subtree()
         self._wrapped = {wrapped.etree_element: wrapped for wrapped in tree}
-        self._steps = 0
+        self._visits = 0
 
     def of(self, element: Element) -> list[Declaration]:
-        """Return what the rules say of an element, the strongest last.
+        """Return the declarations of all rules for an element, the strongest last.
 
         Raises:
           ValueError: it would take too long.
         """
         if element not in self._found:
-            self._step()
+            self._visit()
             matches = self._matcher.match(self._wrapped[element])
             self._found[element] = [
                 declaration
                 for _, _, pseudo, rule in matches
-                if pseudo is None  # what is made before or after an element is not the element
+                if pseudo is None  # a pseudo-element is not the element itself
                 for declaration in rule
             ]
         return list(self._found[element])
 
     def _counted(self, test: Any) -> Any:
         def counted(wrapped: Any) -> bool:
-            self._step()
+            self._visit()
             return test(wrapped)
 
         return counted
 
-    def _step(self, count: int = 1) -> None:
-        self._steps += count
-        if self._steps > MOST_STEPS:
+    def _visit(self, count: int = 1) -> None:
+        self._visits += count
+        if self._visits > MOST_VISITS:
             raise ValueError("its style sheets take too long for so many elements")
 
 
 def _rules(texts: list[str]) -> Iterator[tuple[list[list[Any]], list[Declaration]]]:
-    """Yield the rules that set properties read here: selectors, as tokens, and declarations."""
-    import tinycss2  # here and below: few files need it
+    """Yield the rules that set properties read here: selectors as tokens, and declarations."""
+    import tinycss2  # imported in functions: few files need it
 
     for text in texts:
         for rule in tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True):
@@ -97,7 +97,7 @@ def _rules(texts: list[str]) -> Iterator[tuple[list[list[Any]], list[Declaration
 
 
 def _compiled(selectors: list[list[Any]]) -> list[Any]:
-    """Return the selectors of a rule; none where one of them is not valid, as CSS says."""
+    """Return the compiled selectors of a rule; none if one of them is invalid, as in CSS."""
     import cssselect2
     import tinycss2
 
@@ -109,31 +109,32 @@ def _compiled(selectors: list[list[Any]]) -> list[Any]:
             compiled += cssselect2.compile_selector_list(tokens)
         except cssselect2.SelectorError:
             return []
-        # The library makes Python of them, which may be nested too deep, and lacks a few.
+        # The library turns selectors into Python code, which may be nested too deep. It lacks some.
         except (SyntaxError, MemoryError, NotImplementedError, TypeError):
             raise ValueError(f"a selector that cannot be used: {text.strip()[:40]!r}") from None
     return compiled
 
 
-def _wrapper(step: Any) -> Any:
-    """Return a wrapper of elements whose selectors count the elements that they look at.
+def _wrapper(visit: Any) -> Any:
+    """Return a wrapper class for elements that counts the elements visited by selectors.
 
-    The library's own keeps all ancestors and siblings of each element, and finds them recursively.
+    The library's own wrapper stores all ancestors and siblings of each element, and finds them
+    recursively.
     """
     import cssselect2
 
     class Wrapper(cssselect2.ElementWrapper):
         @property
         def ancestors(self) -> Iterator[Any]:
-            return _chain(self.parent, "parent", step)
+            return _chain(self.parent, "parent", visit)
 
         @property
         def previous_siblings(self) -> Iterator[Any]:
-            return _chain(self.previous, "previous", step)
+            return _chain(self.previous, "previous", visit)
 
         @property
         def etree_siblings(self) -> Any:
-            step(1 + len(self._siblings) // 8)  # they are looked through at once, which is faster
+            visit(1 + len(self._siblings) // 8)  # they are searched at once, which is faster
             return self._siblings
 
         @etree_siblings.setter
@@ -142,14 +143,14 @@ def _wrapper(step: Any) -> Any:
 
         def iter_children(self) -> Iterator[Any]:
             for child in super().iter_children():
-                step(10)  # new wrappers
+                visit(10)  # a new wrapper costs more
                 yield child
 
     return Wrapper
 
 
-def _chain(wrapped: Any, link: str, step: Any) -> Iterator[Any]:
+def _chain(wrapped: Any, link: str, visit: Any) -> Iterator[Any]:
     while wrapped is not None:
-        step()
+        visit()
         yield wrapped
         wrapped = getattr(wrapped, link)

@@ -1,10 +1,9 @@
-"""Which shapes of an SVG document can be seen: presentation attributes, style sheets, `style`.
+"""Decide which shapes of an SVG document are visible: attributes, style sheets and `style`.
 
-Read are the properties `display`, `visibility`, `opacity`, `fill`, `stroke`, `fill-opacity` and
-`stroke-opacity`, weighed as CSS does: an attribute is less than any rule of a style sheet, rules
-go by specificity and then by order, `style` is more, and `!important` most. What CSS does not
-understand is passed over, and so are `@` rules, `@import` and `@media` among them, and sheets in
-other files.
+The properties `display`, `visibility`, `opacity`, `fill`, `stroke`, `fill-opacity` and
+`stroke-opacity` are read, with the priorities of CSS. Attributes are weakest; then come the rules
+of style sheets, by specificity and order; then `style`; `!important` is strongest. Invalid CSS, `@`
+rules (also `@import` and `@media`) and sheets in other files are ignored.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from magenta_sketch.data.sources.svg_sheets import Sheets
 
 
 def is_hidden(own: dict[str, str]) -> bool:
-    """Return whether an element of these properties, and all that is in it, is not to be seen."""
+    """Return whether an element with these properties, and everything in it, is invisible."""
     return own.get("display") == "none" or is_zero(own.get("opacity", "1"))
 
 
 def is_stroked(style: dict[str, str]) -> bool:
-    """Return whether the outline of a shape of this style is painted."""
+    """Return whether the outline of a shape with this style is painted."""
     return _has_paint(style["stroke"], style["stroke-opacity"])
 
 
 def is_painted(style: dict[str, str]) -> bool:
-    """Return whether anything of a shape of this style is painted."""
+    """Return whether any part of a shape with this style is painted."""
     if style["visibility"] in ("hidden", "collapse"):
         return False
     return is_stroked(style) or _has_paint(style["fill"], style["fill-opacity"])
@@ -47,11 +46,11 @@ class Styles:
     """The properties of a document's elements.
 
     Args:
-      root: the document's.
+      root: the document's root.
 
     Raises:
-      ValueError: a style sheet is beyond the limits above.
-      RecursionError: one is nested too deep.
+      ValueError: a style sheet exceeds a limit of `svg_sheets`.
+      RecursionError: a style sheet is nested too deep.
     """
 
     def __init__(self, root: Element):
@@ -59,7 +58,7 @@ class Styles:
         self._sheets = Sheets(root, texts) if any(texts) else None
 
     def of(self, element: Element) -> dict[str, str]:
-        """Return what is said of an element itself, by attributes, style sheets and `style`.
+        """Return an element's own properties, from attributes, style sheets and `style`.
 
         Raises:
           ValueError: it would take too long.
@@ -73,13 +72,13 @@ class Styles:
         found = [] if self._sheets is None else self._sheets.of(element)
         if "style" in element.attrib:
             found += declarations(element.attrib["style"])
-        # The sort keeps the order of those of one weight.
+        # The sort is stable: declarations of one weight keep their order.
         for name, value, _ in sorted(found, key=lambda declaration: declaration[2]):
             own[name] = value
         return own
 
     def within(self, own: dict[str, str], outer: dict[str, str]) -> dict[str, str]:
-        """Return the inherited properties of an element, from its own and those of its parent."""
+        """Return the inherited properties of an element, from its own and its parent's."""
         result = dict(outer)
         for name, initial in INITIAL.items():
             value = own.get(name, "inherit")
@@ -91,7 +90,7 @@ class Styles:
 
 
 def _text(element: Element) -> str:
-    """Return the style sheet in a `style` element; none of another language or for print alone."""
+    """Return the style sheet in a `style` element; "" if it is not CSS or not for the screen."""
     kind = element.get("type", "").partition(";")[0].strip().lower()
     media = {part.strip().lower() for part in element.get("media", "all").split(",")}
     if kind not in ("", "text/css") or not media & {"", "all", "screen"}:

@@ -1,4 +1,4 @@
-"""Which shapes an SVG document draws, and where: groups, nested documents, `use` and view boxes."""
+"""Find the shapes that an SVG document draws, and where: groups, `use`, view boxes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from magenta_sketch.data.sources.svg_declarations import INITIAL
 from magenta_sketch.data.sources.svg_shapes import SHAPES
 from magenta_sketch.data.sources.svg_style import Styles, is_hidden, is_painted, is_stroked
 
-MOST_ELEMENTS = 20_000  # with all that is used several times
+MOST_ELEMENTS = 20_000  # an element counts each time it is used
 
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 _DRAWN = SHAPES | {"svg", "g", "a", "switch", "use"}
 
 
 class Place(NamedTuple):
-    """What an element has from its parents."""
+    """What an element inherits from its parents."""
 
     matrix: NDArray[np.float64]  # [3, 3], from its units to the document's
-    viewport: tuple[float, float]  # width and height that percentages are of, in its units
-    style: dict[str, str]  # the properties that are inherited
-    uses: tuple[int, ...] = ()  # the elements whose use it is drawn in
+    viewport: tuple[float, float]  # width and height that percentages refer to, in its units
+    style: dict[str, str]  # the inherited properties
+    uses: tuple[int, ...] = ()  # ids of the elements that `use` has inserted around it
 
 
 def drawn_shapes(root: Element) -> Iterator[tuple[Element, Place]]:
-    """Yield the shapes that are drawn, each with its place, in the document's order.
+    """Yield the shapes that are drawn, with their places, in the document's order.
 
     Raises:
       ValueError: the document is damaged, or has too many elements.
@@ -69,7 +69,7 @@ def drawn_shapes(root: Element) -> Iterator[tuple[Element, Place]]:
             if tag == "svg":
                 inner = _in_viewport(element, inner, sizes_of(element, inner.viewport))
             children = list(element)
-            if tag == "switch":  # the first that can be drawn
+            if tag == "switch":  # only the first child that can be drawn
                 children = [child for child in children if tag_of(child) in _DRAWN][:1]
             todo += [(child, inner) for child in reversed(children)]
 
@@ -77,7 +77,7 @@ def drawn_shapes(root: Element) -> Iterator[tuple[Element, Place]]:
 def _used(
     element: Element, place: Place, by_id: dict[str | None, Element], styles: Styles
 ) -> list[tuple[Element, Place]]:
-    """Return what a `use` draws, with the place it has there, the first last."""
+    """Return the elements that a `use` draws, with their places, in reverse order."""
     link = next(filter(None, map(element.get, _HREFS)), "")
     target = by_id.get(link[1:]) if link.startswith("#") else None
     if target is None or id(target) in place.uses:
@@ -100,7 +100,7 @@ def _used(
 
 
 def _in_viewport(element: Element, place: Place, size: dict[str, float]) -> Place:
-    """Return the place inside an `svg` or `symbol`: its view box fitted into its size."""
+    """Return the place inside an `svg` or `symbol`, with its view box fitted into its size."""
     width = size.get("width", place.viewport[0])
     height = size.get("height", place.viewport[1])
     matrix = place.matrix @ _moved(size.get("x", 0.0), size.get("y", 0.0))

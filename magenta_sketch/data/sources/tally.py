@@ -1,4 +1,4 @@
-"""Drawings that are left out: counted by reason and by class, the first of each reason named."""
+"""Count the drawings that are left out, by reason and class; name the first of each reason."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from magenta_sketch.data.sources.drawings import Skipped
 
-NAMED = 10  # skipped drawings that are named one by one, for each reason
+NAMED = 10  # skipped drawings that are named for each reason, at most
 
 
 class Tally:
-    """A count of what is left out.
+    """A count of the drawings that are left out.
 
     Attributes:
-      total: how many drawings.
-      of_class: class, as its file is called -> how many of its drawings.
+      total: the number of all.
+      of_class: class, as the name of its file -> the number of its drawings.
     """
 
     def __init__(self) -> None:
@@ -25,20 +25,20 @@ class Tally:
         self._named: dict[str, list[str]] = defaultdict(list)
 
     def add(self, skipped: Skipped, name: str | None = None) -> None:
-        """Add a drawing, of a class if that is known."""
+        """Count a drawing, and name it if it is among the first. Its class may be unknown."""
         if not skipped.by_default and len(self._named[skipped.reason]) < NAMED:
             self._named[skipped.reason].append(str(skipped))
         self.count(skipped.reason, 1, name)
 
     def count(self, reason: str, number: int, name: str | None = None) -> None:
-        """Add to the sums alone."""
+        """Count drawings without naming them."""
         self.total += number
         self._reasons[reason] += number
         if name is not None:
             self.of_class[name] += number
 
     def lines(self) -> Iterator[str]:
-        """Yield the drawings that are named, and then a sum for each reason."""
+        """Yield a line for each named drawing, then one for each reason."""
         for named in self._named.values():
             yield from (f"skipped {line}" for line in named)
         for reason, count in self._reasons.most_common():

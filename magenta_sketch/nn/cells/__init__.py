@@ -1,17 +1,16 @@
-"""The three recurrent cells of Sketch-RNN, as Keras layers.
+"""The built-in cells of Sketch-RNN, as Keras layers.
 
-`keras.layers.RNN` takes each of them; `magenta_sketch.nn.recurrence` runs them faster. A cell's
-maths stands once, in its pure function `forward`, with its gradient `backward` below it
-(`magenta_sketch.nn.cell_protocol` says what goes in and out); the class owns the variables.
+They work in `keras.layers.RNN`; `magenta_sketch.nn.recurrence` runs them faster. A cell's class
+owns the weights. Its maths is in the pure functions `forward` and `backward`
+(`magenta_sketch.nn.cell_protocol`).
 
-Common to all three:
+All cells have in common:
 
-- gates stand in the order i, j, f, o (input, candidate, forget, output) in every weight that has
-  four blocks side by side; ``FORGET_BIAS`` is added to f inside the sigmoid;
-- a state is a list in the order (h, c), and (h, c, hyper h, hyper c) for the hyper cell;
-- recurrent dropout is that of Semeniuta et al. 2016 (arXiv:1603.05118), without memory loss: only
-  the candidate tanh(j) is dropped, with a fresh mask at each time step, scaled by
-  1/keep probability.
+- Gate order: i, j, f, o (input, candidate, forget, output), in every weight with four blocks.
+  ``FORGET_BIAS`` is added to f before the sigmoid.
+- State: the list (h, c), for the hyper cell (h, c, hyper h, hyper c).
+- Recurrent dropout without memory loss (Semeniuta et al. 2016, arXiv:1603.05118): only the
+  candidate tanh(j) is dropped. Each time step has a new mask of 0 and 1/keep probability.
 """
 
 from magenta_sketch.nn.cells.base import BlockOrthogonal, SketchCell

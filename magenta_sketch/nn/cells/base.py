@@ -1,4 +1,4 @@
-"""What the cells share: configuration, dropout masks and their place in Keras."""
+"""The base class of the built-in cells."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.errors import ArgumentError
 from magenta_sketch.nn.cell_protocol import Tensors
 from magenta_sketch.nn.randomness import keep_mask
 from magenta_sketch.nn.time_step import prepare_forward, step_forward
@@ -13,7 +14,7 @@ from magenta_sketch.nn.time_step import prepare_forward, step_forward
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class BlockOrthogonal(keras.initializers.Initializer):
-    """Square orthogonal blocks side by side: a kernel [n, k·n] of k orthogonal [n, n] matrices."""
+    """Initialize a kernel [n, k·n] with k orthogonal blocks [n, n] side by side."""
 
     def __init__(self, seed: int = 0):
         self.seed = seed
@@ -21,7 +22,7 @@ class BlockOrthogonal(keras.initializers.Initializer):
     def __call__(self, shape: tuple[int, int], dtype: Any = None) -> tf.Tensor:
         rows, columns = shape
         if columns % rows:
-            raise ValueError(f"BlockOrthogonal needs a shape [n, k·n], got {tuple(shape)}.")
+            raise ArgumentError(f"BlockOrthogonal needs a shape [n, k·n], got {tuple(shape)}")
         blocks = [
             keras.initializers.Orthogonal(seed=self.seed + block)((rows, rows), dtype=dtype)
             for block in range(columns // rows)
@@ -33,29 +34,37 @@ class BlockOrthogonal(keras.initializers.Initializer):
 
 
 class SketchCell(keras.layers.Layer):
-    """A Keras RNN cell whose maths is `forward`, a pure function; see `RecurrentCell`.
+    """Base class of the built-in cells: a Keras RNN cell with its maths in `forward`.
 
-    A subclass adds its variables in `build`, and defines `matrices`, `vectors` and `forward`; one
-    that defines `backward` too runs through the fast loop of `magenta_sketch.nn.recurrence`.
+    A subclass creates its variables in `build`, and defines `matrices`, `vectors` and `forward`
+    (`magenta_sketch.nn.cell_protocol.RecurrentCell`). If it also defines `backward`, it runs in the
+    fast loop of `magenta_sketch.nn.recurrence`.
+
+    State: (h, c), each [batch, units].
+
+    Weights:
+
+    - kernel [input, 4·units]: Glorot uniform
+    - recurrent_kernel [units, 4·units]: four orthogonal blocks
 
     Args:
       units: size of h and of c, >= 1.
-      keep_prob: keep probability of the recurrent dropout, in (0, 1]; 1 drops nothing.
-      seed: seed of the initial weights and of the masks Keras itself asks for.
-
-    Weights: kernel [input, 4·units] (Glorot uniform), recurrent_kernel [units, 4·units] (four
-    orthogonal blocks).
+      keep_prob: keep probability of recurrent dropout, in (0, 1].
+      seed: seed of the initial weights, and of dropout if Keras runs the cell.
 
     Raises:
-      ValueError: for a value outside its range.
+      ValueError: units or keep_prob is out of range.
+
+    >>> SketchCell(8).state_size
+    [8, 8]
     """
 
     def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         if units < 1:
-            raise ValueError(f"units must be >= 1, got {units}.")
+            raise ArgumentError(f"units must be >= 1, got {units}")
         if not 0.0 < keep_prob <= 1.0:
-            raise ValueError(f"keep_prob must be in (0, 1], got {keep_prob}.")
+            raise ArgumentError(f"keep_prob must be in (0, 1], got {keep_prob}")
         self.units = units
         self.keep_prob = keep_prob
         self.seed = seed
@@ -75,28 +84,30 @@ class SketchCell(keras.layers.Layer):
 
     @property
     def state_size(self) -> list[int]:
-        """Widths of the state's tensors, in the order of the state list."""
+        """Sizes of the state's tensors, in their order."""
         return [self.units, self.units]
 
     @property
     def output_size(self) -> int:
+        """Size of the output."""
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> Tensors:
-        """A state of zeros: a list of [batch, width] tensors."""
+        """Return a state of zeros: a list of [batch, size] tensors."""
         return [tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size]
 
     def keep_mask(self, shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor | None:
-        """Draw recurrent-dropout masks of 0 and 1/keep_prob, [*shape, units]; None if all is kept.
+        """Draw recurrent-dropout masks [*shape, units] of 0 and 1/keep_prob, or return None.
 
-        ``seed`` is a stateless seed, an integer tensor [2]: equal seeds give equal masks.
+        None means that keep_prob is 1. ``seed`` is a stateless seed, an integer tensor [2]; equal
+        seeds give equal masks.
         """
         return keep_mask([*shape, self.units], self.keep_prob, seed, self.compute_dtype)
 
     def call(
         self, inputs: tf.Tensor, states: Sequence[tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, Tensors]:
-        """Take one time step as Keras asks for it: (output [batch, units], new state)."""
+        """Compute one time step for Keras: return the output [batch, units] and the new state."""
         mask = None
         if training and self.keep_prob < 1.0:
             shape = (tf.shape(inputs)[0], self.units)

@@ -1,4 +1,4 @@
-"""From the four gates to the new memory c, which all cells have in common."""
+"""The memory c of an LSTM, computed from its gates. All cells share this."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORGET_BIAS = 1.0
 class Gates(NamedTuple):
     """The four gates after their nonlinearities, and the old c; each [..., batch, units].
 
-    They are the residuals of `memory`.
+    These are the residuals of `memory`.
     """
 
     i: tf.Tensor
@@ -24,9 +24,9 @@ class Gates(NamedTuple):
 
 
 def memory(pre: tf.Tensor, c: tf.Tensor, keep_mask: tf.Tensor | None) -> tuple[tf.Tensor, Gates]:
-    """Compute c' = c·σ(f) + σ(i)·dropout(tanh(j)) from the four pre-activations.
+    """Return c' = c·σ(f) + σ(i)·dropout(tanh(j)), and the residuals.
 
-    ``pre``: [4, ..., batch, units]; the forget bias is in f already.
+    ``pre`` holds the four pre-activations, [4, ..., batch, units]; f includes the forget bias.
     """
     i, f, o = tf.sigmoid(pre[0]), tf.sigmoid(pre[2]), tf.sigmoid(pre[3])
     j = tf.tanh(pre[1])
@@ -37,7 +37,10 @@ def memory(pre: tf.Tensor, c: tf.Tensor, keep_mask: tf.Tensor | None) -> tuple[t
 def memory_backward(
     gates: Gates, d_c: tf.Tensor, d_o: tf.Tensor, keep_mask: tf.Tensor | None
 ) -> tuple[Tensors, tf.Tensor]:
-    """From the gradients of c' and of σ(o): those of the pre-activations and of the old c."""
+    """Return the gradients of the pre-activations and the old c.
+
+    ``d_c`` is the gradient of c', ``d_o`` that of σ(o).
+    """
     i, j, f, o, c = gates
     d_candidate = d_c if keep_mask is None else d_c * keep_mask
     d_pre = [
@@ -50,17 +53,17 @@ def memory_backward(
 
 
 def sigmoid_gradient(y: tf.Tensor, d_y: tf.Tensor) -> tf.Tensor:
-    """From the gradient of y = σ(x), that of x."""
+    """Return the gradient of x for y = σ(x)."""
     return tf.raw_ops.SigmoidGrad(y=y, dy=d_y)
 
 
 def tanh_gradient(y: tf.Tensor, d_y: tf.Tensor) -> tf.Tensor:
-    """From the gradient of y = tanh(x), that of x."""
+    """Return the gradient of x for y = tanh(x)."""
     return tf.raw_ops.TanhGrad(y=y, dy=d_y)
 
 
 def add_forget_bias(bias: tf.Tensor) -> tf.Tensor:
-    """``bias`` [4·units] plus `FORGET_BIAS` in its f block."""
+    """Return ``bias`` [4·units] with `FORGET_BIAS` added to its f block."""
     bias = tf.convert_to_tensor(bias)
     blocks = tf.constant([0.0, 0.0, FORGET_BIAS, 0.0], bias.dtype)
     return bias + tf.repeat(blocks, bias.shape[0] // 4)

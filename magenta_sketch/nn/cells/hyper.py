@@ -1,4 +1,4 @@
-"""The HyperLSTM: an LSTM whose weights a smaller one scales at each time step."""
+"""The HyperLSTM cell: a small LSTM scales the weights of a large LSTM at each time step."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from magenta_sketch.nn.cells.layer_norm import (
 
 HYPER_UNITS = 256
 EMBEDDING = 32  # width of an embedding
-SCALES = 8  # the scaled parts: ix, jx, fx, ox, ih, jh, fh, oh
-SHIFTS = 4  # the shifted parts: i, j, f, o
+SCALES = 8  # ix, jx, fx, ox, ih, jh, fh, oh
+SHIFTS = 4  # i, j, f, o
 
 
 class HyperVectors(NamedTuple):
-    """Weights beside the large matrices, for both cells.
+    """All weights except the large matrices, of the main cell and the hyper cell.
 
-    bias [4, ..., 1, units]; embedding_bias [12, ..., 1, 32], zero for the shifts; parts
-    [12, ..., 32, units]: from the embeddings to the eight scales and the four shifts.
+    norms, hyper_norms: layer norms of the main cell and of the hyper cell.
+    bias: [4, ..., 1, units].
+    embedding_bias: [12, ..., 1, 32]; zero for the shifts.
+    parts: [12, ..., 32, units], from the embeddings to the eight scales and the four shifts.
     """
 
     norms: Norms
@@ -43,7 +45,7 @@ class HyperVectors(NamedTuple):
 
 
 class HyperResiduals(NamedTuple):
-    """What the gradient of a HyperLSTM's time step needs, in the words of its equations."""
+    """Residuals of a HyperLSTM time step, named as in its equations."""
 
     main: NormalisedResiduals
     hyper: NormalisedResiduals
@@ -56,25 +58,36 @@ class HyperResiduals(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class HyperLSTMCell(LayerNormLSTMCell):
-    """The HyperLSTM (Ha, Dai, Le 2016, arXiv:1609.09106, section 3.2 and appendix A).
+    """HyperLSTM (Ha, Dai, Le 2016, arXiv:1609.09106, section 3.2 and appendix A).
 
-    A small layer-normalised LSTM, the hyper cell, reads [x, h] at each time step, without dropout.
-    Its output ĥ makes embeddings of width 32, which scale and shift the main cell's contributions,
-    gate block by gate block:
+    A layer-normalised LSTM of 256 units, the hyper cell, reads [x, h] at each time step, without
+    dropout. Its output ĥ makes embeddings of width 32, which scale and shift the terms of each gate
+    of the main cell:
 
-        scale = α(zw(ĥ))            for the x-part and the h-part of each of i, j, f, o
-        shift = β(zb(ĥ))            for the h-parts only
+        ĥ     = hyper_cell([x, h])
+        scale = (ĥ·scale_embedding + scale_embedding_bias)·scale_kernel
+        shift = (ĥ·shift_embedding)·shift_kernel
         pre   = (x·kernel)⊙scale_x + (h·recurrent_kernel)⊙scale_h + shift + bias
 
-    and then c' and h' as in `LayerNormLSTMCell`.
+    Each gate has its own scale_x, scale_h and shift. c' and h' follow from pre as in
+    `LayerNormLSTMCell`.
 
-    Weights beside those of `LayerNormLSTMCell`: bias [4·units] (zeros); hyper_cell's own;
-    scale_embedding [256, 8·32] (zeros) and scale_embedding_bias [8·32] (ones), scale_kernel
-    [8, 32, units] (0.1/32), parts in the order ix, jx, fx, ox, ih, jh, fh, oh; shift_embedding
-    [256, 4·32] (normal, stddev 0.01), shift_kernel [4, 32, units] (zeros), in the order i, j, f, o.
-    State: (h, c, hyper h, hyper c).
+    Gate order: i, j, f, o. State: (h, c, hyper h, hyper c).
+
+    Weights besides those of `LayerNormLSTMCell`:
+
+    - bias [4·units]: zeros
+    - hyper_cell: the weights of a `LayerNormLSTMCell`
+    - scale_embedding [256, 8·32]: zeros; scale_embedding_bias [8·32]: ones
+    - scale_kernel [8, 32, units]: 0.1/32; the order is ix, jx, fx, ox, ih, jh, fh, oh
+    - shift_embedding [256, 4·32]: normal, standard deviation 0.01
+    - shift_kernel [4, 32, units]: zeros
 
     Args: see `SketchCell`.
+
+    >>> layer = keras.layers.RNN(HyperLSTMCell(8))
+    >>> layer(tf.zeros([2, 10, 5])).shape.as_list()
+    [2, 8]
     """
 
     def __init__(self, units: int, keep_prob: float = 1.0, seed: int = 0, **kwargs: Any):
@@ -112,11 +125,11 @@ class HyperLSTMCell(LayerNormLSTMCell):
         )
 
     def matrices(self) -> dict[str, Matrix]:
-        hyper = self.hyper_cell  # whose kernel has the rows of [x, h]
+        hyper = self.hyper_cell  # its kernel multiplies [x, h]
         of_x, of_h = hyper.kernel[: -self.units], hyper.kernel[-self.units :]
         return {
             "hyper": Matrix(
-                state=tf.concat([of_h, hyper.recurrent_kernel], axis=0),  # of [h, hyper h]
+                state=tf.concat([of_h, hyper.recurrent_kernel], axis=0),  # for [h, hyper h]
                 input=of_x,
             ),
             "embedding": Matrix(
@@ -191,7 +204,7 @@ class HyperLSTMCell(LayerNormLSTMCell):
             hyper, vectors.hyper_norms, d_hyper_h + d_embedding_h, d_hyper_c, None
         )
 
-        d_both, d_hyper_rows = products["hyper"](d_hyper_pre)  # of [h, hyper h]
+        d_both, d_hyper_rows = products["hyper"](d_hyper_pre)  # for [h, hyper h]
         assert d_h is not None and d_both is not None  # both matrices have rows for the state
         units = d_h.shape[-1]
         d_vectors = HyperVectors(
@@ -214,5 +227,5 @@ class HyperLSTMCell(LayerNormLSTMCell):
 
 
 def _matmul_in(dtype: Any, a: tf.Tensor, b: tf.Tensor, **transpose: bool) -> tf.Tensor:
-    """The product computed from numbers of ``dtype``, in the type of ``a``."""
+    """Return the matrix product, computed in ``dtype``, in the type of ``a``."""
     return tf.cast(tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), **transpose), a.dtype)

@@ -1,4 +1,4 @@
-"""Layer normalisation, and the LSTM that has it."""
+"""Layer normalisation, and the LSTM cell with it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from magenta_sketch.nn.cells.gates import (
     tanh_gradient,
 )
 
-EPSILON = 1e-3  # inside the square root; large, as the original has it
+EPSILON = 1e-3  # inside the square root; as large as in the original
 
 
 class NormResiduals(NamedTuple):
-    """What the gradient of `layer_norm` needs: x normalised, and 1/its deviation [..., 1]."""
+    """Residuals of `layer_norm`: x normalised [..., n], and 1/standard deviation [..., 1]."""
 
     normal: tf.Tensor
     rate: tf.Tensor
@@ -36,7 +36,7 @@ class NormResiduals(NamedTuple):
 def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, NormResiduals]:
     """Normalise x [..., n] over its last axis (Ba et al. 2016, arXiv:1607.06450, eq. 4).
 
-    ``gamma`` and ``beta`` broadcast against x.
+    ``gamma`` and ``beta`` broadcast against x. Return the result and its residuals.
     """
     centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
     variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
@@ -48,7 +48,7 @@ def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tens
 def layer_norm_backward(
     residuals: NormResiduals, gamma: tf.Tensor, d_y: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """From the gradient of the result: those of x and, summed over the batch, gamma and beta."""
+    """Return the gradients of x, gamma and beta, the last two summed over the batch."""
     normal, rate = residuals
     d_gamma = tf.reduce_sum(d_y * normal, axis=-2, keepdims=True)
     d_beta = tf.reduce_sum(d_y, axis=-2, keepdims=True)
@@ -59,7 +59,7 @@ def layer_norm_backward(
 
 
 class Norms(NamedTuple):
-    """Gammas and betas of the four gates, [4, ..., 1, units], and of the cell, [..., 1, units]."""
+    """Weights of the layer norms: of the gates, [4, ..., 1, units], and of c, [..., 1, units]."""
 
     gates_gamma: tf.Tensor
     gates_beta: tf.Tensor
@@ -68,7 +68,7 @@ class Norms(NamedTuple):
 
 
 class NormalisedResiduals(NamedTuple):
-    """What the gradient of `normalised_lstm` needs; y is tanh(LN(c'))."""
+    """Residuals of `normalised_lstm`; y is tanh(LN(c'))."""
 
     pre: NormResiduals
     gates: Gates
@@ -79,10 +79,9 @@ class NormalisedResiduals(NamedTuple):
 def normalised_lstm(
     pre: tf.Tensor, c: tf.Tensor, norms: Norms, keep_mask: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, NormalisedResiduals]:
-    """The layer-normalised LSTM from its raw pre-activations [4, ..., batch, units] on.
+    """Return h', c' and the residuals of a layer-normalised LSTM.
 
-    Returns:
-      h', c' and the residuals.
+    ``pre`` holds the pre-activations before they are normalised, [4, ..., batch, units].
     """
     pre, pre_residuals = layer_norm(pre, norms.gates_gamma, norms.gates_beta)
     c, gates = memory(pre, c, keep_mask)
@@ -98,7 +97,10 @@ def normalised_lstm_backward(
     d_c: tf.Tensor,
     keep_mask: tf.Tensor | None,
 ) -> tuple[tf.Tensor, tf.Tensor, Norms]:
-    """From the gradients of h' and c': those of the pre-activations, of c, and of the norms."""
+    """Return the gradients of the pre-activations, the old c and the norms.
+
+    ``d_h`` and ``d_c`` are the gradients of h' and c'.
+    """
     gates, y = residuals.gates, residuals.y
     d_y = tanh_gradient(y, d_h * gates.o)
     d_new_c, d_cell_gamma, d_cell_beta = layer_norm_backward(residuals.cell, norms.cell_gamma, d_y)
@@ -109,16 +111,28 @@ def normalised_lstm_backward(
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class LayerNormLSTMCell(SketchCell):
-    """The layer-normalised LSTM (Ba et al. 2016, arXiv:1607.06450) with recurrent dropout.
+    """LSTM with layer normalisation (Ba et al. 2016, arXiv:1607.06450) and recurrent dropout.
 
-        pre = LN_each_gate(x·kernel + h·recurrent_kernel)        (no bias)
+        pre = LN(x·kernel + h·recurrent_kernel)         each gate by itself; i, j, f, o = pre
         c'  = c·σ(f + 1) + σ(i)·dropout(tanh(j))
         h'  = tanh(LN(c'))·σ(o)
 
-    Weights: kernel [input, 4·units], recurrent_kernel [units, 4·units], gates_gamma and gates_beta
-    [4·units], cell_gamma and cell_beta [units] (gammas start at 1, betas at 0). State: (h, c).
+    LN normalises over the units (epsilon 0.001), then multiplies by gamma and adds beta.
+
+    Gate order: i, j, f, o. State: (h, c), each [batch, units].
+
+    Weights:
+
+    - kernel [input, 4·units]: Glorot uniform
+    - recurrent_kernel [units, 4·units]: four orthogonal blocks
+    - gates_gamma, gates_beta [4·units]: ones, zeros
+    - cell_gamma, cell_beta [units]: ones, zeros
 
     Args: see `SketchCell`.
+
+    >>> layer = keras.layers.RNN(LayerNormLSTMCell(8))
+    >>> layer(tf.zeros([2, 10, 5])).shape.as_list()
+    [2, 8]
     """
 
     def build(self, input_shape: Sequence[Any]) -> None:
@@ -138,7 +152,7 @@ class LayerNormLSTMCell(SketchCell):
         }
 
     def vectors(self) -> Any:
-        """The `Norms`; a subclass has more."""
+        """Return the `Norms`; a subclass may return more."""
         return Norms(
             tf.reshape(self.gates_gamma, [4, 1, -1]),
             tf.reshape(add_forget_bias(self.gates_beta), [4, 1, -1]),

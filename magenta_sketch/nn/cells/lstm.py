@@ -1,4 +1,4 @@
-"""The plain LSTM."""
+"""The LSTM cell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from magenta_sketch.nn.cells.gates import (
 
 
 class LSTMResiduals(NamedTuple):
-    """What the gradient of an LSTM's time step needs; y is tanh(c')."""
+    """Residuals of an LSTM time step; y is tanh(c')."""
 
     gates: Gates
     y: tf.Tensor
@@ -33,16 +33,25 @@ class LSTMResiduals(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="magenta_sketch")
 class LSTMCell(SketchCell):
-    """The plain LSTM with recurrent dropout (``enc_model`` or ``dec_model`` = lstm).
+    """LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000) with recurrent dropout.
 
-        pre = x·kernel + h·recurrent_kernel + bias
-        c'  = c·σ(f + 1) + σ(i)·dropout(tanh(j))
-        h'  = tanh(c')·σ(o)
+        i, j, f, o = x·kernel + h·recurrent_kernel + bias
+        c' = c·σ(f + 1) + σ(i)·dropout(tanh(j))
+        h' = tanh(c')·σ(o)
 
-    Weights: kernel [input, 4·units] (Glorot uniform), recurrent_kernel [units, 4·units] (four
-    orthogonal blocks), bias [4·units] (zeros). State: (h, c).
+    Gate order: i, j, f, o. State: (h, c), each [batch, units].
+
+    Weights:
+
+    - kernel [input, 4·units]: Glorot uniform
+    - recurrent_kernel [units, 4·units]: four orthogonal blocks
+    - bias [4·units]: zeros
 
     Args: see `SketchCell`.
+
+    >>> layer = keras.layers.RNN(LSTMCell(8))
+    >>> layer(tf.zeros([2, 10, 5])).shape.as_list()
+    [2, 8]
     """
 
     def build(self, input_shape: Sequence[Any]) -> None:

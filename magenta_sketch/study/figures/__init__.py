@@ -1,6 +1,6 @@
-"""The pictures of a study: which numbers go into which. How they are drawn is `drawing`'s matter.
+"""The figures of a report: which numbers each shows. The package `drawing` draws them.
 
-Equal results give equal pictures.
+Equal results give equal figures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["SECTIONS", "Picture", "pictures"]
 
 
 def pictures(result: StudyResult, summary: Summary) -> list[Picture]:
-    """Return all figures that the results have something for, in the order of the report."""
+    """Return all figures that the results have numbers for, in the order of the report."""
     drawn = learning_curves(result, summary) + matrices(summary)
     if any(one.conditional for one in summary.measured):
         drawn += latent_use(summary) + profiles(summary)

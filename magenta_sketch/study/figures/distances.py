@@ -1,4 +1,4 @@
-"""Figures of drawings: how far they are from sketches and from each other, and how many end."""
+"""Figures about drawings: their distances, and how many of them end."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _DISTANCES = (
         [
             Curve("chamfer_without_noise", "to the sketch, z = mu"),
             Curve("chamfer_with_noise", "to the sketch, with noise", "--"),
-            Curve("chamfer_repeats", "among repeats", ":"),
+            Curve("chamfer_repeats", "between repeats", ":"),
         ],
-        "Repeats are reconstructions of one sketch, each with its own noise. Grey: two "
-        "different test sketches.",
+        "Repeats are reconstructions of one sketch, each with its own noise. Grey: distance "
+        "between two different test sketches.",
         levels=[("chamfer_with_noise", "two test sketches")],
     ),
     Figure(
@@ -28,8 +28,8 @@ _DISTANCES = (
             Curve("novelty", "training sketch (novelty)"),
             Curve("diversity", "other new one (diversity)", "--"),
         ],
-        "In model units. Grey: the same of real test sketches. A model that copies would be "
-        "far below the solid grey line.",
+        "In model units. Grey: the same distances for real test sketches. A model that copies "
+        "training sketches would be far below the solid grey line.",
         levels=[("novelty", "real, to training"), ("diversity", "real, to each other")],
     ),
     Figure(
@@ -40,11 +40,12 @@ _DISTANCES = (
             Curve("ended", "new ones"),
             Curve("ended_reconstructions", "reconstructions", "--"),
         ],
-        "Before max_seq_len, new ones and reconstructions at the run's own noise.",
+        "Sketches with fewer than max_seq_len points: new ones, and reconstructions at the run's "
+        "own noise.",
     ),
 )
 
 
 def distances(summary: Summary) -> list[Picture]:
-    """Return the figures of drawings."""
+    """Return the figures about drawings."""
     return over_settings(summary, _DISTANCES)

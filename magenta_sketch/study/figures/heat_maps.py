@@ -1,4 +1,4 @@
-"""Heat maps: every model at every noise, and measures over two axes."""
+"""Heat maps: losses of every model at every noise, and measures over two axes."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def matrices(summary: Summary) -> list[Picture]:
     )
     caption = (
         "Each model at each noise: z = mu + noise · sigma · eps, with the model's own sigma. "
-        "Mean over seeds, the spread below it; lower is better. Colour goes with the root of "
-        "the distance from the lowest."
+        "Mean over seeds, with the spread below it; lower is better. Colours show the square "
+        "root of the distance from the lowest value."
     )
     return [Picture(name, "matrix", title, alt, caption, svg)]
 
 
 def grids(summary: Summary) -> list[Picture]:
-    """Return the main measures over the two axes."""
+    """Return heat maps of the main measures over the two axes."""
     first, second = summary.axes
     drawn = []
     for measure in filter(summary.has, _OVER_TWO_AXES):
@@ -75,13 +75,13 @@ def grids(summary: Summary) -> list[Picture]:
             column_label=second.name,
         )
         alt = f"Heat map of {measure} over {first.name} (rows) and {second.name} (columns)."
-        caption = f"{capital(meaning)}. Mean over seeds, the spread below it."
+        caption = f"{capital(meaning)}. Mean over seeds, with the spread below it."
         drawn.append(Picture(name, "grid", title, alt, caption, svg))
     return drawn
 
 
 def _heat_map(name: str, title: str, table: Sequence[Sequence[Spread]], **how: Any) -> bytes:
-    """Return a heat map of means, with the spreads below them."""
+    """Return a heat map of means, with spreads below them."""
     decimals = decimals_for(v for row in table for v in row)
     decimals = 3 if decimals is None else min(decimals, 3)
     texts = [

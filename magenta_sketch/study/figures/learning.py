@@ -1,4 +1,4 @@
-"""Learning curves: validation losses over training steps, a line for each setting."""
+"""Learning curves: validation losses over training steps, one line per setting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Series = dict[int, float]  # step -> value, of one run
 
 
 def learning_curves(result: StudyResult, summary: Summary) -> list[Picture]:
-    """Return a picture for each loss, or several by the second axis."""
+    """Return a figure for each loss, or several with a second axis."""
     drawn = []
     for key, title, unit in (
         ("masked_recon", "Validation masked reconstruction loss", "nats/point"),
@@ -26,7 +26,7 @@ def learning_curves(result: StudyResult, summary: Summary) -> list[Picture]:
         for multiple in multiples(summary, summary.settings):
             found = _series_of(result, multiple, key)
             values = [v for _, runs in found for run in runs for v in run.values()]
-            if not any(values):  # none, or the KL of a model without an encoder, which is 0
+            if not any(values):  # no values, or the KL of unconditional models, which is 0
                 continue
             name = multiple.named(f"curves_{key}")
             low, high = _limits([run for _, runs in found for run in runs])
@@ -43,9 +43,9 @@ def learning_curves(result: StudyResult, summary: Summary) -> list[Picture]:
                     name,
                     "curves",
                     multiple.titled(title),
-                    f"{title} over training steps, a line for each setting.",
-                    "Mean over the seeds that got as far; the band is their spread. Early values "
-                    "may lie outside.",
+                    f"{title} over training steps, one line per setting.",
+                    "Mean over the seeds that have reached a step; the band is their spread. Early "
+                    "values may be outside the plot.",
                     svg,
                 )
             )
@@ -55,7 +55,7 @@ def learning_curves(result: StudyResult, summary: Summary) -> list[Picture]:
 def _series_of(
     result: StudyResult, multiple: Multiple, key: str
 ) -> list[tuple[SettingSummary, list[_Series]]]:
-    """Return the series of each setting's runs, of those that have any."""
+    """Return the settings that have values, each with the series of its runs."""
     found = []
     for one in multiple.settings:
         runs = [run for run in result.runs if run.trial.setting == one.setting]
@@ -76,10 +76,10 @@ def _series(run: RunResult, key: str) -> _Series:
 def mean_line(
     runs: Sequence[_Series], *, label: str = "", color: Any = "", marker: str = ""
 ) -> LineWithBand:
-    """Return the mean of runs over the steps of all, with their spread where there are several.
+    """Return the mean of runs over all their steps, with the spread where there are several runs.
 
-    A step that one run alone has would make the mean jump from one set of seeds to another: each
-    run's values are interpolated along the steps of all, as far as it got.
+    Runs may be evaluated at different steps. So each run's values are interpolated at the steps of
+    all runs, within its own range. Otherwise the mean would jump between sets of runs.
     """
     steps = np.array(sorted({step for run in runs for step in run}), float)
     rows = np.full((len(runs), len(steps)), np.nan)
@@ -103,7 +103,7 @@ def mean_line(
 
 
 def _limits(runs: Sequence[_Series]) -> tuple[float, float]:
-    """Return the ends of the axis: with room for where training goes, not where it came from."""
+    """Return the ends of the y axis, for the values after the first quarter of training."""
     last = max(step for run in runs for step in run)
     late = [v for run in runs for step, v in run.items() if step >= 0.25 * last]
     low, high = min(late), max(late)

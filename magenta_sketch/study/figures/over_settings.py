@@ -1,4 +1,4 @@
-"""Measures over the settings: lines along the main axis, with bars for the spread."""
+"""Figures of measures over the settings: lines along the main axis, with bars for the spread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from magenta_sketch.study.wording import plus_minus
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """A line of a figure: a scalar, its name in the legend, and the form of the line."""
+    """A line of a figure. label: name in the legend. dash: "-", "--" or ":"."""
 
     scalar: str
     label: str
@@ -37,11 +37,12 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """What one picture has.
+    """The description of a figure.
 
-    powers: of the main axis, drawn to compare with: that of noise undone wholly, and that of noise
-    not undone. levels: (scalar, label) of baselines, drawn across. logarithmic: the y axis, where
-    the main axis allows; from_zero: else it begins at 0.
+    powers: two powers of the main axis to draw for comparison: for noise that is undone completely,
+    and for noise that is not. levels: (scalar, label) of baselines to draw as horizontal lines.
+    logarithmic: make the y axis logarithmic, if the main axis is. from_zero: otherwise, start the
+    y axis at 0.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Figure:
 
 
 def over_settings(summary: Summary, figures: Sequence[Figure]) -> list[Picture]:
-    """Return those of the figures that the results have something for."""
+    """Return the pictures of the figures that the results have numbers for."""
     drawn = []
     for figure in figures:
         curves = [one for one in figure.curves if summary.has(one.scalar)]
@@ -114,7 +115,7 @@ def _draw(summary: Summary, figure: Figure) -> bytes:
 
 
 def _positions(summary: Summary) -> dict[str, float]:
-    """Return where settings are along the main axis, by key: at their numbers, or in turn."""
+    """Return key -> x of each setting: its number on the main axis, or 0, 1, 2 for names."""
     axis = summary.main
     where: Callable[[Any], float] = float if is_numeric(axis) else axis.values.index
     return {one.setting.key: float(where(one.value(axis))) for one in summary.settings}
@@ -126,13 +127,13 @@ def _ticks(summary: Summary, positions: dict[str, float]) -> dict[float, str]:
 
 
 def _spans_decades(summary: Summary) -> bool:
-    """Return whether the main axis is fit for a logarithmic scale."""
+    """Return whether the main axis needs a logarithmic scale."""
     values = summary.main.values
     return is_numeric(summary.main) and min(values) > 0 and max(values) >= 4 * min(values)
 
 
 def _style(summary: Summary, one: Slice, number: int, which: int) -> dict[str, Any]:
-    """Return color and marker: by the value of the second axis, without one by the curve."""
+    """Return color and marker: those of the second axis's value or, with one axis, of the curve."""
     if one.label:
         return {"color": slice_color(summary, number), "marker": marker_of(number)}
     return {"color": COLORS[which], "marker": marker_of(which)}
@@ -151,7 +152,7 @@ def _line(one: Slice, curve: Curve, positions: dict[str, float], **style: Any) -
 
 
 def _guides(one: Slice, scalar: str, powers: Sequence[float], end: float) -> list[Guide]:
-    """Return powers of the scale from the first setting's value on."""
+    """Return lines of powers of the scale, which start at the first setting's value."""
     known = [s for s in one.settings if s.scalars[scalar].mean]
     if not known or not powers:
         return []
@@ -163,7 +164,7 @@ def _guides(one: Slice, scalar: str, powers: Sequence[float], end: float) -> lis
 
 
 def _keys(summary: Summary, figure: Figure, slices: Sequence[Slice]) -> list[Line]:
-    """Return what the legend has: the forms of curves, and the colours of slices."""
+    """Return the keys of the legend: dashes of the curves, and colours of the slices."""
     several = bool(slices[0].label)
     keys = []
     if len(figure.curves) > 1:

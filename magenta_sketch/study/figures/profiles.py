@@ -1,4 +1,4 @@
-"""The aggregate posterior, latent dimension by latent dimension."""
+"""Figures of the aggregate posterior, dimension by dimension."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from magenta_sketch.study.figures.picture import Multiple, Picture, multiples, s
 from magenta_sketch.study.latent import ACTIVE
 from magenta_sketch.study.summary import Summary
 
-# Name, title, caption, and the value of a grey line.
+# Name, title, caption, and the value of the grey line.
 _PROFILES = (
-    ("mean", "Aggregate posterior: mean", "The prior has 0 (grey).", 0),
+    ("mean", "Aggregate posterior: mean", "Grey: the prior, 0.", 0),
     (
         "variance",
         "Aggregate posterior: variance",
-        "Variance of mu over the test set plus sigma², as the KL term has it. The prior has 1 "
-        "(grey).",
+        "Variance of mu over the test set plus mean sigma², as in the KL term. Grey: the prior, 1.",
         1,
     ),
     (
         "actual_variance",
         "Aggregate posterior: variance with the noise added",
-        "Variance of mu plus (scale · sigma)², of the z that the decoder gets. The prior has 1 "
-        "(grey).",
+        "Variance of mu plus mean (scale · sigma)²: the variance of the decoder's z. Grey: the "
+        "prior, 1.",
         1,
     ),
     (
         "mu_variance",
         "Variance of mu",
-        "Over the test set. Grey: 0.01, above which a dimension counts as active.",
+        "Over the test set. Grey: 0.01; dimensions above it are active.",
         ACTIVE,
     ),
 )
 
 
 def profiles(summary: Summary) -> list[Picture]:
-    """Return a picture of each moment, or several by the second axis."""
+    """Return a figure for each moment, or several with a second axis."""
     drawn = []
     for moment, title, caption, level in _PROFILES:
         for multiple in multiples(summary, summary.measured):
@@ -47,8 +46,8 @@ def profiles(summary: Summary) -> list[Picture]:
                     multiple.named(f"latent_{moment}"),
                     "profiles",
                     multiple.titled(title),
-                    f"{title} of each latent dimension in falling order, a line for each setting.",
-                    f"{caption} Dimensions sorted within each run, then the mean over seeds.",
+                    f"{title} of each latent dimension, largest first, one line per setting.",
+                    f"{caption} Dimensions are sorted in each run; lines are means over seeds.",
                     _draw(summary, multiple, moment, title, level),
                 )
             )

@@ -1,6 +1,6 @@
-"""What a study's numbers say, in words, question by question.
+"""What a study's numbers say, in sentences, question by question.
 
-Every sentence that claims a difference does so by `spread.RULE`.
+All sentences about differences follow `spread.RULE`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Finding", "findings"]
 
 
 def findings(summary: Summary) -> list[Finding]:
-    """Return all that can be said, question by question; none where nothing was measured."""
+    """Return the findings of a study; none if nothing was measured."""
     if not summary.measured:
         return []
     parts: list[Callable[[Summary], Finding | None]]

@@ -1,4 +1,4 @@
-"""What is seen in drawings: how much of the noise survives, and whether new ones are copies."""
+"""Findings about drawings: how much noise is visible, and whether new sketches are copies."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ from magenta_sketch.study.summary import SettingSummary, Slice, Summary, is_nume
 from magenta_sketch.study.wording import capital, number
 
 _DISTANCES = {
-    "chamfer_without_noise": "a sketch and its reconstruction from mu",
+    "chamfer_without_noise": "a sketch and its reconstruction from z = mu",
     "chamfer_with_noise": "a sketch and its reconstruction with noise",
-    "chamfer_repeats": "reconstructions of one sketch among each other",
+    "chamfer_repeats": "reconstructions of one sketch",
 }
 
 
 def surviving_noise(summary: Summary) -> Finding | None:
-    """Say how much of the noise is seen in reconstructions."""
-    draft = Draft(
-        "How much of the noise survives into the drawing (Chamfer distance, model units)?"
-    )
+    """Say how much of the noise is visible in reconstructions."""
+    draft = Draft("How much of the noise is visible in drawings (Chamfer distance, model units)?")
     for one in summary.slices():
         used = with_scalar(one.settings, "chamfer_repeats")
         if not used:
             continue
         if is_numeric(summary.main) and len(used) > 1:
-            what = "the distance among reconstructions of one sketch, each with its own noise,"
+            what = "the distance between reconstructions of one sketch with different noise"
             draft.answer(one, change(used, "chamfer_repeats", what))
         else:
-            draft.answer(one, "Least of it: " + best(used, scalar("chamfer_repeats")))
+            draft.answer(
+                one,
+                "Distance between reconstructions of one sketch: "
+                + best(used, scalar("chamfer_repeats")),
+            )
         nearest = best(used, scalar("chamfer_with_noise"))
-        draft.answer(one, f"Distance of a sketch and its reconstruction with noise: {nearest}")
+        draft.answer(one, f"Distance between a sketch and its noisy reconstruction: {nearest}")
         for name, what in _DISTANCES.items():
             draft.detail(one, f"Distance between {what}: {listed(used, scalar(name))}.")
         paid = [
@@ -54,12 +56,12 @@ def surviving_noise(summary: Summary) -> Finding | None:
             one,
             f"Noise moves reconstructions away from the sketch at {names(paid)}."
             if paid
-            else "At no setting do the data show that noise moves reconstructions away from "
-            "the sketch.",
+            else "The data do not show for any setting that noise moves reconstructions away "
+            "from the sketch.",
         )
     others = summary.baseline("chamfer_repeats")
     if others is not None:
-        draft.explain(f"Two different test sketches are {number(others)} apart on average.")
+        draft.explain(f"The mean distance between two test sketches is {number(others)}.")
     return draft.finding()
 
 
@@ -72,10 +74,10 @@ def new_drawings(summary: Summary) -> Finding | None:
         used = with_scalar(one.settings, "ended")
         if used:
             shares = listed(used, scalar("ended"))
-            draft.detail(one, f"Share that ends before max_seq_len: {shares}.")
+            draft.detail(one, f"Share of new sketches that end before max_seq_len: {shares}.")
     draft.explain(
-        "A model that copies would be far nearer to the training set than test sketches are; one "
-        "that draws the same over and over would have a diversity near 0."
+        "If a model copied, its sketches would be much nearer to the training set than test "
+        "sketches are. If it always drew the same sketch, its diversity would be near 0."
     )
     return draft.finding()
 
@@ -85,8 +87,8 @@ def _compare(draft: Draft, summary: Summary, one: Slice, name: str, what: str) -
     if not used:
         return
     real = summary.baseline(name)
-    beside = f"; of a test sketch: {number(real)}." if real is not None else "."
-    draft.detail(one, f"Distance of a new sketch {what}: {listed(used, scalar(name))}{beside}")
+    beside = f"; from a test sketch: {number(real)}." if real is not None else "."
+    draft.detail(one, f"Distance from a new sketch {what}: {listed(used, scalar(name))}{beside}")
     if name == "novelty" and all(s.baseline(name) for s in used):
         draft.answer(one, _copying(used))
     else:
@@ -94,19 +96,19 @@ def _compare(draft: Draft, summary: Summary, one: Slice, name: str, what: str) -
 
 
 def _copying(used: Sequence[SettingSummary]) -> str:
-    """Return whether new sketches are nearer to the training set than real ones are."""
+    """Say whether new sketches are nearer to the training set than test sketches are."""
     certain = [s for s in used if s.scalars["novelty"].n >= FEWEST_SEEDS]
     if not certain:
-        return f"{few(max(s.scalars['novelty'].n for s in used))} says nothing for certain."
+        return f"{few(max(s.scalars['novelty'].n for s in used))} too few to answer."
     near: list[SettingSummary] = []
     far: list[SettingSummary] = []
     same: list[SettingSummary] = []
     ratios = set()
     for s in certain:
         value, real = s.scalars["novelty"], s.baseline("novelty")
-        if not real:  # `_compare` asks where all have one
+        if not real:  # `_compare` has checked it, but not for the type checker
             continue
-        # That of real ones is a mean over a sample, whose error is no spread of seeds.
+        # For test sketches there are no seeds, so the standard error takes the spread's place.
         error = math.hypot(value.known_spread, s.baselines.get("novelty_error") or 0.0)
         apart = abs(value.known_mean - real) > 2 * error
         (same if not apart else near if value.known_mean < real else far).append(s)
@@ -116,13 +118,13 @@ def _copying(used: Sequence[SettingSummary]) -> str:
         for how, group in (
             ("nearer than test sketches", near),
             ("farther than test sketches", far),
-            ("not told apart from test sketches", same),
+            ("not different from test sketches", same),
         )
         if group
     ]
     ordered = sorted(ratios)
     span = ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
     return (
-        f"By their distance to the nearest training sketch, new ones are {', '.join(parts)} "
-        f"({span} times as far)."
+        f"In their distance to the nearest training sketch, new sketches are {', '.join(parts)} "
+        f"({span} times the distance)."
     )

@@ -1,4 +1,4 @@
-"""A finding, and how it is put together."""
+"""A finding, and a class to write one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from magenta_sketch.study.wording import capital
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A question, what the data say (a paragraph for each value of a second axis), and sentences
-    with the numbers."""
+    """A question and its answer.
+
+    answers: a paragraph, or one per value of a second axis. details: sentences with the numbers.
+    """
 
     question: str
     answers: tuple[str, ...]
@@ -27,20 +29,20 @@ class Draft:
         self._details: list[str] = []
 
     def answer(self, one: Slice, sentence: str) -> None:
-        """Add a sentence to what the data say; those of one slice make a paragraph."""
+        """Add a sentence to the answer's paragraph for a slice."""
         self._answers.setdefault(one.label, []).append(capital(sentence))
 
     def detail(self, one: Slice, sentence: str) -> None:
-        """Add a sentence with numbers of one slice, which it names."""
+        """Add a sentence with numbers of a slice. The slice's label is put before it."""
         label = f"{capital(one.label)}: " if one.label else ""
         self._details.append(f"{label}{sentence if label else capital(sentence)}")
 
     def explain(self, sentence: str) -> None:
-        """Add a sentence that is not of a slice to those with numbers."""
+        """Add a sentence to the details as it is."""
         self._details.append(sentence)
 
     def finding(self) -> Finding | None:
-        """Return the finding; None where there is no answer."""
+        """Return the finding, or None without an answer."""
         if not self._answers:
             return None
         paragraphs = (
@@ -51,5 +53,5 @@ class Draft:
 
 
 def place(one: Slice, setting: SettingSummary) -> str:
-    """Return the name of a setting in a slice, as a sentence begins."""
+    """Return the name of a setting in a slice, with a capital letter."""
     return capital(f"{one.label}, {setting.label}" if one.label else setting.label)

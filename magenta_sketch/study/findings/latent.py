@@ -1,4 +1,4 @@
-"""How much is paid for the latent vector, and how much of it is used."""
+"""Findings about the latent vector: its KL, and how many dimensions are used."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from magenta_sketch.study.wording import plus_minus, seeds
 
 
 def two_kls(summary: Summary) -> Finding | None:
-    """Say how far the KL that is optimised is from that of the z which the decoder gets."""
-    draft = Draft("How far is the KL that is optimised from the one the noise implies?")
+    """Say how much the KL that training minimises differs from that of the decoder's z."""
+    draft = Draft("How much does the optimised KL differ from the KL implied by the noise?")
     draft.explain(
-        "They differ because the KL term is that of N(mu, sigma²), as Magenta's formula has it, "
-        "but the decoder is given mu + scale · sigma · eps, which is drawn from "
-        "N(mu, (scale · sigma)²); at scale 1 they are the same."
+        "The optimised KL is that of N(mu, sigma²), as in Magenta's formula. But the decoder gets "
+        "z = mu + scale · sigma · eps, which has the distribution N(mu, (scale · sigma)²). At "
+        "scale 1 the two are equal."
     )
     for one in summary.slices():
         pair = with_scalar(one.settings, "kl")
         if len(pair) < 2:
             continue
-        draft.answer(one, change(pair, "kl", "the KL that is optimised"))
+        draft.answer(one, change(pair, "kl", "the optimised KL"))
         finite = with_scalar(pair, "kl_implied")
         if len(finite) > 1:
-            draft.answer(one, change(finite, "kl_implied", "the one that the noise implies"))
+            draft.answer(one, change(finite, "kl_implied", "the KL implied by the noise"))
         for s in pair:
             optimised, implied = s.scalars["kl"], s.scalars["kl_implied"]
-            found = plus_minus(implied) if implied.n else "without noise an infinite one"
+            found = plus_minus(implied) if implied.n else "infinite without noise"
             draft.explain(
-                f"{place(one, s)}: {plus_minus(optimised)} optimised, "
-                f"{found} implied, nats per dimension ({seeds(optimised.n)})."
+                f"{place(one, s)}: optimised {plus_minus(optimised)}, implied {found}, in nats per "
+                f"dimension ({seeds(optimised.n)})."
             )
     return draft.finding()
 
 
 def active_units(summary: Summary) -> Finding | None:
-    """Say how many latent dimensions are in use."""
-    draft = Draft("How many latent dimensions are in use?")
+    """Say how many latent dimensions the model uses."""
+    draft = Draft("How many latent dimensions does the model use?")
     for one in summary.slices():
         used = with_scalar(one.settings, "active_units")
         if not used:
@@ -48,7 +48,7 @@ def active_units(summary: Summary) -> Finding | None:
             draft.answer(one, best(used, get, "highest"))
         draft.detail(one, f"{listed(used, get)}.")
     draft.explain(
-        "A unit counts as active where mu varies by more than 0.01 over the test set (Burda et al. "
+        "A unit is active if its mu has a variance above 0.01 over the test set (Burda et al. "
         "2016)."
     )
     return draft.finding()

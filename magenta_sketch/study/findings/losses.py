@@ -1,4 +1,4 @@
-"""Which setting reconstructs best, at its own noise and at others."""
+"""Findings about losses: which setting reconstructs best, at its own noise and at other noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from magenta_sketch.study.wording import capital, plus_minus, seeds
 
 
 def reconstruction(summary: Summary) -> Finding | None:
-    """Say which setting has the lowest loss."""
+    """Say which setting has the lowest reconstruction loss."""
     draft = Draft("Which setting has the lowest masked reconstruction loss (nats/point)?")
     names = {"masked_recon": "on the test set"}
     if any(one.conditional for one in summary.measured):
@@ -25,8 +25,10 @@ def reconstruction(summary: Summary) -> Finding | None:
 
 
 def robustness(summary: Summary) -> Finding | None:
-    """Say how models do at noises they were not trained at."""
-    draft = Draft("How do models bear noise that they were not trained at (masked reconstruction)?")
+    """Say how models do at noise scales that they were not trained at."""
+    draft = Draft(
+        "How good are the models at other noise scales (masked reconstruction loss, nats/point)?"
+    )
     for one in summary.slices():
         rows = [s for s in one.settings if any(v.n for v in s.matrix["masked_recon"])]
         if len(rows) < 2 or len(summary.noises) < 2:
@@ -42,8 +44,8 @@ def robustness(summary: Summary) -> Finding | None:
                 f"({seeds(low(s).n)})."
             )
     draft.explain(
-        "Noise e means z = mu + e · sigma · eps with the model's own sigma: one that has shrunk "
-        "its sigma meets less noise at the same e."
+        "Noise e means z = mu + e · sigma · eps, with the model's own sigma. So a model with a "
+        "smaller sigma gets less noise at the same e."
     )
     return draft.finding()
 

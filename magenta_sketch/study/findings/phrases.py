@@ -1,4 +1,4 @@
-"""Comparisons of settings in a sentence, each by `spread.RULE`."""
+"""Sentences that compare settings, by `spread.RULE`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ Getter = Callable[[SettingSummary], Spread]
 
 
 def scalar(name: str) -> Getter:
-    """Return what gets a scalar of a setting."""
+    """Return a function that returns a setting's spread of a scalar."""
     return lambda one: one.scalars[name]
 
 
 def with_scalar(settings: Settings, name: str) -> list[SettingSummary]:
-    """Return the settings that have a number for a scalar."""
+    """Return the settings that have a value of a scalar."""
     return [one for one in settings if one.scalars[name].n]
 
 
 def change(settings: Settings, name: str, what: str) -> str:
-    """Return how a measure changes from one end of the axis to the other, or in between."""
+    """Say how a measure changes from the first setting to the last, or in between.
+
+    what: the measure, as the subject of a sentence.
+    """
     low, high = settings[0], settings[-1]
     a, b = low.scalars[name], high.scalars[name]
     if not a.n or not b.n:
@@ -36,19 +39,19 @@ def change(settings: Settings, name: str, what: str) -> str:
     least, most = (pick(found, key=lambda s: s.scalars[name].known_mean) for pick in (min, max))
     if differs(least.scalars[name], most.scalars[name]):
         return (
-            f"{capital(what)} goes {ends}, but is {plus_minus(least.scalars[name])} at "
-            f"{least.label} and {plus_minus(most.scalars[name])} at {most.label}."
+            f"{capital(what)} goes {ends}. The lowest value is {plus_minus(least.scalars[name])} "
+            f"at {least.label}, the highest {plus_minus(most.scalars[name])} at {most.label}."
         )
     return f"{capital(what)} goes {ends}" + verdict(a, b)
 
 
 def is_above(a: Spread, b: Spread) -> bool:
-    """Return whether the data show that a is larger than b."""
+    """Return whether a is larger than b by `spread.RULE`."""
     return differs(a, b) and a.known_mean > b.known_mean
 
 
 def verdict(a: Spread, b: Spread) -> str:
-    """Return the end of a sentence that gave two numbers."""
+    """Return the end of a sentence with two numbers: whether they differ."""
     if differs(a, b):
         return "."
     if min(a.n, b.n) < FEWEST_SEEDS:
@@ -57,15 +60,15 @@ def verdict(a: Spread, b: Spread) -> str:
 
 
 def best(settings: Settings, get: Getter, which: str = "lowest") -> str:
-    """Return which setting is the lowest (or highest), and of which that cannot be said."""
+    """Say which setting has the lowest or highest mean, and which others do not differ from it."""
     found = [one for one in settings if get(one).n]
     if len(found) == 1:
-        return f"{plus_minus(get(found[0]))} at {found[0].label}, with none to compare."
+        return f"{plus_minus(get(found[0]))} at {found[0].label}; no other setting has a value."
     sign = 1 if which == "lowest" else -1
     first = min(found, key=lambda one: sign * get(one).known_mean)
     same = [one for one in found if one is not first and not differs(get(first), get(one))]
     if not same:
-        return f"{which} at {first.label}, apart from all others."
+        return f"{which} at {first.label}, different from all others."
     if all(min(get(first).n, get(one).n) < FEWEST_SEEDS for one in same):
         return (
             f"the {which} mean is at {first.label}, but with fewer than {FEWEST_SEEDS} "
@@ -74,7 +77,8 @@ def best(settings: Settings, get: Getter, which: str = "lowest") -> str:
     if len(same) == len(found) - 1:
         return "the data do not show a difference between the best setting and any other."
     return (
-        f"the {which} mean is at {first.label}; the data do not show a difference to {names(same)}."
+        f"the {which} mean is at {first.label}; the data do not show a difference from "
+        f"{names(same)}."
     )
 
 
@@ -98,5 +102,5 @@ def names(settings: Settings) -> str:
 
 
 def few(n: int) -> str:
-    """Return what a sentence on too few seeds begins with."""
-    return "One seed" if n == 1 else f"{n} seeds: that"
+    """Return the start of a sentence about too few seeds: "One seed is" or "Two seeds are"."""
+    return "One seed is" if n == 1 else f"{'Two' if n == 2 else n} seeds are"

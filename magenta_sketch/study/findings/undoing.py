@@ -1,4 +1,4 @@
-"""Whether training undoes the noise on z, by shrinking sigma."""
+"""The finding on whether training undoes the noise on z by shrinking sigma."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from magenta_sketch.study.spread import FEWEST_SEEDS, Spread
 from magenta_sketch.study.summary import SettingSummary, Slice, Summary, active_sigma
 from magenta_sketch.study.wording import number, plus_minus, with_n
 
-_WHOLLY = 0.8  # a slope that cannot be below it is near enough to 1
+_COMPLETE = 0.8  # slopes above it, with their spread, count as 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Undone:
-    """How far training undid the noise, over seeds that have results at every scale.
+    """How far training undid the noise, from seeds that have results at every scale.
 
-    slope: of log(mean sigma) on log(scale), times -1: 1 is wholly, 0 not at all. active_slope: the
-    same for sigma of active dimensions alone. factor: scale, from the lowest to the highest.
+    Attributes:
+      slope: slope of log(mean sigma) over log(scale), times -1. 1: the noise is undone completely;
+        0: not at all.
+      active_slope: the same for active dimensions only.
+      low, high: settings with the lowest and the highest scale above 0.
+      factor: the highest scale divided by the lowest.
     """
 
     slope: Spread
@@ -33,7 +37,7 @@ class Undone:
 
     @classmethod
     def of(cls, one: Slice) -> Undone | None:
-        """Return what a slice has; None with fewer than two scales above 0."""
+        """Return the slopes of a slice; None if it has fewer than two scales above 0."""
         scales = {_scale(s): s for s in one.settings if _scale(s) > 0 and s.scalars["mean_sigma"].n}
         if len(scales) < 2:
             return None
@@ -50,7 +54,7 @@ class Undone:
 def _slopes(
     settings: Sequence[SettingSummary], sigma: Callable[[RunResult], float | None]
 ) -> Spread:
-    """Return the slope of log(sigma) on log(scale), times -1, over the seeds of all settings."""
+    """Return the slope of log(sigma) over log(scale), times -1, as a spread over seeds."""
     runs = [run for one in settings for run in one.runs]
     found = []
     for seed in {run.trial.seed for run in runs}:
@@ -71,13 +75,13 @@ def _run_scale(run: RunResult) -> float:
 
 
 def undoing(summary: Summary) -> Finding | None:
-    """Say how sigma goes with the scale of the noise."""
+    """Say how sigma changes with the noise scale."""
     draft = Draft("Does training undo the noise?")
     draft.explain(
-        "z is drawn from N(mu, (scale · sigma)²), while the KL term pays for sigma alone: a model "
-        "can shrink sigma by the factor scale and have its old noise back, for log(scale) nats per "
-        "dimension. The slope of log(mean sigma) on log(scale), times −1, says how far it does: "
-        "1 is wholly (scale · sigma stays as it was), 0 not at all."
+        "z has the distribution N(mu, (scale · sigma)²), but the KL term contains only sigma. So a "
+        "model can divide sigma by scale and undo the noise, at a cost of about log(scale) nats "
+        "per dimension. The slope of log(mean sigma) over log(scale), times −1, measures this: 1 "
+        "means undone completely (scale · sigma is constant), 0 not at all."
     )
     for one in summary.slices():
         found = Undone.of(one)
@@ -91,13 +95,13 @@ def _say(draft: Draft, one: Slice, found: Undone) -> None:
     if found.active_slope.n >= FEWEST_SEEDS:
         active = _how_far(found.active_slope)
         active = active[:1].lower() + active[1:]
-        draft.answer(one, f"For active dimensions alone: {active}")
+        draft.answer(one, f"For active dimensions only: {active}")
     draft.detail(one, f"The slope is {with_n(found.slope)}.")
     if found.active_slope.n:
         draft.detail(
             one,
-            "Dimensions that the model does not use keep sigma near 1 whatever the scale; "
-            f"for the active ones alone the slope is {with_n(found.active_slope)}.",
+            "Dimensions that the model does not use keep sigma near 1 at every scale. For active "
+            f"dimensions only, the slope is {with_n(found.active_slope)}.",
         )
     for sentence in _effects(found):
         draft.detail(one, sentence)
@@ -105,37 +109,34 @@ def _say(draft: Draft, one: Slice, found: Undone) -> None:
     if free:
         draft.detail(
             one,
-            f"At {names(free)} the mean KL is at or below kl_tolerance (to within 5 %), "
-            "which the KL term does not reduce further: as long as it stays there, a "
+            f"At {names(free)} the mean KL is at or below kl_tolerance (to within 5 %). There a "
             "smaller sigma costs nothing.",
         )
 
 
 def _how_far(slope: Spread) -> str:
     if slope.n < FEWEST_SEEDS:
-        return f"{few(slope.n)} says nothing for certain; the slope found is {plus_minus(slope)}."
+        return f"{few(slope.n)} too few to answer; the slope is {plus_minus(slope)}."
     low = slope.known_mean - 2 * slope.known_spread
     high = slope.known_mean + 2 * slope.known_spread
     if low <= 0 and high >= 1:
-        return "The data do not tell: the spread covers both wholly and not at all."
+        return f"The data do not show it: 0 and 1 are both possible (slope {plus_minus(slope)})."
     if low > 1:
         return (
             "More than undone: sigma shrinks faster than the scale grows, so the effective noise "
             f"falls (slope {plus_minus(slope)})."
         )
-    if high >= 1 and low >= _WHOLLY:
-        return f"Yes: as far as the spread tells, wholly (slope {plus_minus(slope)})."
+    if high >= 1 and low >= _COMPLETE:
+        return f"Yes, completely or nearly so (slope {plus_minus(slope)})."
     if high >= 1:
-        return (
-            f"At least in part (slope {plus_minus(slope)}); whether wholly, the data do not tell."
-        )
+        return f"At least in part, perhaps completely (slope {plus_minus(slope)})."
     if high < 0:
         return f"No: sigma grows with the scale (slope {plus_minus(slope)})."
     if low <= 0:
         return f"The data do not show that it does (slope {plus_minus(slope)})."
     return (
-        f"In part: sigma shrinks as the scale to the power of {plus_minus(slope)}, where 1 would "
-        "undo the noise wholly."
+        f"In part: sigma shrinks as 1/scale to the power of {plus_minus(slope)}. A power of 1 "
+        "would undo the noise completely."
     )
 
 
@@ -145,14 +146,14 @@ def _effects(found: Undone) -> list[str]:
     sentences = []
     if all(value.mean for value in noise):
         sentences.append(
-            f"From {low.label} to {high.label} the noise scale grows by a factor "
-            f"of {number(found.factor, 1)}, the effective noise scale · sigma by "
-            f"{number(noise[1].known_mean / noise[0].known_mean, 2)}: from {with_n(noise[0])} to "
+            f"From {low.label} to {high.label}, the noise scale grows by a factor of "
+            f"{number(found.factor, 1)}, and the effective noise (scale · mean sigma) by "
+            f"{number(noise[1].known_mean / noise[0].known_mean, 2)}, from {with_n(noise[0])} to "
             f"{with_n(noise[1])}" + verdict(*noise)
         )
     sentences.append(
         change([low, high], "signal_to_noise", "the signal-to-noise ratio")
-        + " A model may also spread mu, which pays for noise as a smaller sigma does."
+        + " A model can also resist noise with a larger spread of mu."
     )
     return sentences
 

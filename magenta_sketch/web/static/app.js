@@ -1,4 +1,4 @@
-// The page: the drawing and its history, the requests to the network, what is said to the user.
+// The page: the drawing and its history, requests to the network, messages to the user.
 
 import { modelPiece, svgText } from "./drawing.js";
 import { COUNT, makePanels } from "./panels.js";
@@ -10,10 +10,10 @@ const temperature = at("temperature");
 
 let settings = null;
 let worker = null;
-let history = [{ pieces: [], finished: false }]; // what undo goes back through; the last is shown
+let history = [{ pieces: [], finished: false }]; // for undo; the last entry is shown
 let job = 0; // number of the newest request
-let chosen = null; // a panel that was picked before it was done
-let full = false; // whether the drawing is too long for the model to go on
+let chosen = null; // a panel that was clicked before it was complete
+let full = false; // whether the drawing is too long for the model to continue
 
 const now = () => history[history.length - 1];
 const panels = makePanels(at("panels"), pick);
@@ -23,7 +23,7 @@ function say(text) {
   at("status").textContent = text;
 }
 
-/** Says in the panels' place, too, why there are none. */
+/** Show a message in the status line, and in place of the panels. */
 function sayInstead(reason, advice) {
   say(`${reason} ${advice}`);
   const [first, second] = at("instead").children;
@@ -37,11 +37,11 @@ function fail(message) {
   surface.enabled = false;
   document.body.dataset.state = "failed";
   at("status").classList.add("failed");
-  say(`This page can't draw: ${message}. Reload it to try again.`);
+  say(`This page cannot draw: ${message}. Reload it to try again.`);
   tell();
 }
 
-/** Makes the page show what is so. */
+/** Update buttons and labels. */
 function tell() {
   const { pieces } = now();
   at("invitation").hidden = pieces.length > 0 || surface.pointer !== null;
@@ -51,7 +51,7 @@ function tell() {
   undo.disabled = !surface.enabled || history.length < 2;
   clear.disabled = download.disabled = !pieces.length;
   more.disabled = !surface.enabled || full;
-  more.textContent = pieces.length ? "More" : "Let it begin";
+  more.textContent = pieces.length ? "More" : "Let it start";
 }
 
 function change(pieces, finished = false, fresh = 0) {
@@ -60,20 +60,19 @@ function change(pieces, finished = false, fresh = 0) {
   react();
 }
 
-/** After the drawing has become another one. */
+/** React to a change of the drawing. */
 function react() {
   cancel();
   const { pieces, finished } = now();
   tell();
-  if (!pieces.length) say("Draw the first line, or let the model begin.");
+  if (!pieces.length) say("Draw the first line, or let the model start.");
   else if (finished) {
-    sayInstead("The model says it is finished.",
-      "Draw on if you see it otherwise, or ask for more.");
+    sayInstead("The model says the drawing is finished.", "You can draw on, or ask for more.");
   } else ask();
 }
 
 function addLine(points) {
-  if (!points) react(); // it was broken off
+  if (!points) react(); // the line was cancelled
   else change([...now().pieces, { by: "you", points }]);
 }
 
@@ -82,7 +81,7 @@ function ask() {
   job += 1;
   const { pieces } = now();
   panels.forEach((panel) => panel.begin(pieces));
-  say("Thinking of ways to go on …");
+  say("Drawing continuations …");
   worker.postMessage({
     type: "continue",
     job,
@@ -117,11 +116,11 @@ function take(panel) {
   const { rows, over } = panel;
   const { pieces } = now();
   const end = over === "finished";
-  // Where no panel is left to press, the keyboard goes on from here.
+  // If no panel is left to press, move the keyboard's focus.
   if (end && panel.button === document.activeElement) more.focus();
   if (rows.length) change([...pieces, modelPiece(pieces, rows)], end, 1);
   else if (pieces.length) change(pieces, end);
-  else react(); // nothing, added to nothing
+  else react(); // still an empty sheet
 }
 
 const answers = {
@@ -135,17 +134,17 @@ const answers = {
   },
   begun({ points, room }) {
     if (room > 0) return;
-    // What was pressed last is about to be out of reach, for the keyboard too.
+    // The focused button is about to be disabled: move the keyboard's focus.
     const pressed = [more, ...panels.map(({ button }) => button)].includes(document.activeElement);
     cancel();
     full = true;
     tell();
     if (pressed) undo.focus();
-    // The model's own points end where the room does; only the user's lines go beyond.
-    const length = room < 0
-      ? `has ${points} points, longer than any it knows (${settings.max_seq_len} at most)`
-      : `is as long as the longest it knows (${points} points)`;
-    sayInstead(`The model can't go on: the drawing ${length}.`, "Undo a step, or clear the sheet.");
+    sayInstead(
+      `The model cannot continue: the drawing has ${points} points, and the model draws at most ` +
+        `${settings.max_seq_len}.`,
+      "Undo, or clear the sheet.",
+    );
   },
   point({ panel, row }) {
     panels[panel].point(row);
@@ -157,8 +156,8 @@ const answers = {
   done() {
     const empty = panels.every(({ over, rows }) => over === "finished" && !rows.length);
     say(empty
-      ? "The model says it is finished. Draw on if you see it otherwise, or ask for more."
-      : "Pick one, draw on yourself, or ask for more.");
+      ? "The model says the drawing is finished. You can draw on, or ask for more."
+      : "Click one, draw on yourself, or ask for more.");
   },
 };
 
@@ -175,7 +174,7 @@ function save() {
   link.href = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
   link.download = `${settings.name.replace(/[^\p{L}\p{N}_-]+/gu, "-") || "drawing"}.svg`;
   link.click();
-  // Not at once: a browser may read it a little later.
+  // Later, because the browser may not have read it yet.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
@@ -204,7 +203,7 @@ function listen() {
   window.addEventListener("unhandledrejection", ({ reason }) => fail(String(reason)));
 }
 
-/** A class's name, one word of small letters, begins with a capital; others are as given. */
+/** Return a name of one lower-case word with a capital letter, any other name as it is. */
 function heading(name) {
   return /^\p{Ll}+$/u.test(name) ? name[0].toUpperCase() + name.slice(1) : name;
 }

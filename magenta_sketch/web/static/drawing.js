@@ -1,10 +1,10 @@
-// A drawing: pieces in the order they were drawn, and what can be asked of them.
+// A drawing is a list of pieces in the order they were drawn.
 //
-// Units: a typical drawing of the model's is 255 across; (0, 0) is the middle of the sheet.
-// A piece is {by: "you", points: [[x, y], ...]}, one line, or {by: "model", from: [x, y],
-// rows: [[dx, dy, p1, p2, p3], ...]}, stroke-5 points that begin where the pen was.
+// Units: a typical drawing by the model is 255 wide or high; (0, 0) is the middle of the sheet.
+// A piece is one line, {by: "you", points: [[x, y], ...]}, or stroke-5 points of the model,
+// {by: "model", from: [x, y], rows: [[dx, dy, p1, p2, p3], ...]}, which start at `from`.
 
-/** A model's piece as lines. At the start of a drawing the pen is down, later it is up. */
+/** Return a model's piece as lines. penDown: true for the first piece of a drawing. */
 export function modelLines(from, rows, penDown) {
   const lines = [];
   let [x, y] = from;
@@ -22,14 +22,14 @@ export function modelLines(from, rows, penDown) {
   return lines;
 }
 
-/** All lines: [{by, line}, ...]. */
+/** Return all lines: [{by, line}, ...]. */
 export function allLines(pieces) {
   return pieces.flatMap((piece, index) => (piece.by === "you"
     ? [{ by: "you", line: piece.points }]
     : modelLines(piece.from, piece.rows, index === 0).map((line) => ({ by: "model", line }))));
 }
 
-/** Where the pen is; the middle of the sheet before anything is drawn. */
+/** Return the position of the pen; the middle of an empty sheet. */
 export function penAt(pieces) {
   const last = pieces[pieces.length - 1];
   if (!last) return [0, 0];
@@ -37,10 +37,10 @@ export function penAt(pieces) {
   return last.rows.reduce(([x, y], [dx, dy]) => [x + dx, y + dy], last.from);
 }
 
-/** A model's rows as a piece of the drawing; what begins one is moved to the sheet's middle. */
+/** Return a model's rows as a piece of the drawing. A first piece is moved to the middle. */
 export function modelPiece(pieces, rows) {
   const last = rows[rows.length - 1];
-  // Whatever is drawn next is a new line.
+  // The next line is a new one.
   const lifted = [...rows.slice(0, -1), [last[0], last[1], 0, 1, 0]];
   let from = penAt(pieces);
   if (!pieces.length) {
@@ -63,7 +63,7 @@ export function bounds(lines) {
 
 const digits = (number) => String(Math.round(number * 100) / 100);
 
-/** The `d` of a path; a line of one point is a dot. */
+/** Return the attribute `d` of a path. A line of one point is a dot. */
 export function pathData(line) {
   const points = line.length > 1 ? line : [line[0], line[0]];
   return `M${points.map(([x, y]) => `${digits(x)} ${digits(y)}`).join("L")}`;
@@ -78,7 +78,7 @@ export function pathElement(line, ...classes) {
 
 const INKS = { you: "#1f2126", model: "#c23b14" };
 
-/** The drawing as the text of an SVG file: a path for each line, cut to the drawing. */
+/** Return the drawing as the text of an SVG file, with one path per line. */
 export function svgText(pieces, title) {
   const drawn = allLines(pieces);
   const box = bounds(drawn.map(({ line }) => line));

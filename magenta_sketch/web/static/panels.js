@@ -1,9 +1,9 @@
-// The small panels: each shows the drawing so far and one way to go on with it.
+// The small panels: each shows the drawing and one continuation.
 
 import { allLines, bounds, modelLines, pathData, penAt } from "./drawing.js";
 
 export const COUNT = 6;
-const SMALLEST = 150; // side of what a panel shows, in units
+const SMALLEST = 150; // smallest side of the visible area, in units
 
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -34,7 +34,7 @@ class Panel {
   clear() {
     this.begin([]);
     this.button.disabled = true;
-    this.button.setAttribute("aria-label", `Way ${this.number + 1}: none yet`);
+    this.button.setAttribute("aria-label", `Continuation ${this.number + 1}: none yet`);
   }
 
   begin(pieces) {
@@ -47,7 +47,7 @@ class Panel {
     this.note.textContent = "";
     this.button.disabled = false;
     this.button.classList.remove("chosen");
-    this.button.setAttribute("aria-label", `Way ${this.number + 1}: being drawn`);
+    this.button.setAttribute("aria-label", `Continuation ${this.number + 1}: being drawn`);
     this.#fit([]);
   }
 
@@ -67,7 +67,7 @@ class Panel {
       says += ", then finished";
     }
     this.button.disabled = !strokes && !this.pieces.length;
-    this.button.setAttribute("aria-label", `Way ${this.number + 1}: ${says}`);
+    this.button.setAttribute("aria-label", `Continuation ${this.number + 1}: ${says}`);
   }
 
   #show() {
@@ -86,7 +86,7 @@ class Panel {
   }
 }
 
-/** The panels in their list. @param pick is called with the panel that was picked. */
+/** Put the panels into their list. @param pick is called with the panel that was clicked. */
 export function makePanels(list, pick) {
   const panels = Array.from({ length: COUNT }, (_, number) => new Panel(number, pick));
   list.replaceChildren(...panels.map((panel) => {

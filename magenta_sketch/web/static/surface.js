@@ -1,11 +1,11 @@
-// The sheet: shows the drawing and takes lines from a mouse, a finger or a pen.
+// The sheet: shows the drawing, and reads lines from a mouse, a finger or a pen.
 
 import { allLines, bounds, pathData, pathElement } from "./drawing.js";
 
-const SHORTER_SIDE = 340; // of the sheet, in units: a typical drawing and some air around it
-const CLOSEST = 0.7; // points of a line nearer to each other tell nothing
+const SHORTER_SIDE = 340; // of the sheet, in units: a typical drawing and some margin
+const CLOSEST = 0.7; // smallest distance between points of a line
 
-/** @param listen {begin(), line(points)}: a line was begun; it is done. */
+/** @param listen {begin(), line(points)}: called when a line starts and when it is complete. */
 export class Surface {
   constructor(svg, listen) {
     this.svg = svg;
@@ -20,7 +20,7 @@ export class Surface {
     new ResizeObserver(() => this.#fit()).observe(svg);
   }
 
-  /** Shows the drawing; the lines of the last `fresh` pieces are drawn before one's eyes. */
+  /** Show the drawing. The lines of the last `fresh` pieces are animated. */
   show(pieces, fresh = 0) {
     this.pieces = pieces;
     const old = allLines(pieces.slice(0, pieces.length - fresh)).length;
@@ -43,7 +43,7 @@ export class Surface {
     let unit = SHORTER_SIDE / Math.min(width, height);
     const lines = allLines(this.pieces).map(({ line }) => line);
     if (lines.length) {
-      // What reaches beyond the sheet makes the sheet larger, not itself invisible.
+      // Zoom out until the whole drawing is visible.
       const box = bounds(lines);
       const across = 2 * Math.max(box.right, -box.left) + 24;
       const down = 2 * Math.max(box.bottom, -box.top) + 24;
@@ -61,7 +61,7 @@ export class Surface {
   }
 
   #down(event) {
-    // One pointer at a time, and of a mouse its first button.
+    // One pointer at a time; only the first button of a mouse.
     if (!this.enabled || this.pointer !== null || event.button !== 0) return;
     event.preventDefault();
     this.pointer = event.pointerId;
@@ -74,7 +74,7 @@ export class Surface {
 
   #move(event) {
     if (event.pointerId !== this.pointer) return;
-    // A pen gives more points than there are frames.
+    // A pen gives several points per frame.
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of events.length ? events : [event]) this.#add(this.#point(one));
     this.path.setAttribute("d", pathData(this.line));
@@ -90,7 +90,7 @@ export class Surface {
     this.#add(this.#point(event));
     this.pointer = null;
     const line = this.line;
-    // A tap is a dot, for the model a line of one unit.
+    // A tap is a dot; the model gets a line of one unit.
     if (line.length === 1) line.push([line[0][0] + 1, line[0][1]]);
     this.listen.line(line);
   }

@@ -1,22 +1,22 @@
-// The network, off the page's thread: takes a drawing, gives ways to go on with it, point by point.
+// The network, in a thread of its own: takes a drawing and sends continuations, point by point.
 //
 // Offsets and positions are in the page's units. A row is a stroke-5 point [dx, dy, p1, p2, p3].
 "use strict";
 
-// The bundle was made for a page, and puts itself into `window`.
+// The bundle was made for a page and needs `window`.
 self.window = self;
 
-const EPSILON = 2; // of the line simplification, as QuickDraw's drawings had it, at 255 units
+const EPSILON = 2; // tolerance of line simplification, as for QuickDraw's drawings of 255 units
 
 let networks = []; // one for each z: {model, start, rows, states}
 let settings = null;
-let job = null; // the newest request; what belongs to an older one is dropped
+let job = null; // the newest request; older ones are dropped
 
 const channel = new MessageChannel();
 const waiting = [];
 channel.port1.onmessage = () => waiting.shift()();
 
-/** Lets messages in; unlike a timer, without a pause. */
+/** Let messages in. Faster than a timer. */
 function breathe() {
   return new Promise((resolve) => {
     waiting.push(resolve);
@@ -27,8 +27,8 @@ function breathe() {
 async function load(given) {
   settings = given;
   importScripts("vendor/magentasketch.js");
-  // tfjs takes what has a window for a page with a document. On the CPU it computes in float32
-  // whatever the device; a network of this size gains nothing from WebGL, a point at a time.
+  // Because of `window`, tfjs would expect a document. WebGL is not faster for such a small network,
+  // and the CPU computes in float32 on every device.
   ms.tf.ENV.set("IS_BROWSER", false);
   ms.tf.setBackend("cpu");
   const response = await fetch("model.json");
@@ -36,7 +36,7 @@ async function load(given) {
   const [info, dims, blobs] = await response.json().catch(() => {
     throw new Error("model.json is not a whole JSON file");
   });
-  // A z changes the bias of the cell and the state before the first point, and nothing else.
+  // A z changes only the bias of the cell and the initial state.
   const latents = settings.latents.length ? settings.latents : [null];
   for (const latent of latents) {
     const own = latent ? [...blobs.slice(0, 4), latent.bias] : blobs;
@@ -58,11 +58,11 @@ async function makeNetwork(contents, latent) {
   return { model, rows: [], states: [start] };
 }
 
-/** The drawing as rows: the user's lines simplified, the model's rows as they came. */
+/** Return the drawing as rows: the user's lines are simplified, the model's rows are not. */
 function rowsOf(pieces) {
   const { model } = networks[0];
   const rows = [];
-  let pen = null; // where it is; a drawing begins at its first point, wherever that is
+  let pen = null; // position of the pen, after the first point
   for (const piece of pieces) {
     let more = piece.rows;
     if (piece.by === "you") {
@@ -81,7 +81,7 @@ function rowsOf(pieces) {
 
 const same = (a, b) => a.every((value, i) => value === b[i]);
 
-/** The state after `rows`, with what is known from before; null when the job was cancelled. */
+/** Return the state after `rows`, reusing known states; null when the job was cancelled. */
 async function stateAfter(network, rows, mine) {
   let known = 0;
   while (known < Math.min(rows.length, network.rows.length)
@@ -97,12 +97,12 @@ async function stateAfter(network, rows, mine) {
   return network.states[rows.length];
 }
 
-/** A point drawn at a temperature: that of pi, of the pen and, under a root, of sigma. */
+/** Draw a point. The temperature changes pi, the pen and, by its square root, sigma. */
 function draw(model, state, temperature) {
   const pdf = model.getPDF(state, temperature, temperature);
   for (let tries = 0; tries < 8; tries++) {
     const row = model.sample(pdf);
-    // The sum of the probabilities may end below 1, and a draw beyond it finds none.
+    // Rounded probabilities may sum to less than 1; then a draw can find no pen state.
     const pens = row[2] + row[3] + row[4];
     if (pens === 1 && row.every(Number.isFinite)) return row;
   }
@@ -121,7 +121,7 @@ async function goOn(mine) {
     if (job !== mine) return;
     ways.push({ panel, model: network.model, state, left: room, lifts: mine.lifts || Infinity });
   }
-  // One point of each in turn, so that all of them grow together.
+  // One point of each in turn, so that all panels grow together.
   for (let open = ways; open.length; open = open.filter((way) => !way.over)) {
     for (const way of open) {
       await breathe();

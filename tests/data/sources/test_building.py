@@ -62,7 +62,7 @@ def test_what_waits_on_the_disk_comes_back(tmp_path, monkeypatch):
         key for key in range(3, 3000, 40) if splitting.split_of(str(key), (50, 30, 20)) == "test"
     ]
     assert len(keys) > 10
-    keys.sort(key=lambda key: splitting.place(str(key).encode()))
+    keys.sort(key=lambda key: splitting.hash_of(str(key).encode()))
     assert contents(tmp_path / "other" / "word_3.npz")["test"] == sorted(keys[:10])
 
 

@@ -62,7 +62,7 @@ def test_counts_keep_the_lowest_places(tmp_path, owls, shares):
     parts = shares or (50, 4, 3)
     for split, count in zip(SPLITS, (50, 4, 3), strict=True):
         keys = [k for k in range(300) if splitting.split_of(str(k), parts) == split]
-        lowest = sorted(keys, key=lambda key: splitting.place(str(key).encode()))[:count]
+        lowest = sorted(keys, key=lambda key: splitting.hash_of(str(key).encode()))[:count]
         assert found[split] == sorted(lowest)
     left = 300 - sum(map(len, found.values()))
     assert f"left out {left}: more than --counts" in lines
@@ -103,9 +103,9 @@ def test_an_empty_split_is_told_before_anything_is_written(tmp_path, owls):
         build([few, owls], tmp_path / "out")
     message = str(caught.value)
     assert message.startswith("bat: train 12, valid 0, test 0; no split may be empty: give larger")
-    assert message.endswith("Nothing was written")
+    assert message.endswith("nothing was written")
     assert not (tmp_path / "out").exists()
-    shares = tuple(map(int, message.split("--shares=")[1].split(".")[0].split(",")))
+    shares = tuple(map(int, message.split("--shares=")[1].split(";")[0].split(",")))
     assert len(build([few, owls], tmp_path / "out", shares=shares)) == 2
 
 
@@ -116,7 +116,7 @@ def test_one_advice_for_all_classes(tmp_path):
         DataError, match=r"word_1: train 20, .*; word_2: .*; and 2 more cl"
     ) as caught:
         build(file, tmp_path / "out")
-    advice = str(caught.value).split("--shares=")[1].split(".")[0]
+    advice = str(caught.value).split("--shares=")[1].split(";")[0]
     assert len(build(file, tmp_path / "out", shares=tuple(map(int, advice.split(","))))) == 9
 
 
@@ -140,6 +140,6 @@ def test_classes_with_an_empty_split_are_named(tmp_path, owls):
     assert "word_4" not in message and "owl" not in message and "\n" not in message
     assert "a class needs at least 3 drawings; else give larger shares, such as --sha" in message
     # What helps those that can be helped.
-    shares = tuple(map(int, message.split("--shares=")[1].split(".")[0].split(",")))
+    shares = tuple(map(int, message.split("--shares=")[1].split(";")[0].split(",")))
     bats = write(tmp_path / "bats.ndjson", records[-12:])
     assert len(build([bats, owls], tmp_path / "out", shares=shares)) == 2

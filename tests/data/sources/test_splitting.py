@@ -15,7 +15,7 @@ def test_the_rule_never_changes():
 
 
 def test_the_shares_are_kept():
-    places = np.array([splitting.place(key.encode()) for key in KEYS], np.uint64)
+    places = np.array([splitting.hash_of(key.encode()) for key in KEYS], np.uint64)
     for shares in ((90, 5, 5), (70_000, 2500, 2500), (1, 1, 1)):
         found = splitting.splits_of(places, shares).tolist()
         for number, share in enumerate(shares):
@@ -23,7 +23,7 @@ def test_the_shares_are_kept():
 
 
 def test_one_by_one_and_all_at_once():
-    places = np.array([splitting.place(key.encode()) for key in KEYS[:500]], np.uint64)
+    places = np.array([splitting.hash_of(key.encode()) for key in KEYS[:500]], np.uint64)
     together = splitting.splits_of(places, (60, 30, 10))
     alone = [splitting.split_of(key, (60, 30, 10)) for key in KEYS[:500]]
     assert [("train", "valid", "test")[number] for number in together] == alone

@@ -135,7 +135,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("sheet, message", ENDLESS.items(), ids=range(len(ENDLESS)))
 def test_style_sheets_that_would_take_for_ever(tmp_path, monkeypatch, sheet, message):
-    monkeypatch.setattr(svg_sheets, "MOST_STEPS", svg_sheets.MOST_STEPS // 10)
+    monkeypatch.setattr(svg_sheets, "MOST_VISITS", svg_sheets.MOST_VISITS // 10)
     body = "<g>" * 100 + PATH * 5000 + "</g>" * 100
     with pytest.raises(ValueError, match=message):
         read(tmp_path, f"<style>{sheet}</style>{body}")
