@@ -23,6 +23,19 @@ def tiny_folder() -> pathlib.Path:
 
 
 def _train(root, folder, **changes):
+    """Train once for all processes that tests run side by side in; return ``root``."""
+    import fcntl
+
+    root.parent.mkdir(exist_ok=True)
+    with open(root.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            _train_here(root.with_suffix(".new"), folder, **changes)
+            root.with_suffix(".new").rename(root)
+    return root
+
+
+def _train_here(root, folder, **changes):
     from magenta_sketch import runs
     from magenta_sketch.config import RunConfig
 
@@ -30,17 +43,22 @@ def _train(root, folder, **changes):
     given = {"data_set": ("tiny.npz",), "num_steps": 6, "save_every": 3, "batch_size": 8}
     config = RunConfig.of(**given | sizes | changes, data_dir=str(folder), seed=1)
     assert runs.train_run(runs.begin(config, root)) == 0
-    return root
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory, tiny_folder) -> pathlib.Path:
+def _runs(tmp_path_factory) -> pathlib.Path:
+    """The folder of the trained runs, which all processes of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained_runs"
+
+
+@pytest.fixture(scope="session")
+def trained_run(_runs, tiny_folder) -> pathlib.Path:
     """The log root of a small conditional model after six steps."""
-    return _train(tmp_path_factory.mktemp("runs") / "conditional", tiny_folder)
+    return _train(_runs / "conditional", tiny_folder)
 
 
 @pytest.fixture(scope="session")
-def unconditional_run(tmp_path_factory, tiny_folder) -> pathlib.Path:
+def unconditional_run(_runs, tiny_folder) -> pathlib.Path:
     """The log root of a small decoder-only model after six steps."""
-    root = tmp_path_factory.mktemp("runs") / "unconditional"
-    return _train(root, tiny_folder, conditional=False, dec_model="layer_norm")
+    return _train(_runs / "unconditional", tiny_folder, conditional=False, dec_model="layer_norm")

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from slow import slow_but
 
 import magenta_sketch
 from magenta_sketch._backend import keras, tf
@@ -19,6 +20,8 @@ WITH_EXAMPLES = sorted(
     for path in PACKAGE.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
+# Its examples are of models of the usual size.
+LARGE = "magenta_sketch.inference.trained_model"
 
 
 def write_files():
@@ -30,7 +33,7 @@ def write_files():
     write_arrays("bird.gen.json", arrays, name="bird", max_seq_len=8, normalizing_factor=2.0)
 
 
-@pytest.mark.parametrize("name", WITH_EXAMPLES)
+@pytest.mark.parametrize("name", slow_but(WITH_EXAMPLES, *set(WITH_EXAMPLES) - {LARGE}))
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_files()

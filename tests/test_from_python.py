@@ -45,6 +45,7 @@ def test_it_is_the_program_and_gives_its_best_model(tmp_path):
         magenta_sketch.train(tmp_path / "run", resume_training=True, z_size=5, report=quiet)
 
 
+@pytest.mark.slow
 def test_without_a_folder_it_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -49,6 +49,7 @@ def test_a_run_begins_with_a_magenta_checkpoint(train, shared, tmp_path):
     assert begun.config.init_from == str(theirs)
 
 
+@pytest.mark.slow
 def test_with_its_optimizer_it_goes_on_at_its_step(train, shared, tmp_path):
     theirs = (shared / "checkpoints" / "cond_layer_norm").resolve()
     done = train(

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from slow import slow_but
 
 from magenta_sketch.drawing import curves
 
@@ -72,7 +73,7 @@ def test_a_single_measurement_is_visible():
 @pytest.mark.parametrize(
     "suffix, start", [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".PNG", b"\x89PNG")]
 )
-@pytest.mark.parametrize("history", [run(lr=1e-3, klw=0.1), run(20), []])
+@pytest.mark.parametrize("history", slow_but([run(lr=1e-3, klw=0.1), run(20), []], []))
 def test_the_extension_decides_the_form(tmp_path, suffix, start, history):
     target = tmp_path / f"curve{suffix}"
     curves.save_training_curve(target, history, title="run", kl_tolerance=0.2)

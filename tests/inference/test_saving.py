@@ -53,7 +53,7 @@ def assert_same_model(found, model):
         np.testing.assert_array_equal(found.encode(given), model.encode(given))
 
 
-@pytest.mark.parametrize("place", FORMATS)
+@pytest.mark.parametrize("place", slow_but(FORMATS, "folder"))
 @pytest.mark.parametrize("kind", slow_but(KINDS, "conditional"))
 def test_what_is_saved_comes_back_with_equal_bits(tmp_path, kind, place):
     model = trained(**KINDS[kind])
@@ -69,16 +69,14 @@ def test_what_is_saved_comes_back_with_equal_bits(tmp_path, kind, place):
         assert there == {"model_config.json", "run.json", "best"}
 
 
-@pytest.mark.parametrize("place", slow_but(FORMATS, "model.keras"))
+@pytest.mark.slow
+@pytest.mark.parametrize("place", FORMATS)
 @pytest.mark.parametrize(
     "cells",
     [
         dict(encoder_cell=LeakyCell, decoder_cell=LeakyCell),
-        pytest.param(dict(decoder_cell=keras.layers.GRUCell), marks=pytest.mark.slow),
-        pytest.param(
-            dict(decoder_cell=lambda units: keras.layers.GRUCell(units, use_bias=False)),
-            marks=pytest.mark.slow,
-        ),
+        dict(decoder_cell=keras.layers.GRUCell),
+        dict(decoder_cell=lambda units: keras.layers.GRUCell(units, use_bias=False)),
     ],
     ids=["own", "keras", "function"],
 )

@@ -17,7 +17,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 NAMES = ["cond_lstm", "cond_layer_norm", "uncond_lstm", "uncond_hyper"]
 
 
-@pytest.fixture(scope="module", params=slow_but(NAMES, "cond_layer_norm"))
+@pytest.fixture(scope="module", params=slow_but(NAMES, "uncond_lstm"))
 def pair(request, shared):
     """A checkpoint directory of the reference, and the golden file with the same weights."""
     golden = Golden(shared / "golden" / f"{request.param}.npz")

@@ -130,7 +130,7 @@ def test_each_switch_switches_its_own_dropout(flag):
     assert decoder.output_keep_prob == (KEEP if flag == "use_output_dropout" else 1.0)
 
 
-@pytest.mark.parametrize("cell", slow_but(CELLS, "hyper"))
+@pytest.mark.parametrize("cell", slow_but(CELLS, "lstm"))
 @pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_everything_is_off_in_evaluation(cell, conditional):
     changes = dict(enc_model=cell, dec_model=cell, conditional=conditional, scale=0.0)

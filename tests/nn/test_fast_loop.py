@@ -23,10 +23,13 @@ from magenta_sketch.nn.cell_protocol import has_own_gradient
 from magenta_sketch.nn.cells import CELLS
 
 
+@pytest.mark.parametrize("in_graph", slow_but([False, True], False))
 @pytest.mark.parametrize("with_constant", slow_but([False, True], True))
 @pytest.mark.parametrize("dropout", slow_but([False, True], True))
 @pytest.mark.parametrize("name", CELLS)
-def test_fast_run_has_the_values_and_gradients_of_the_plain_one(name, dropout, with_constant):
+def test_fast_run_has_the_values_and_gradients_of_the_plain_one(
+    name, dropout, with_constant, in_graph
+):
     cell = make_cell(name, WIDTH + CONSTANT * with_constant)
     x, mask = random_tensor(TIME, 5, WIDTH), masks_for(dropout, 5, 1)
     constant = random_tensor(5, CONSTANT) if with_constant else None
@@ -35,7 +38,9 @@ def test_fast_run_has_the_values_and_gradients_of_the_plain_one(name, dropout, w
     assert has_own_gradient(cell)
     fast, plain = (
         results_and_gradients(
-            lambda run=run: run(cell, x, state, constant=constant, keep_mask=mask), sources
+            lambda run=run: run(cell, x, state, constant=constant, keep_mask=mask),
+            sources,
+            in_graph,
         )
         for run in (recurrence.run, recurrence._plain)
     )
@@ -44,10 +49,13 @@ def test_fast_run_has_the_values_and_gradients_of_the_plain_one(name, dropout, w
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)  # everything takes part
 
 
+@pytest.mark.parametrize("in_graph", slow_but([False, True], False))
 @pytest.mark.parametrize("lengths", slow_but(LENGTHS, "mixed"))
 @pytest.mark.parametrize("dropout", slow_but([False, True], True))
 @pytest.mark.parametrize("name", CELLS)
-def test_fast_both_ways_have_the_values_and_gradients_of_two_plain_runs(name, dropout, lengths):
+def test_fast_both_ways_have_the_values_and_gradients_of_two_plain_runs(
+    name, dropout, lengths, in_graph
+):
     lengths = tf.constant(LENGTHS[lengths])
     cells = [make_cell(name, WIDTH, seed) for seed in (1, 2)]
     x, masks = random_tensor(TIME, 5, WIDTH), [masks_for(dropout, 5, seed) for seed in (1, 2)]
@@ -64,16 +72,19 @@ def test_fast_both_ways_have_the_values_and_gradients_of_two_plain_runs(name, dr
             for cell, inputs, state, mask in zip(cells, (x, backwards), states, masks, strict=True)
         ]
 
-    found = results_and_gradients(fast, sources)
-    assert_same(found, results_and_gradients(plain, sources))
+    found = results_and_gradients(fast, sources, in_graph)
+    assert_same(found, results_and_gradients(plain, sources, in_graph))
     beyond = np.arange(TIME)[:, None] >= lengths.numpy()
     assert (found[1][0].numpy()[beyond] == 0).all()  # points after the end have no gradient
 
 
+@pytest.mark.parametrize("in_graph", slow_but([False, True], False))
 @pytest.mark.parametrize("lengths", slow_but(LENGTHS, "mixed"))
 @pytest.mark.parametrize("dropout", slow_but([False, True], True))
 @pytest.mark.parametrize("name", CELLS)
-def test_fast_run_to_lengths_has_the_values_and_gradients_of_the_plain_one(name, dropout, lengths):
+def test_fast_run_to_lengths_has_the_values_and_gradients_of_the_plain_one(
+    name, dropout, lengths, in_graph
+):
     lengths = tf.constant(LENGTHS[lengths])
     cell = make_cell(name, WIDTH + CONSTANT)
     x, mask = random_tensor(TIME, 5, WIDTH), masks_for(dropout, 5, 1)
@@ -87,9 +98,12 @@ def test_fast_run_to_lengths_has_the_values_and_gradients_of_the_plain_one(name,
         has_point = tf.range(TIME)[:, None] < lengths
         return tf.boolean_mask(outputs, has_point), last
 
-    fast = results_and_gradients(lambda: recurrence.run(cell, x, state, **arguments), sources)
-    assert fast[0][0].shape == (sum(lengths.numpy()), UNITS)
-    assert_same(fast, results_and_gradients(plain, sources))
+    def fast():
+        return recurrence.run(cell, x, state, **arguments)
+
+    found = results_and_gradients(fast, sources, in_graph)
+    assert found[0][0].shape == (sum(lengths.numpy()), UNITS)
+    assert_same(found, results_and_gradients(plain, sources, in_graph))
 
 
 def test_fast_runs_the_same_without_a_graph():
@@ -113,7 +127,7 @@ def test_fast_runs_the_same_without_a_graph():
     assert_same(eager, in_graph)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(CELLS, "lstm"))
 def test_one_graph_serves_all_batches(name):
     cell = make_cell(name, WIDTH)
 

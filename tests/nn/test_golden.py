@@ -23,7 +23,7 @@ NAMES = [
 
 # One of each cell: a recording says the same of its cell wherever that stands.
 @pytest.fixture(
-    scope="module", params=slow_but(NAMES, "cond_lstm", "cond_layer_norm", "uncond_hyper")
+    scope="module", params=slow_but(NAMES, "cond_lstm", "uncond_layer_norm", "uncond_hyper")
 )
 def golden(request):
     local = DATA / f"{request.param}.npz"

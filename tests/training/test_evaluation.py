@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from bench import HPARAMS
-from slow import slow_but
 
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -36,7 +35,8 @@ def test_evaluation_counts_every_sketch_once(bench, noiseless, count, batch_size
     assert len(calls) == math.ceil(count / batch_size)
 
 
-@pytest.mark.parametrize("of_before", slow_but([False, True], False))
+@pytest.mark.slow
+@pytest.mark.parametrize("of_before", [False, True])
 def test_evaluation_has_the_form_that_is_trained(bench, of_before):
     model = SketchRNN(HPARAMS.replace(scale=0.0), seed=3)
     sketches = bench.data.valid
