@@ -195,7 +195,7 @@ def _draw_modes(drawn: list[tuple]) -> None:
         places = [row[1] + 12 * (number - 1) for row in rows]
         _intervals(axes, places, [row[2:] for row in rows], color, mode)
     axes.set(xlabel="training step", ylabel="mode − default, nats a point")
-    axes.set_title("Validation masked_recon, ten seeds paired, 95 % interval", fontsize=9)
+    axes.set_title("Validation masked_recon, paired by seed, 95 % interval", fontsize=9)
     axes.legend(frameon=False)
     _save(figure, "modes.svg")
 

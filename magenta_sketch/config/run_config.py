@@ -88,9 +88,8 @@ class RunConfig:
         False,
         Switch(),
         "Compute the matrix products of training in bfloat16; all else stays in float32. This is "
-        "faster on CPUs and GPUs with bfloat16 instructions. After equally many steps the masked "
-        "validation loss is the same, up to the variation between seeds (docs/performance.md). "
-        "Saved with the run. Default: off.",
+        "faster on CPUs and GPUs with bfloat16 instructions. docs/performance.md compares the "
+        "losses. Saved with the run. Default: off.",
         flag=True,
     )
     bucket_by_length: bool = option(
@@ -98,9 +97,8 @@ class RunConfig:
         Switch(),
         "Compute each training sketch only to its first end row, not to max_seq_len. The more the "
         "lengths differ, the faster this is. The pen loss then counts one end row of each sketch; "
-        "the cost is still divided by batch size times max_seq_len. After equally many steps the "
-        "masked validation loss is the same, up to the variation between seeds "
-        "(docs/performance.md). Saved with the run. Default: off.",
+        "the cost is still divided by batch size times max_seq_len. docs/performance.md compares "
+        "the losses. Saved with the run. Default: off.",
         flag=True,
     )
     init_from: str = option(
