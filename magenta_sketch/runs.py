@@ -15,7 +15,6 @@ from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.drawing.curves import save_training_curve
 from magenta_sketch.drawing.gallery import save_gallery
 from magenta_sketch.errors import HParamsError, ModelFileError, RunError
-from magenta_sketch.files import did_you_mean
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load
@@ -78,12 +77,9 @@ def begin(
     (False, 3, 2)
     """
     folder = RunFolder(log_root)
-    _refuse_magentas(folder, "name another --log_root, and give this one as --init_from.")
-    if folder.holds_run() and not overwrite:
-        raise RunError(
-            f"{folder.root} already holds a run: go on with it with --resume_training, name "
-            "another --log_root, or give --overwrite to delete it"
-        )
+    _refuse_magentas(folder, "name another --log_root, and give this one as --init_from")
+    if not overwrite:
+        folder.require_no_run()
     if folder.root.exists() and not folder.root.is_dir():
         raise RunError(f"{folder.root} is a file: name a folder for the run")
     config, source_step = _with_source(config, folder, overwrite)
@@ -125,14 +121,9 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
     folder = RunFolder(log_root)
     _refuse_magentas(
         folder,
-        "go on with it in another --log_root, with this one as --init_from and --init_optimizer.",
+        "go on with it in another --log_root, with this one as --init_from and --init_optimizer",
     )
-    if not folder.holds_run():
-        raise RunError(
-            f"{folder.root} holds no run to go on with"
-            f"{did_you_mean(folder.root, (), folders=True)}: check --log_root, or leave out "
-            "--resume_training to begin one there"
-        )
+    folder.require_run()
     saved = folder.read()
     if saved_steps(folder.best) and not saved_steps(folder.newest):
         raise RunError(

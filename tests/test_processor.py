@@ -1,13 +1,17 @@
 """What the processor can do, from a /proc/cpuinfo, and the choice of oneDNN that follows."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
 from magenta_sketch import processor
+from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.training.run_folder import RunFolder
 
+DATA = pathlib.Path(__file__).parent / "data"
 LAPTOP = "processor\t: 0\nflags\t\t: fpu sse2 fma avx avx2\nbugs\t\t: none\n"
 OLD = "flags\t\t: fpu sse2 avx\n"
 SERVER = "flags\t\t: avx2 avx512f avx512_vnni avx512_bf16\n"
@@ -85,6 +89,17 @@ def test_a_run_resumes_with_what_it_was_begun_with(machine, cpuinfo, variable, b
     assert processor.onednn_is_on() is on
 
 
+@pytest.mark.parametrize("saved, on", [(True, True), (False, False), (None, False)])
+def test_a_runs_folder_says_what_it_was_begun_with(machine, tmp_path, saved, on):
+    machine(LAPTOP)
+    folder = RunFolder(tmp_path / "run")
+    folder.use_its_onednn()  # no run is there yet: nothing to choose
+    assert processor.ONEDNN_VARIABLE not in os.environ
+    folder.create(RunConfig(onednn=saved, normalizing_factor=1.0))
+    folder.use_its_onednn()
+    assert processor.onednn_is_on() is on
+
+
 @pytest.mark.slow
 def test_tensorflow_is_told(tmp_path):
     """In a process of its own: what TensorFlow was told is what we say of it."""
@@ -97,3 +112,24 @@ def test_tensorflow_is_told(tmp_path):
         rest = {k: v for k, v in os.environ.items() if k != processor.ONEDNN_VARIABLE}
         chosen = {} if variable is None else {processor.ONEDNN_VARIABLE: variable}
         subprocess.run([sys.executable, "-c", code], env=rest | chosen, check=True)
+
+
+@pytest.mark.slow
+def test_the_command_resumes_with_the_runs_own_choice(tmp_path):
+    command = [sys.executable, "-m", "magenta_sketch.cli.train", "--log_root=run"]
+    sizes = "enc_rnn_size=2,dec_rnn_size=2,z_size=2,num_mixture=1,save_every=1"
+    begin = [f"--data_dir={DATA}", f"--hparams=data_set=[tiny.npz],num_steps=1,{sizes}"]
+    unset = {k: v for k, v in os.environ.items() if k != processor.ONEDNN_VARIABLE}
+
+    def train(*arguments, **variables):
+        done = subprocess.run(
+            [*command, *arguments], cwd=tmp_path, env=unset | variables, stdout=subprocess.PIPE
+        )
+        assert done.returncode == 0
+        return done.stdout.decode()
+
+    train(*begin, **{processor.ONEDNN_VARIABLE: "0"})
+    resume = ["--resume_training", "--hparams=num_steps="]
+    assert "oneDNN" not in train(*resume[:1], resume[1] + "2")
+    said = train(*resume[:1], resume[1] + "3", **{processor.ONEDNN_VARIABLE: "1"})
+    assert "begun with oneDNN off, and goes on with it on" in said

@@ -1,7 +1,7 @@
-"""Reading the command line: every word is looked at here, and then given to absl.
+"""Check every word of the command line before absl parses it.
 
-absl's own messages are those of Python's converters, and it takes some slips of the fingers for
-values. Here a wrong word gets one line: the flag, its rule, what came, what to do.
+absl reports bad values in the words of Python's converters, and takes some typing errors for
+values. Here each error is one line: the flag, its rule, what was given, what to do.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from magenta_sketch.config.kinds import NOT_NEGATIVE, Real, Unfit, Whole, neares
 from magenta_sketch.config.options import options_of
 from magenta_sketch.errors import SketchError, UsageError
 
-# Flags of one program that people give to another, under which the same thing goes there.
+# The same thing has different names in different commands.
 _SAME = {"log_root": "model_dir", "model_dir": "log_root"}
 _HELP = {"--help", "-help", "--h", "-h"}
-_BRIEF = 100  # letters of a word that a message repeats
+_BRIEF = 100  # characters of a word that a message repeats
 
 
 def read(
     values: flags.FlagValues, arguments: Sequence[str], *, takes_files: bool = False
 ) -> list[str]:
-    """Parse the command line into ``values``, and return the words that are no flags.
+    """Parse the command line into ``values``, and return the words that are not flags.
 
     Args:
       arguments: what follows the program's name.
-      takes_files: whether there may be words that are no flags.
+      takes_files: whether the command takes words that are not flags.
 
     Raises:
-      UsageError: a word that cannot be used.
+      UsageError: a word is invalid.
     """
     expanded = expand(presets.expand(arguments, values))
-    helped = not _HELP.isdisjoint(word.text for word in expanded)  # other words do not matter then
+    helped = not _HELP.isdisjoint(word.text for word in expanded)  # then other words do not matter
     words = iter(expanded)
     rest: list[Word] = []
     given: list[str] = []
@@ -60,7 +60,7 @@ def read(
         before = word
     try:
         values(["program", *given])
-    except flags.Error as error:  # nothing that is known: all was looked at
+    except flags.Error as error:  # not expected: all words were checked
         raise UsageError(str(error)) from error
     return [word.text for word in rest]
 
@@ -70,7 +70,7 @@ def _brief(text: str) -> str:
 
 
 def _require_keyboard(word: Word) -> None:
-    """Refuse a word that begins with a dash or a quotation mark of a word processor."""
+    """Raise UsageError if a word starts with a dash or quotation mark of a word processor."""
     text = word.text
     if text[:1] in typography.DASHES:
         raise word.error(
@@ -90,7 +90,7 @@ def _require_no_flag(values: flags.FlagValues, word: Word) -> None:
 
 
 def _advice(values: flags.FlagValues, given: list[str], word: Word, before: Word) -> str:
-    """Return what to do about a word that is no flag, where there are flags alone."""
+    """Return advice for a word that is not a flag, if the command takes only flags."""
     text, name = word.text[:_BRIEF], word.text.partition("=")[0].strip()
     if text == "=":
         return "leave out the spaces around =, --name=value"
@@ -114,7 +114,7 @@ def _advice(values: flags.FlagValues, given: list[str], word: Word, before: Word
 
 
 def _flag(values: flags.FlagValues, word: Word, words: Iterator[Word]) -> str:
-    """Return a flag in the form --name=value, its value looked at; it may be the next word."""
+    """Return a flag as --name=value after checking its value, which may be the next word."""
     name, equals, text = word.text[2 if word.text.startswith("--") else 1 :].partition("=")
     flag = values[name] if name in values else None
     if flag is None and name.startswith("no") and name[2:] in values:
@@ -181,7 +181,7 @@ def _require_value(flag: flags.Flag[Any], name: str, text: str, word: Word) -> N
             f"--{name} must be {parser.syntactic_help}, got {show(text)}; {unfit}"
         ) from None
     except SketchError as error:
-        # An option's message begins with its name; one of --hparams with a hyperparameter's.
+        # The message of an option starts with its name, that of --hparams with a hyperparameter.
         own = str(error).startswith(f"{name} must ")
         raise word.error(f"--{name}: {error}" if not own else f"--{error}") from error
     except (ValueError, TypeError, OverflowError):
@@ -192,7 +192,7 @@ def _require_value(flag: flags.Flag[Any], name: str, text: str, word: Word) -> N
 
 
 def _rule(parser: flags.ArgumentParser[Any], text: str) -> tuple[str, str]:
-    """Return what a value must be, and what to do about ``text``, of absl's own parsers."""
+    """Return, for one of absl's parsers, what a value must be, and advice about ``text``."""
     advice = typography.advice(text)
     if isinstance(parser, flags.BooleanParser):
         return "true or false", advice

@@ -15,21 +15,21 @@ _NAMES = ("--flagfile", "-flagfile")
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """A word of the command line. place: the file and line that it is from, empty without one."""
+    """A word of the command line. place: its flag file and line; empty on the command line."""
 
     text: str
     place: str = ""
 
     def error(self, message: str) -> UsageError:
-        """Return the error that says what is wrong with the word, and where it stands."""
+        """Return an error about this word, with its place."""
         return UsageError(f"{self.place}: {message}" if self.place else message)
 
 
 def expand(arguments: Iterable[str]) -> list[Word]:
-    """Return the words of the command line, with the lines of flag files in their places.
+    """Return the command line with each --flagfile replaced by the lines of its file.
 
     Raises:
-      UsageError: a flag file is missing, or cannot be read, or names itself.
+      UsageError: a flag file is missing, cannot be read, or includes itself.
     """
     return _expand([Word(text) for text in arguments], ())
 
@@ -39,7 +39,7 @@ def _expand(words: list[Word], inside: tuple[str, ...]) -> list[Word]:
     rest = iter(words)
     for word in rest:
         name, equals, file = word.text.partition("=")
-        if word.text == "--":  # what follows is no flag
+        if word.text == "--":  # the rest are not flags
             return [*found, word, *rest]
         if name not in _NAMES:
             found.append(word)
@@ -58,7 +58,7 @@ def _expand(words: list[Word], inside: tuple[str, ...]) -> list[Word]:
 def _lines(file: str, word: Word) -> list[Word]:
     path = Path(file)
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows begins a file with a mark
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors write a byte-order mark
     except FileNotFoundError:
         meant = did_you_mean(path, (".cfg",))
         raise word.error(f"--flagfile={file}: no such file{meant}") from None

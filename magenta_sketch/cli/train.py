@@ -62,6 +62,7 @@ def main() -> int:
     folder = RunFolder(FLAGS.log_root)
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)
+    _check_folder(folder)
     print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
     if FLAGS.resume_training:
         folder.use_its_onednn()
@@ -76,6 +77,15 @@ def main() -> int:
     else:
         run = runs.begin(config, folder.root, overwrite=FLAGS.overwrite)
     return runs.train_run(run, image_dir=FLAGS.save_image_dir or None)
+
+
+def _check_folder(folder: RunFolder) -> None:
+    """Raise RunError if the folder's content contradicts the flags, as far as its names show."""
+    if folder.run.exists() and not FLAGS.resume_training and not FLAGS.overwrite:
+        folder.require_no_run()
+    # A Magenta checkpoint is refused later, with advice of its own.
+    if FLAGS.resume_training and not any(folder.root.glob("*.index")):
+        folder.require_run()
 
 
 def run() -> None:

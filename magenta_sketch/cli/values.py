@@ -16,9 +16,9 @@ _NOT_FOLDERS = {*_PICTURES.split(), ".html", ".json", ".npz", ".ndjson"}
 
 
 class PlaceParser(flags.ArgumentParser[str]):
-    """absl's parser of a path: "~" at its beginning is the user's own folder.
+    """Parser of a path. A "~" at its start stands for the user's home folder.
 
-    kind: "folder", which must be no file; "file", which must be no folder; or "file or folder".
+    kind: "folder", "file" or "file or folder"; an existing path must be of this kind.
     """
 
     def __init__(self, kind: str):
@@ -30,7 +30,7 @@ class PlaceParser(flags.ArgumentParser[str]):
         return os.path.expanduser(argument)
 
     def check(self, argument: str) -> None:
-        """Raise Unfit where something of the other kind is there already."""
+        """Raise Unfit if a file is in the place of a folder, or a folder in that of a file."""
         path = pathlib.Path(self.parse(argument))
         if not argument:
             return
@@ -59,7 +59,7 @@ def require(values: flags.FlagValues, *names: str) -> None:
 
 
 def require_room(out: str) -> None:
-    """Raises UsageError where ``out`` would lie in what is a file."""
+    """Raise UsageError if a folder in the path ``out`` is a file."""
     for above in pathlib.Path(out).parents:
         if above.exists():
             if not above.is_dir():

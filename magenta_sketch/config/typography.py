@@ -1,4 +1,4 @@
-"""Characters that a word processor puts in place of those of the keyboard."""
+"""Characters that word processors put in place of the typed ones."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _PLAIN = DASHES | QUOTES | _OTHERS
 
 
 def advice(text: str) -> str:
-    """Return what to type in place of the first such character of ``text``; empty without one.
+    """Return what to type instead of the first such character in ``text``; "" if there is none.
 
     >>> advice("1e–3")
     "'–' comes from a word processor: type -"
     """
     found = next((character for character in text if character in _PLAIN), None)
-    return found and f"{found!r} comes from a word processor: type {_PLAIN[found]}" or ""
+    return f"{found!r} comes from a word processor: type {_PLAIN[found]}" if found else ""
 
 
 def typed(text: str) -> str:
-    """Return ``text`` as the keyboard has it; of a dash that begins it, two hyphens.
+    """Return ``text`` with typed characters. A dash at its start becomes two hyphens.
 
     >>> typed("—hparams=num_steps=5")
     '--hparams=num_steps=5'

@@ -50,6 +50,23 @@ class RunFolder:
         """Return whether the folder holds a run, or a part of one."""
         return self.run.exists() or self.config.exists() or self.holds_checkpoint()
 
+    def require_no_run(self) -> None:
+        """Raise RunError if the folder holds a run."""
+        if self.holds_run():
+            raise RunError(
+                f"{self.root} already holds a run: go on with it with --resume_training, name "
+                "another --log_root, or give --overwrite to delete it"
+            )
+
+    def require_run(self) -> None:
+        """Raise RunError if the folder holds no run."""
+        if not self.holds_run():
+            raise RunError(
+                f"{self.root} holds no run to go on with"
+                f"{did_you_mean(self.root, (), folders=True)}: check --log_root, or leave out "
+                "--resume_training to begin one there"
+            )
+
     def holds_checkpoint(self) -> bool:
         """Return whether the folder holds a checkpoint, newest or best."""
         return bool(saved_steps(self.newest) or saved_steps(self.best))

@@ -30,6 +30,19 @@ A_MODEL = (
 )
 NUMBERS = "write something like 0,7,20-23"
 
+# Refused with status 1: the folder is at fault, not the words.
+FOLDERS = [
+    (
+        "--log_root=model|--data_dir=data|--hparams=data_set=[cat.npz]",
+        "model already holds a run: go on with it with --resume_training, name another "
+        "--log_root, or give --overwrite to delete it",
+    ),
+    (
+        "--log_root=modle|--data_dir=data|--hparams=data_set=[cat.npz]|--resume_training",
+        "modle holds no run to go on with; did you mean model?: check --log_root, or leave out "
+        "--resume_training to begin one there",
+    ),
+]
 # What is typed, with | between the words; then the whole message.
 TRAIN = [
     # Flags.
@@ -533,6 +546,11 @@ def assert_refused(place, monkeypatch, call):
 @rows(TRAIN)
 def test_train(assert_refused, typed, message):
     assert_refused("sketch_rnn_train", sketch_rnn_train, typed, message)
+
+
+@rows(FOLDERS)
+def test_a_folder_with_a_run_or_without(assert_refused, typed, message):
+    assert_refused("sketch_rnn_train", sketch_rnn_train, typed, message, status=1)
 
 
 @rows(DRAW)
