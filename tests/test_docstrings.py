@@ -20,8 +20,8 @@ WITH_EXAMPLES = sorted(
     for path in PACKAGE.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
-# Its examples are of models of the usual size.
-LARGE = "magenta_sketch.inference.trained_model"
+# Their examples have models of the usual size, or train.
+LONG = {"magenta_sketch.inference.trained_model", "magenta_sketch.from_python"}
 
 
 def write_files():
@@ -33,7 +33,7 @@ def write_files():
     write_arrays("bird.gen.json", arrays, name="bird", max_seq_len=8, normalizing_factor=2.0)
 
 
-@pytest.mark.parametrize("name", slow_but(WITH_EXAMPLES, *set(WITH_EXAMPLES) - {LARGE}))
+@pytest.mark.parametrize("name", slow_but(WITH_EXAMPLES, *set(WITH_EXAMPLES) - LONG))
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_files()

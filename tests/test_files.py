@@ -51,7 +51,8 @@ def test_names_that_may_have_been_meant(tmp_path):
     suffixes = (".npz", ".npy")
     path = tmp_path / "brd.npz"
     assert files.did_you_mean(path, suffixes) == "; did you mean bird.npy or bird.npz?"
-    assert files.did_you_mean(tmp_path / "brds", (), folders=True) == "; did you mean brds?"
+    assert files.did_you_mean(tmp_path / "brdz", (), folders=True) == "; did you mean brds?"
+    assert files.did_you_mean(tmp_path / "brds", (), folders=True) == ""  # it is there itself
     # Names that have no more in common than how they end.
     assert files.did_you_mean(tmp_path / "cat.npz", suffixes) == ""
     assert files.did_you_mean(tmp_path / "gone" / "bird.npz", suffixes) == ""

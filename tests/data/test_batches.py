@@ -113,6 +113,7 @@ def test_which_sketches_are_drawn_does_not_depend_on_augmentation():
     np.testing.assert_array_equal(who(plain), np.rint(first).astype(int))
 
 
+@pytest.mark.slow
 def test_sketches_of_a_batch_are_distinct_and_uniform():
     sketches = numbered(20)
     counts = np.zeros(20)

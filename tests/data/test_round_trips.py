@@ -227,6 +227,7 @@ def test_a_line_of_ndjson_is_quickdraws(sketch):
         assert {type(value) for value in xs + ys} == {int}
 
 
+@pytest.mark.slow
 @PURE
 @given(st.one_of(sketches(WHOLE), sketches(FLOAT)))
 def test_svg_in_pixels_and_back(sketch):

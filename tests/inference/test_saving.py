@@ -54,7 +54,7 @@ def assert_same_model(found, model):
 
 
 @pytest.mark.parametrize("place", slow_but(FORMATS, "folder"))
-@pytest.mark.parametrize("kind", slow_but(KINDS, "conditional"))
+@pytest.mark.parametrize("kind", slow_but(KINDS, "unconditional"))
 def test_what_is_saved_comes_back_with_equal_bits(tmp_path, kind, place):
     model = trained(**KINDS[kind])
     model.save(tmp_path / place)

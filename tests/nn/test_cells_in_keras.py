@@ -62,7 +62,7 @@ def test_stock_rnn_equals_our_own_loop(name):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", slow_but(CELLS, "hyper"))
+@pytest.mark.parametrize("name", slow_but(CELLS, "lstm"))
 def test_dropout_acts_in_training_alone(name):
     def change(keep):
         layer = keras.layers.RNN(make(name, keep_prob=keep))

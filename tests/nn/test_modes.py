@@ -64,7 +64,7 @@ def test_bucketed_losses_are_the_usual_ones_but_for_end_rows(cell, conditional):
         np.testing.assert_array_equal(ours, theirs)  # evaluation is as ever
 
 
-@pytest.mark.parametrize("cell", slow_but(CELLS, "hyper"))
+@pytest.mark.parametrize("cell", slow_but(CELLS, "lstm"))
 def test_bucketed_gradients_are_those_of_its_losses(cell):
     """The usual model's, when the loss leaves out the same end rows."""
     changes = dict(enc_model=cell, dec_model=cell, scale=0.0)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from bench import HPARAMS
+from slow import slow_but
 
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -17,8 +18,12 @@ def noiseless():
     return Evaluator(SketchRNN(HPARAMS.replace(scale=0.0), seed=3))
 
 
-@pytest.mark.parametrize("count, batch_size", [(13, 8), (13, 13), (13, 5), (3, 100), (1, 1)])
-def test_evaluation_counts_every_sketch_once(bench, noiseless, count, batch_size):
+SIZES = [(13, 8), (13, 13), (13, 5), (3, 100), (1, 1)]
+
+
+@pytest.mark.parametrize("size", slow_but(SIZES, (13, 8)))
+def test_evaluation_counts_every_sketch_once(bench, noiseless, size):
+    count, batch_size = size
     config = bench.config.replace(scale=0.0, batch_size=batch_size)
     hparams, valid = config.hparams, Purpose.VALIDATION
     sketches = bench.data.valid.take(range(count))

@@ -31,7 +31,7 @@ def without_chance(parts, bucket_by_length):
     return model, step, evaluate, [(variable, variable.numpy()) for variable in variables]
 
 
-@pytest.mark.parametrize("count", [8, 9, 21])
+@pytest.mark.parametrize("count", slow_but([8, 9, 21], 9))
 @pytest.mark.parametrize("bucket_by_length", slow_but([False, True], False))
 def test_a_batch_in_parts_is_the_batch(bench, count, bucket_by_length):
     results = []
@@ -66,6 +66,7 @@ def test_the_parts_of_a_batch_drop_and_draw_independently(bench):
     assert not set(one.ravel()) & set(other.ravel())
 
 
+@pytest.mark.slow
 def test_one_compiled_step_takes_batches_of_all_sizes(bench):
     step = TrainStep(SketchRNN(bench.config, seed=1))
     results = []

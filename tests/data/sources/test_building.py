@@ -66,6 +66,7 @@ def test_what_waits_on_the_disk_comes_back(tmp_path, monkeypatch):
     assert contents(tmp_path / "other" / "word_3.npz")["test"] == sorted(keys[:10])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_drawings(tmp_path, monkeypatch):
     """But for a few bytes of each, read when all are there. A sketch here has 900."""
     monkeypatch.setattr(spool, "_BUFFERED", 50_000)

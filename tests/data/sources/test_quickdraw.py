@@ -196,6 +196,7 @@ MEMBERS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.binary(), JSON, st.fixed_dictionaries({}, optional=MEMBERS)))
 def test_any_line_is_a_drawing_or_skipped(value):
