@@ -182,8 +182,8 @@ def _draw_seeds(drawn: list[tuple]) -> None:
     left.set_title("Each seed, and their mean", fontsize=9)
     left.legend(frameon=False)
     _intervals(right, [row[0] for row in drawn], [row[3:] for row in drawn], "tab:blue", None)
-    right.set(xlabel="training step", ylabel="this project − reference, nats a point")
-    right.set_title("Difference of the means, 95 % interval", fontsize=9)
+    right.set(xlabel="training step", ylabel="difference, nats a point")
+    right.set_title("This project − reference: means, 95 % interval", fontsize=9)
     _save(figure, "seeds.svg")
 
 
