@@ -126,10 +126,9 @@ def main() -> None:
     print(", ".join(f"{dtype} {peak:.0f} GFLOP/s" for dtype, peak in peaks.items()) + "\n")
     headers = ["cell and mode", "s a step", "quartiles", "ratio", "quartiles"]
     headers += ["GFLOP", "of peak", "peak MiB", "first step s"]
-    rows = []
-    for cell in arguments.cells.split(","):
-        rows += rows_of(cell, modes, arguments.rounds, arguments.data_dir, peaks)
-    measure.table(headers, rows)
+    for cell in arguments.cells.split(","):  # a table each: a later cell may need too much memory
+        measure.table(headers, rows_of(cell, modes, arguments.rounds, arguments.data_dir, peaks))
+        print(flush=True)
 
 
 if __name__ == "__main__":
