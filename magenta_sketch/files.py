@@ -1,7 +1,8 @@
-"""Write files and folders atomically, and propose similar names."""
+"""Read text, write files and folders atomically, and propose similar names."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import difflib
 import os
@@ -43,6 +44,30 @@ def _is_about(error: OSError, temporary: Path) -> bool:
     # A failed write has no filename. The caller's block may also fail because of another file, or
     # with a subclass of OSError that has no number.
     return error.errno is not None and error.filename in (None, str(temporary), temporary)
+
+
+def read_text(path: Path) -> str:
+    """Return a text file, UTF-8, or with a byte order mark UTF-16, as Windows programs write them.
+
+    Raises:
+      OSError: it cannot be read.
+      ValueError: it is neither.
+    """
+    return decode(path.read_bytes())
+
+
+def decode(data: bytes) -> str:
+    """Return text in UTF-8, or with a byte order mark in UTF-16, without the mark.
+
+    Raises:
+      ValueError: it is neither.
+
+    Example:
+      >>> decode(b"\xef\xbb\xbfone"), decode("one".encode("utf-16"))
+      ('one', 'one')
+    """
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if marked else "utf-8-sig")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -57,8 +57,9 @@ def begin(
     """Load the data of a new run and make its folder.
 
     Args:
-      config: the run's settings. max_seq_len and the normalizing factor follow from the data. With
-        init_from, the sizes follow from that model; sizes that are given must agree.
+      config: the run's settings. The normalizing factor follows from the data. A given max_seq_len
+        is obeyed: longer sketches are dropped; else the longest sketch decides it. With init_from,
+        the sizes follow from that model; sizes that are given must agree.
       log_root: the folder.
       overwrite: delete a run that the folder already holds.
       report: called with lines about the data.
@@ -83,7 +84,12 @@ def begin(
     if folder.root.exists() and not folder.root.is_dir():
         raise RunError(f"{folder.root} is a file: name a folder for the run")
     config, source_step = _with_source(config, folder, overwrite)
-    data = load_data_set(list(config.hparams.data_set), config.data_dir, report=report)
+    data = load_data_set(
+        config.hparams.data_set,
+        config.data_dir,
+        max_seq_len=config.given_max_seq_len,
+        report=report,
+    )
     config = dataclasses.replace(config, onednn=processor.onednn_is_on())
     run = Run(folder, config.with_data(data).with_absolute_paths(), data)
     if config.init_optimizer and source_step >= run.total_steps:
@@ -137,7 +143,9 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
             "as they were, or begin a new run in another --log_root"
         )
     new = saved.resumed_with(config).with_absolute_paths()
-    data = load_data_set(list(new.hparams.data_set), new.data_dir, report=report)
+    data = load_data_set(
+        new.hparams.data_set, new.data_dir, max_seq_len=saved.max_seq_len, report=report
+    )
     if data.fingerprint != saved.fingerprint:
         raise RunError(
             f"the data in {new.data_dir} are not those the run in {folder.root} was begun with: "

@@ -21,7 +21,7 @@ from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
 from magenta_sketch.data.data_dir import require_files
-from magenta_sketch.errors import UsageError
+from magenta_sketch.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.inference.trained_model import TrainedModel
@@ -77,6 +77,9 @@ flags.DEFINE_float(
 flags.DEFINE_boolean(
     "greedy", False, "Always draw the most likely point: no randomness.", flag_values=FLAGS
 )
+flags.DEFINE_boolean(
+    "overwrite", False, "Replace an existing --out file, or add to a folder.", flag_values=FLAGS
+)
 flags.DEFINE_integer(
     "seed",
     0,
@@ -91,6 +94,7 @@ def _check_flags() -> list[int] | None:
     values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
     values.is_one_svg(FLAGS.out)
+    values.require_free(FLAGS.out, FLAGS.overwrite)
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise UsageError(
             f"--temperature must be in (0, 1], got {FLAGS.temperature:g}; for no randomness at all "
@@ -166,13 +170,10 @@ def _draw_reconstructions(
             "on; numbers may name other sketches",
             file=sys.stderr,
         )
-    sketches = getattr(data, FLAGS.split)
-    if max(numbers) >= len(sketches):
-        raise UsageError(
-            f"--reconstruct={FLAGS.reconstruct}: the {FLAGS.split} set has {len(sketches)} "
-            f"sketches, 0 to {len(sketches) - 1}"
-        )
-    originals = [sketches[number] for number in numbers]
+    try:
+        originals = [data.sketch(FLAGS.split, number) for number in numbers]
+    except DataError as error:
+        raise UsageError(f"--reconstruct={FLAGS.reconstruct}: {error}") from None
     count = FLAGS.count or 1
     # In one call: the first reconstruction of every sketch, then the second, and so on.
     drawn = trained.reconstruct(originals * count, scale=FLAGS.scale, **how)

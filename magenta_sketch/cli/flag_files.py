@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from magenta_sketch.errors import UsageError
-from magenta_sketch.files import did_you_mean
+from magenta_sketch.files import did_you_mean, read_text
 
 _NAMES = ("--flagfile", "-flagfile")
 
@@ -58,7 +58,7 @@ def _expand(words: list[Word], inside: tuple[str, ...]) -> list[Word]:
 def _lines(file: str, word: Word) -> list[Word]:
     path = Path(file)
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows editors write a byte-order mark
+        text = read_text(path)
     except FileNotFoundError:
         meant = did_you_mean(path, (".cfg",))
         raise word.error(f"--flagfile={file}: no such file{meant}") from None

@@ -8,8 +8,10 @@ import pathlib
 from absl import flags
 
 from magenta_sketch.config import typography
-from magenta_sketch.config.kinds import Unfit
+from magenta_sketch.config.kinds import Unfit, show
 from magenta_sketch.errors import UsageError
+
+LARGEST_COUNT = 1_000_000_000  # of sketches in a split
 
 _PICTURES = ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .pdf .eps .ps .svgz"
 _NOT_FOLDERS = {*_PICTURES.split(), ".html", ".json", ".npz", ".ndjson"}
@@ -116,3 +118,40 @@ def parse_numbers(
         if len(numbers) > most:
             raise UsageError(f"--{flag} names more than {most} {what}: take them in several goes")
     return numbers
+
+
+def three_numbers(flag: str, text: str | None) -> tuple[int, int, int] | None:
+    """Return the numbers of train, valid and test in a flag's value; None if it is not given.
+
+    Raises:
+      UsageError: it is not three whole numbers from 1 to `LARGEST_COUNT`.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 12]
+    if len(parts) != 3 or len(numbers) != 3 or not all(1 <= n <= LARGEST_COUNT for n in numbers):
+        raise UsageError(
+            f"--{flag} must be three whole numbers, for train, valid and test, each from 1 to "
+            f"{LARGEST_COUNT:,}, got {show(text)}; use for example --{flag}="
+            f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}"
+        )
+    train, valid, test = numbers
+    return train, valid, test
+
+
+def require_free(out: str, overwrite: bool) -> None:
+    """Raise UsageError if a file would be replaced, or drawings in a folder mixed with others."""
+    path = pathlib.Path(out)
+    if overwrite or not path.exists():
+        return
+    if not path.is_dir():
+        raise UsageError(
+            f"--out={out} is there already: give --overwrite to replace it, or another name"
+        )
+    there = sum(1 for _ in path.glob("*.svg"))
+    if there:
+        raise UsageError(
+            f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
+            "name another folder, or give --overwrite"
+        )

@@ -65,7 +65,10 @@ class HParams:
         500, Whole(), "steps between two evaluations; each writes a checkpoint", Role.MAY_CHANGE
     )
     max_seq_len: int = option(
-        250, _SIZE, "accepted for compatibility; the data decide it", Role.DERIVED
+        250,
+        _SIZE,
+        "drop sketches with more points, if it is given; else the longest sketch decides it",
+        Role.DERIVED,
     )
     dec_rnn_size: int = option(512, _SIZE, "units of the decoder", Role.ARCHITECTURE)
     dec_model: str = option("lstm", _CELL, "cell of the decoder", Role.ARCHITECTURE)

@@ -288,6 +288,11 @@ class RunConfig:
             }
         )
 
+    @property
+    def given_max_seq_len(self) -> int | None:
+        """Return max_seq_len if it was given, else None: then the data decide it."""
+        return self.max_seq_len if "max_seq_len" in self.given else None
+
     def with_data(self, data: HasDataProperties) -> RunConfig:
         """Return a copy with the properties of the data, a `magenta_sketch.data.DataSet`."""
         return dataclasses.replace(

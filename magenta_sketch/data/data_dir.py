@@ -61,7 +61,7 @@ def read_from(
     if is_url(data_dir):
         path = fetch(join_url(str(data_dir), name), report=report)
         try:
-            return read_npz(path)
+            return read_npz(path, report=report)
         except DataError as error:
             raise DataError(f"{error}; delete this cached file to have it fetched again") from None
     require_files(data_dir, [name])
@@ -75,7 +75,7 @@ def read_from(
         except OSError as error:
             raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
         ready_made.write(name, folder, report)
-    return read_npz(path)
+    return read_npz(path, report=report)
 
 
 def _missing_file(path: Path, name: str) -> str:

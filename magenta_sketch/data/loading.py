@@ -7,11 +7,13 @@ import hashlib
 import math
 import numbers
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.data_dir import Report, read_from
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.offsets import normalizing_factor_of
@@ -28,6 +30,9 @@ class DataSet:
       max_seq_len: the largest number of points that a sketch may have.
       normalizing_factor: pixel units in one model unit, above 0.
       fingerprint: SHA-256 of the loaded sketches, in hex. Equal data have equal fingerprints.
+      dropped: split -> the numbers of its sketches with over max_seq_len points, which are not in
+        the sets; int64, rising. A sketch's number is its place in the file (with several files, in
+        all of them), from 0.
 
     Example:
       >>> data = load_data_set("lines.npz", ".", report=lambda line: None)
@@ -41,11 +46,38 @@ class DataSet:
     max_seq_len: int
     normalizing_factor: float
     fingerprint: str
+    dropped: Mapping[str, NDArray[np.int64]] = dataclasses.field(default_factory=dict)
+
+    def sketch(self, split: str, number: int) -> NDArray[np.float32]:
+        """Return a sketch [n, 3] by its split and its number in the file, from 0.
+
+        Raises:
+          DataError: there is no such sketch, or it has more than max_seq_len points.
+
+        Example:
+          >>> data = load_data_set("lines.npz", ".", report=lambda line: None)
+          >>> data.sketch("test", 0).tolist()
+          [[0.0, 4.0, 1.0]]
+        """
+        sketches: SketchSet = getattr(self, split)
+        dropped = self.dropped.get(split, np.zeros(0, np.int64))
+        count = len(sketches) + len(dropped)
+        if not 0 <= number < count:
+            raise DataError(
+                f"the {split} set has {count} sketches, 0 to {count - 1}, and no {number}"
+            )
+        place = int(np.searchsorted(dropped, number))
+        if place < len(dropped) and dropped[place] == number:
+            raise DataError(
+                f"{split} {number} has more than {self.max_seq_len} points (max_seq_len), and was "
+                "dropped; choose another sketch"
+            )
+        return sketches[number - place]
 
 
 def load_data_set(
-    names: str | Sequence[str],
-    data_dir: str | os.PathLike[str],
+    names: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    data_dir: str | os.PathLike[str] = ".",
     *,
     max_seq_len: int | None = None,
     normalizing_factor: float | None = None,
@@ -54,11 +86,12 @@ def load_data_set(
     """Load `.npz` files and join them, split by split, in the given order.
 
     Args:
-      names: file names in data_dir, with `.npz`.
+      names: a file in data_dir, with `.npz`, or a list of them.
       data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
         cache folder (or $MAGENTA_SKETCH_CACHE). A missing kanjivg.npz is built in the folder, which
         is made if needed.
-      max_seq_len: longer sketches are dropped. None: the length of the longest sketch.
+      max_seq_len: longer sketches are dropped. If there are none, or it is None, the data set's
+        max_seq_len is the length of its longest sketch, as in Magenta.
       normalizing_factor: None: the standard deviation of all offsets of the training set, dx and dy
         together.
       report: called with each line of text on progress.
@@ -73,21 +106,22 @@ def load_data_set(
       loaded 2/1/1 train/valid/test sketches from lines.npz
       training set: 2 sketches, 1.0 points on average; max_seq_len 1, normalizing factor 1.7854
     """
-    names = [names] if isinstance(names, str) else list(names)
-    if not names:
+    several = [names] if isinstance(names, (str, os.PathLike)) else names
+    files = [os.fspath(name) for name in several]
+    if not files:
         raise DataError("no data set is named, expected at least one .npz file")
     _require_number("max_seq_len", max_seq_len, numbers.Integral, "a whole number >= 1", 1)
     _require_number("normalizing_factor", normalizing_factor, numbers.Real, "a finite number > 0")
 
-    sets = _joined(names, data_dir, max_seq_len, report)
-    if max_seq_len is None:
+    sets, dropped = _joined(files, data_dir, max_seq_len, report)
+    if max_seq_len is None or not dropped:
         max_seq_len = max(int(sketches.lengths.max()) for sketches in sets.values())
     train = sets["train"]
     if normalizing_factor is None:
         normalizing_factor = normalizing_factor_of(train)
         if not normalizing_factor > 0:
             raise DataError(
-                f"{', '.join(names)}, train: all offsets are equal, so there is no normalizing "
+                f"{', '.join(files)}, train: all offsets are equal, so there is no normalizing "
                 "factor; check the data or give one"
             )
     report(
@@ -99,6 +133,7 @@ def load_data_set(
         max_seq_len=max_seq_len,
         normalizing_factor=float(normalizing_factor),
         fingerprint=_fingerprint(sets[split] for split in SPLITS),
+        dropped=dropped,
     )
 
 
@@ -111,37 +146,41 @@ def _require_number(
 
 def _joined(
     names: Sequence[str], data_dir: str | os.PathLike[str], max_seq_len: int | None, report: Report
-) -> dict[str, SketchSet]:
-    """Return the splits of all files joined, without sketches longer than max_seq_len."""
+) -> tuple[dict[str, SketchSet], dict[str, NDArray[np.int64]]]:
+    """Return the splits of all files joined, and the numbers of the sketches that are too long."""
     parts: dict[str, list[SketchSet]] = {split: [] for split in SPLITS}
     for name in names:
         splits = read_from(data_dir, name, report)
         counts = "/".join(str(len(splits[split])) for split in SPLITS)
         report(f"loaded {counts} train/valid/test sketches from {name}")
+        for convention in recognise(splits["train"]):
+            report(
+                f"note: {name} looks like data with {CONVENTIONS[convention]}; if so, "
+                f"`sketch_rnn_convert mend {name} --what={convention} --out=NEW.npz` mends it"
+            )
         for split in SPLITS:
-            parts[split].append(_shorter(splits.pop(split), max_seq_len, name, split, report))
-    sets = {}
+            parts[split].append(splits[split])
+    sets, dropped = {}, {}
     for split in SPLITS:
         sets[split] = SketchSet.concatenate(parts.pop(split))
-        if not len(sets[split]):
+        if max_seq_len is None:
+            continue
+        too_long = sets[split].lengths > max_seq_len
+        if too_long.all():
             raise DataError(
                 f"{', '.join(names)}, {split}: no sketch has at most {max_seq_len} points "
                 "(max_seq_len); give a larger one"
             )
-    return sets
-
-
-def _shorter(
-    sketches: SketchSet, max_seq_len: int | None, name: str, split: str, report: Report
-) -> SketchSet:
-    if max_seq_len is None:
-        return sketches
-    keep = np.flatnonzero(sketches.lengths <= max_seq_len)
-    dropped = len(sketches) - len(keep)
-    if not dropped:
-        return sketches
-    report(f"dropped {dropped} {split} sketches of {name} with more than {max_seq_len} points")
-    return sketches.take(keep)
+        if too_long.any():
+            dropped[split] = np.flatnonzero(too_long)
+            sets[split] = sets[split].take(np.flatnonzero(~too_long))
+    if dropped:
+        counts = "/".join(str(len(dropped.get(split, ()))) for split in SPLITS)
+        report(
+            f"dropped {counts} train/valid/test sketches with more than {max_seq_len} points "
+            "(max_seq_len)"
+        )
+    return sets, dropped
 
 
 def _fingerprint(sets: Iterable[SketchSet]) -> str:

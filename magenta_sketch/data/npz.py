@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,18 @@ from magenta_sketch.data.npz_archive import (
     splits_in,
 )
 from magenta_sketch.data.npz_split import decode_split
-from magenta_sketch.data.offsets import clamped
+from magenta_sketch.data.offsets import MAX_OFFSET, clamped, count_beyond
 from magenta_sketch.data.sketch_set import SketchSet, check_values
 from magenta_sketch.errors import DataError
 
 
-def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[str, SketchSet]:
+def read_npz(
+    path: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    report: Callable[[str], None] | None = None,
+    all_splits: bool = True,
+) -> dict[str, SketchSet]:
     """Read the splits train, valid and test of a data set. No code in the file is run.
 
     A split is an object array of [n, 3] items of any real number type, or an array [m, n, 3] if all
@@ -35,6 +42,9 @@ def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[
     Args:
       path: the file.
       label: its name in messages. None: its path.
+      report: called with a line if offsets are clamped.
+      all_splits: whether a missing split is an error; else there is one sketch set for each split
+        in the file, at least one.
 
     Raises:
       DataError: the file is missing, damaged or not a zip archive; a split is missing, empty or too
@@ -51,21 +61,25 @@ def read_npz(path: str | os.PathLike[str], *, label: str | None = None) -> dict[
     with open_archive(path, label) as archive:
         present = splits_in(archive)
         missing = [split for split in SPLITS if split not in present]
-        if missing:
+        if missing and (all_splits or not present):
             raise missing_splits(archive, missing, label)
         result = {}
-        for split in SPLITS:
+        beyond = np.zeros(2, np.int64)  # offsets and sketches
+        for split in present:
             name = f"{label}, {split}"
             points, starts = decode_split(split_bytes(archive, split, name), name)
-            result[split] = _checked(points, starts, name)
-        return result
-
-
-def _checked(points: np.ndarray, starts: NDArray[np.int64], name: str) -> SketchSet:
-    if len(starts) == 1:
-        raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
-    check_values(points, starts, name)
-    return SketchSet(clamped(points), starts)
+            if len(starts) == 1:
+                raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
+            check_values(points, starts, name)
+            beyond += count_beyond(points, starts)
+            result[split] = SketchSet(clamped(points), starts)
+    if beyond.any() and report is not None:
+        report(
+            f"note: {label}: {beyond[0]:,} offsets of {beyond[1]:,} sketches are beyond "
+            f"{MAX_OFFSET} and are cut to it; `sketch_rnn_convert mend {path.name} --what=size` "
+            "scales all sketches"
+        )
+    return result
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,7 +87,7 @@ class RawSplit:
     """A split as it is in the file. `read_npz` would refuse some of its sketches.
 
     Attributes:
-      points: [N, 3] in the file's number type; any values, also NaN.
+      points: [N, columns] in the file's number type; any values, also NaN.
       starts: int64 [n + 1]; sketch i is points[starts[i]:starts[i + 1]] and may be empty.
       refused: index -> reason, for each item that is not an [n, 3] array of numbers. It counts as
         an empty sketch, so that indices match those of the file.
@@ -84,11 +98,15 @@ class RawSplit:
     refused: dict[int, str]
 
 
-def read_raw_npz(path: str | os.PathLike[str]) -> dict[str, RawSplit]:
+def read_raw_npz(path: str | os.PathLike[str], columns: int = 3) -> dict[str, RawSplit]:
     """Read the splits in a file without checks, but as safely as `read_npz`.
 
     Use it to look at data that `read_npz` may refuse: splits may be missing or empty, and sketches
     may be empty or hold any numbers. Nothing is clamped.
+
+    Args:
+      path: the file.
+      columns: numbers in a row: 3, or 5 for stroke-5.
 
     Raises:
       DataError: the file or a pickle cannot be read, as in `read_npz`; the file has none of the
@@ -104,6 +122,6 @@ def read_raw_npz(path: str | os.PathLike[str]) -> dict[str, RawSplit]:
         for split in splits:
             name = f"{label}, {split}"
             refused: dict[int, str] = {}
-            points, starts = decode_split(split_bytes(archive, split, name), name, refused)
+            points, starts = decode_split(split_bytes(archive, split, name), name, refused, columns)
             result[split] = RawSplit(points, starts, refused)
         return result

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from magenta_sketch.data.messages import printable
 from magenta_sketch.errors import DataError
-from magenta_sketch.files import did_you_mean
+from magenta_sketch.files import decode, did_you_mean
 
 SPLITS = ("train", "valid", "test")
 
@@ -32,14 +32,51 @@ def open_archive(path: Path, label: str) -> zipfile.ZipFile:
     except OSError as error:
         raise DataError(f"{label}: cannot be read: {error.strerror or error}") from None
     except Exception:  # BadZipFile, or another error if the archive's directory is damaged
-        if not label.endswith(".npz"):
-            raise DataError(
-                f"{label}: not a data set, which is an .npz file; sketch_rnn_convert data makes "
-                "one of drawings"
-            ) from None
-        raise DataError(
-            f"{label}: not a zip archive, or cut short; copy or download the .npz file again"
-        ) from None
+        raise DataError(f"{label}: {_what_it_is(path)}") from None
+
+
+def _what_it_is(path: Path) -> str:
+    """Return what a file that is no archive looks like, and what to do."""
+    with open(path, "rb") as file:
+        head = file.read(1 << 12)
+    text = decode_head(head).lstrip().lower()
+    if head.startswith(b"\x93NUMPY"):
+        return (
+            "a single NumPy array (.npy), not a data set (.npz); magenta_sketch.write_npz makes "
+            "one of lists of sketches"
+        )
+    if text.startswith(("<!doctype html", "<html", "<?xml", "<svg")):
+        what = "an SVG file" if "<svg" in text else "a web page"
+        return f"{what}, not a data set (.npz); " + (
+            "sketch_rnn_convert data makes one of a folder of them"
+            if "svg" in what.lower()
+            else "download the file itself, not the page that shows it"
+        )
+    if text.startswith(("{", "[")) or "drawing" in text.partition("\n")[0].split(","):
+        return (
+            "drawings as text, not a data set (.npz); "
+            f"`sketch_rnn_convert data {path} --out=FOLDER --format=quickdraw` makes one of them"
+        )
+    if text.startswith("version https://git-lfs"):
+        return "a pointer of Git LFS, not the data set itself; run: git lfs pull"
+    if head[:1] == b"\x80" and head[1:2] <= b"\x05":
+        return (
+            "a pickle, not a data set (.npz); load it with a program that you trust, and write its "
+            "sketches by magenta_sketch.write_npz"
+        )
+    if not head:
+        return "the file is empty; copy or download it again"
+    if head.startswith(b"PK") or path.suffix == ".npz":
+        return "not a zip archive, or cut short; copy or download the .npz file again"
+    return "not a data set, which is an .npz file; sketch_rnn_convert data makes one of drawings"
+
+
+def decode_head(head: bytes) -> str:
+    """Return the begin of a file as text, whatever is in it."""
+    try:
+        return decode(head)
+    except ValueError:
+        return head.decode("latin-1")
 
 
 def splits_in(archive: zipfile.ZipFile) -> list[str]:
@@ -54,6 +91,12 @@ def missing_splits(archive: zipfile.ZipFile, missing: Iterable[str], label: str)
     return DataError(
         f"{label}: no split {', '.join(missing)}, expected train, valid and test; "
         f"the file has {', '.join(map(printable, members[:6])) or 'nothing'}"
+        + (
+            f"; `sketch_rnn_convert mend {label} --what=splits --out=NEW.npz` splits its sketches "
+            "anew"
+            if splits_in(archive)
+            else ""
+        )
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.npz import RawSplit
 from magenta_sketch.data.offsets import MAX_OFFSET
 from magenta_sketch.data.sketch_set import SketchSet
@@ -19,13 +20,14 @@ JUMP = 2.0  # typical diagonals; an offset inside a typical drawing is at most o
 
 # Kind -> what it is, and what follows from it.
 KINDS = {
+    **{name: f"as if it had {what} (mend --what={name})" for name, what in CONVENTIONS.items()},
     "missing_split": "missing splits (training refuses the file)",
     "empty_split": "empty splits (training refuses the file)",
     "not_a_sketch": "items that are no [n, 3] arrays of numbers (training refuses the file)",
     "empty": "sketches without points (training refuses the file)",
     "non_finite": "sketches with values that are not finite (training refuses the file)",
     "odd_lifts": "sketches with lifts other than 0 and 1 (training refuses the file)",
-    "clamped": f"sketches with offsets beyond {MAX_OFFSET} (reading clamps them)",
+    "clamped": f"sketches with offsets beyond {MAX_OFFSET} (training cuts them; mend --what=size)",
     "jumps": f"sketches with an offset over {JUMP:g} times the diagonal of a typical drawing",
     "no_extent": "sketches without extent (all their points are one)",
     "not_lifted": "sketches that end without a lift",
@@ -127,6 +129,13 @@ def _largest(raw: RawSplit, index: int) -> str:
 
 def _reason(message: str) -> str:
     return message.partition("]: ")[2] or message  # without file, split and index
+
+
+def find_conventions(sketches: Sequence[SketchSet], finds: Finds) -> None:
+    """Find conventions other than stroke-3 that the whole data set seems to follow."""
+    whole = SketchSet.concatenate(list(sketches))
+    for name in recognise(whole):
+        finds.add(name, [Place("the whole data set", None)], 1)
 
 
 # Sketches that training accepts, but that may harm it

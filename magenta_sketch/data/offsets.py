@@ -23,6 +23,19 @@ def clamped(points: np.ndarray) -> NDArray[np.float32]:
     return points
 
 
+def count_beyond(points: np.ndarray, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many offsets `clamped` changes, and in how many sketches.
+
+    Args:
+      points: [N, 3], flat sketches.
+      starts: [n + 1].
+    """
+    offsets = points[:, :2]  # two comparisons, because int16 has no absolute value of -32768
+    rows = np.flatnonzero(((offsets > MAX_OFFSET) | (offsets < -MAX_OFFSET)).any(axis=1))
+    owners = np.searchsorted(starts, rows, side="right")
+    return np.array([len(rows), len(np.unique(owners))], np.int64)
+
+
 def normalizing_factor_of(train: SketchSet) -> float:
     """Return the standard deviation of a training set's offsets in pixels, dx and dy together.
 

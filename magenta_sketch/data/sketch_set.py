@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,8 @@ from magenta_sketch.errors import DataError
 class SketchSet:
     """Sketches in stroke-3 format (see `magenta_sketch.data.strokes`), flat: 12 bytes a point.
 
-    `len(set)` is n, and `set[i]` is sketch i, a read-only view [k, 3].
+    `len(set)` is n, and `set[i]` is sketch i, a read-only view [k, 3]. `set[2:9]` and `set[[0, 5]]`
+    are sets with copies of these sketches.
 
     Attributes:
       points: float32 [N, 3], read-only, offsets in pixel units; one sketch after another.
@@ -113,9 +115,18 @@ class SketchSet:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __getitem__(self, index: int) -> NDArray[np.float32]:
-        index = range(len(self))[index]
-        return self.points[self.starts[index] : self.starts[index + 1]]
+    @overload
+    def __getitem__(self, index: int | np.integer[Any]) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[Any]) -> SketchSet: ...
+    def __getitem__(self, index: Any) -> NDArray[np.float32] | SketchSet:
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            number = range(len(self))[index]
+            return self.points[self.starts[number] : self.starts[number + 1]]
+        return self.take(np.arange(len(self))[index])
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return (self[number] for number in range(len(self)))
 
 
 Sketches = Sequence[np.ndarray] | SketchSet  # stroke-3 sketches [n, 3], as an argument
@@ -126,12 +137,24 @@ def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-def check_shape(shape: Sequence[int], where: str) -> None:
-    """Raise DataError unless the shape is [n, 3] with n >= 1."""
-    if len(shape) != 2 or shape[1] != 3:
+# Other formats of sketches that people have, by the numbers in a row, and what to do about them.
+_OTHER_FORMATS = {
+    4: "; rows of 4 numbers are of another format: keep dx, dy and the lift of each, such as "
+    "sketch[:, [0, 1, 3]]",
+    5: ", which looks like stroke-5: sketch_rnn_convert mend FILE.npz --what=stroke5 --out=NEW.npz "
+    "makes stroke-3 of it",
+}
+
+
+def check_shape(shape: Sequence[int], where: str, columns: int = 3) -> None:
+    """Raise DataError unless the shape is [n, columns] with n >= 1."""
+    if len(shape) != 2 or shape[1] != columns:
         advice = "; one sketch alone goes in a list" if len(shape) == 1 else ""
+        if columns == 3 and len(shape) == 2:
+            advice = _OTHER_FORMATS.get(shape[1], "")
         raise DataError(
-            f"{where}: expected a stroke-3 sketch [n, 3], got shape {list(shape)}{advice}"
+            f"{where}: expected a stroke-{columns} sketch [n, {columns}], got shape "
+            f"{list(shape)}{advice}"
         )
     if shape[0] < 1:
         raise DataError(f"{where}: the sketch has no points, expected at least 1")

@@ -21,7 +21,7 @@ import numpy as np
 from magenta_sketch._backend import tf
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.errors import HParamsError, ModelFileError
-from magenta_sketch.files import replacing_folder
+from magenta_sketch.files import read_text, replacing_folder
 from magenta_sketch.interop import magenta_tf1
 from magenta_sketch.interop.foreign import AdamState, ForeignModel, hparams_of
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -55,7 +55,7 @@ def find(path: str | os.PathLike[str]) -> pathlib.Path | None:
     if not path.is_dir():
         return None
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        named = _NEWEST.search((path / "checkpoint").read_text(encoding="utf-8"))
+        named = _NEWEST.search(read_text(path / "checkpoint"))
         # Only the last part of the name, because the directory may have been moved.
         prefix = path / re.split(r"[/\\]", named[1])[-1] if named else None
         if prefix is not None and _index(prefix).is_file():
@@ -138,7 +138,7 @@ def _config(path: pathlib.Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the hyperparameters in a model_config.json, and notes."""
     unknown = "sizes and cells follow from the variables, all else is at its default"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_text(path))
     except FileNotFoundError:
         return {}, (f"note: no {CONFIG} beside the checkpoint: {unknown}",)
     except OSError as error:

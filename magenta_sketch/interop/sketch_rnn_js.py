@@ -23,7 +23,7 @@ import numpy as np
 
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.errors import HParamsError, ModelFileError
-from magenta_sketch.files import write_bytes
+from magenta_sketch.files import read_text, write_bytes
 from magenta_sketch.interop import magenta_tf1
 from magenta_sketch.interop.foreign import ForeignModel, hparams_of
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -114,7 +114,7 @@ def _parse(path: pathlib.Path) -> tuple[dict[str, Any], list[Any], list[Any]]:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise ModelFileError(f"{path}: {size:,} bytes are too many for a Sketch-RNN-JS file")
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_text(path))
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

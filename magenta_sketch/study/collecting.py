@@ -83,7 +83,13 @@ def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
         key = value_text(names)
         if key in described:
             continue
-        data = load_data_set(list(names), study.plan.base.data_dir, report=lambda _: None)
+        base = study.plan.base
+        data = load_data_set(
+            names,
+            base.data_dir,
+            max_seq_len=base.given_max_seq_len,
+            report=lambda _: None,
+        )
         described[key] = {
             "names": list(names),
             "fingerprint": data.fingerprint,

@@ -17,7 +17,7 @@ import os
 import pathlib
 from typing import Any
 
-from magenta_sketch.files import write_bytes
+from magenta_sketch.files import read_text, write_bytes
 from magenta_sketch.study.plan import Trial
 
 
@@ -69,7 +69,7 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 def read_json(path: pathlib.Path) -> Any:
     """Return the content of a JSON file, or None if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except (OSError, ValueError):
         return None
 

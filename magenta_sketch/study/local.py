@@ -107,7 +107,6 @@ class LocalEngine:
         order = {
             "task": dataclasses.asdict(task),
             "cores": self._shares[slot],
-            "share_gpu": len(self._shares) > 1,
         }
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has ended: `_outcome` sees why

@@ -188,7 +188,12 @@ class Plan:
         setting = of.setting if isinstance(of, Trial) else of
         seed = {"seed": of.seed} if isinstance(of, Trial) else {}
         config = self.base.replace(**dict(setting.values), **seed)
-        return config if config.init_from else RunConfig.from_dict(config.to_dict())
+        if config.init_from:
+            return config
+        whole = RunConfig.from_dict(config.to_dict())
+        # The data decide max_seq_len, unless the user does.
+        not_given = {"max_seq_len"} - config.given
+        return dataclasses.replace(whole, given=whole.given - not_given)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan in the types of JSON: given hyperparameters, and all other options."""

@@ -132,7 +132,9 @@ def _load(plan: Plan, report: Report) -> dict[tuple[str, ...], _Data]:
     for setting in plan.settings():
         names = plan.config(setting).hparams.data_set
         if names not in found:
-            data = load_data_set(list(names), plan.base.data_dir, report=report)
+            data = load_data_set(
+                names, plan.base.data_dir, max_seq_len=plan.base.given_max_seq_len, report=report
+            )
             found[names] = _Data(len(data.train), data.fingerprint)
     return found
 

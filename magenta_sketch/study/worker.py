@@ -1,8 +1,8 @@
 """A task's process for `local.LocalEngine`: ``python -m magenta_sketch.study.worker``.
 
-It reads one line from standard input, a JSON object {"task": {...}, "cores": [...], "share_gpu":
-...}. When standard input is closed, it stops: the sweep has asked for it or was killed. It writes
-one line to standard output, the `Outcome` as JSON.
+It reads one line from standard input, a JSON object {"task": {...}, "cores": [...]}. When standard
+input is closed, it stops: the sweep has asked for it or was killed. It writes one line to standard
+output, the `Outcome` as JSON.
 """
 
 from __future__ import annotations
@@ -42,12 +42,8 @@ def main() -> None:
 
     task = Task(**order["task"])
     RunFolder(task.log_root).use_its_onednn()
-    from magenta_sketch._backend import tf
     from magenta_sketch.study.execution import carry_out
 
-    if order["share_gpu"]:
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
     outcome = carry_out(task, len(cores))
     print(json.dumps(dataclasses.asdict(outcome)), flush=True)
 

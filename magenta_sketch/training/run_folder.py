@@ -23,7 +23,7 @@ from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.options import DEFAULT, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError, RunError
-from magenta_sketch.files import did_you_mean, write_bytes
+from magenta_sketch.files import did_you_mean, read_text, write_bytes
 from magenta_sketch.training.places import places, remove, remove_hidden, saved_steps
 
 
@@ -104,13 +104,13 @@ class RunFolder:
                     "checkpoint directory or a Sketch-RNN-JS file"
                 )
         try:
-            hparams = HParams.from_json(self.config.read_text(encoding="utf-8"))
+            hparams = HParams.from_json(read_text(self.config))
         except (HParamsError, UnicodeDecodeError) as error:
             raise RunError(f"{self.config}: {error}") from error
         except OSError as error:
             raise RunError(f"{self.config} cannot be read: {error.strerror or error}") from error
         try:
-            saved = json.loads(self.run.read_text(encoding="utf-8"))
+            saved = json.loads(read_text(self.run))
             known = options_of(RunConfig)
             missing = [name for name, one in known.items() if one.required and name not in saved]
             if missing:

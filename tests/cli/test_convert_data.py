@@ -15,7 +15,7 @@ from slow import slow_but
 
 from magenta_sketch.data import load_data_set, read_npz
 from magenta_sketch.data.sources import kanjivg
-from magenta_sketch.data.sources.splitting import split_of
+from magenta_sketch.data.splitting import split_of
 from magenta_sketch.data.strokes import to_polylines
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
@@ -104,6 +104,54 @@ def test_svg_folders(run, tmp_path):
             np.testing.assert_array_equal(line[0], line[-1])
             middle = (line.min(axis=0) + line.max(axis=0)) / 2
             np.testing.assert_allclose(np.linalg.norm(line - middle, axis=1), 127.5, atol=1.5)
+
+
+def test_a_folder_of_ndjson_files_and_a_list_of_classes(run, tmp_path):
+    (tmp_path / "raw").mkdir()
+    for word in ("owl", "power outlet", "The Mona Lisa"):
+        lines = [json.dumps({"word": word, "drawing": [[[i, 9], [0, 7]]]}) for i in range(1, 30)]
+        (tmp_path / "raw" / f"{word}.ndjson.gz").write_bytes(
+            gzip.compress("\n".join(lines).encode())
+        )
+    assert run("raw", "--out=all")[0] == 0
+    names = sorted(path.name for path in (tmp_path / "all").iterdir())
+    assert names == ["The_Mona_Lisa.npz", "owl.npz", "power_outlet.npz"]
+    (tmp_path / "list.txt").write_bytes(
+        "# two\r\npower outlet\r\nThe_Mona_Lisa\r\n".encode("utf-16")
+    )
+    status, lines, _ = run("raw", "--out=some", "--classes=list.txt")
+    assert status == 0 and "left out 29: of a class that is not in --classes" in lines
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == names[:1] + names[2:]
+    (tmp_path / "list.txt").write_text("owl\npower cable\n")
+    status, _, errors = run("raw", "--out=none", "--classes=list.txt")
+    assert status == 2 and "--classes: no usable drawing of power cable" in errors
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_ready_made_data_sets_are_listed(run):
+    status, lines, errors = run("--list")
+    assert (status, errors) == (0, "")
+    assert lines[0].startswith("kanjivg: Chinese characters of KanjiVG (CC BY-SA 3.0); 6,4")
+    assert [line.partition(":")[0] for line in lines] == ["kanjivg", "hershey", "openmoji", "hanzi"]
+
+
+def test_what_was_passed_over_and_joined_is_told(run, tmp_path):
+    (tmp_path / "cats").mkdir()
+    for i in range(4):
+        pieces = f'<path d="M0,{i}L9,50"/><path d="M9,50L50,9"/>'
+        area = '<rect fill="white" width="99" height="99"/>'
+        body = f'{area}<g stroke="red">{pieces}</g><use href="#a"/>'
+        (tmp_path / "cats" / f"{i}.svg").write_text(f'<svg viewBox="0 0 99 99">{body}</svg>')
+    status, lines, errors = run("cats", "--out=out")
+    assert (status, errors) == (0, "")
+    told = [line for line in lines if line.startswith(("passed over", "joined"))]
+    assert [line.split(" (")[0] for line in told] == [
+        "passed over 4 `use` of something that is not in the file, in 4 drawings",
+        "passed over 4 backgrounds",
+        "joined 4 pieces of strokes to the ones before",
+    ]
+    assert all(len(sketch) == 2 for part in read_npz("out/cats.npz").values() for sketch in part)
+    assert any(line.startswith("note: under 100 drawings of cats (4): ") for line in lines)
 
 
 @pytest.fixture
@@ -210,21 +258,24 @@ MISTAKES = {
     ("owls.ndjson",): "--out is missing",
     ("owls.ndjson", "owls.ndjson", "--out=out"): "owls.ndjson is named twice",
     ("owls.ndjson", "./owls.ndjson", "--out=out"): "./owls.ndjson is named twice",
-    ("none.ndjson", "--out=out"): "none.ndjson: no such file or folder; expected an .ndjson or",
+    ("none.ndjson", "--out=out"): "none.ndjson: no such file or folder; expected an .ndjson,",
     ("owl.ndjson", "--out=out"): "owl.ndjson: no such file or folder; did you mean owls.ndjson",
     ("emty", "--out=out"): "emty: no such file or folder; did you mean empty?",
-    ("lines", "--out=out"): "it holds .ndjson.gz files: name these, lines/*.ndjson.gz\n",
+    ("lines", "--out=out"): "error: lines/owl.ndjson.gz: there is no drawing in it\n",
     (
         "lines",
         "--out=out",
         "--format=svg",
-    ): "error: lines: no SVG files in this folder or below it;",
+    ): "error: lines: no SVG files in this folder or below it\n",
     (
         "empty",
         "--out=out",
         "--format=svg",
     ): "error: empty: no SVG files in this folder or below it\n",
-    ("note.txt", "--out=out"): "note.txt: expected an .ndjson or .ndjson.gz file",
+    (
+        "note.txt",
+        "--out=out",
+    ): "note.txt: expected an .ndjson, .json or .csv file of QuickDraw's, a folder",
     ("note.txt", "--out=out", "--format=quickdraw"): "note.txt: no usable drawing among 1; the",
     ("a.svg", "--out=out"): "a.svg: a single SVG file; name the folder",
     ("empty", "--out=out"): "empty: no SVG files in this folder",
@@ -233,7 +284,7 @@ MISTAKES = {
         "empty",
         "--out=out",
         "--format=quickdraw",
-    ): "error: empty: a folder; expected an ndjson file\n",
+    ): "error: empty: no .ndjson or .ndjson.gz file in this folder\n",
     ("nothing.ndjson", "--out=out"): "nothing.ndjson: the file is empty",
     ("blank.ndjson", "--out=out"): "blank.ndjson: there is no drawing in it",
     ("bad.ndjson", "--out=out"): "bad.ndjson: no usable drawing among 2; the first left out: bad",
@@ -241,7 +292,7 @@ MISTAKES = {
     (
         "few.ndjson",
         "--out=out",
-    ): "owl: train 5, valid 0, test 0; no split may be empty: give larger",
+    ): "owl: train 2, valid 0, test 0; no split may be empty: a class needs at least 3 drawings;",
     ("owls.ndjson", "--out=note.txt"): "--out must be a folder, got 'note.txt'; there is a file",
     (
         "owls.ndjson",
@@ -276,7 +327,7 @@ def test_mistakes_end_in_one_line(run, owls, tmp_path, arguments, message):
     (tmp_path / "blank.ndjson").write_text("\n\n")
     (tmp_path / "bad.ndjson").write_text("{}\nx\n")
     (tmp_path / "cut.ndjson.gz").write_bytes(gzip.compress(owls.read_bytes())[:-9])
-    (tmp_path / "few.ndjson").write_text("\n".join(owls.read_text().splitlines()[:5]))
+    (tmp_path / "few.ndjson").write_text("\n".join(owls.read_text().splitlines()[:2]))
     (tmp_path / "two.ndjson").write_text(owls.read_text().replace("owl", "Owl", 3))
     before = sorted(tmp_path.rglob("*"))
     status, _, errors = run(*arguments)

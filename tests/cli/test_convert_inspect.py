@@ -94,7 +94,7 @@ def test_no_sheet(run, tiny, tmp_path):
     [
         ([], "name the data sets"),
         (["gone.npz"], "gone.npz: no such file"),
-        (["text.npz"], "text.npz: not a zip archive"),
+        (["text.npz"], "text.npz: a web page, not a data set"),
         (["model.npz"], "model.npz: no split train, valid, test"),
         (["a.npz", "b.npz", "--out=one.svg"], "name a folder"),
         (["a.npz", "b/a.npz"], "two data sets would have the sheet a_sheet.svg"),

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import pathlib
 import shutil
 import sys
 import xml.etree.ElementTree as ET
@@ -12,7 +13,9 @@ import pytest
 
 import magenta_sketch
 from magenta_sketch.cli import draw, program, values
+from magenta_sketch.data import read_npz
 from magenta_sketch.errors import UsageError
+from magenta_sketch.training.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -73,15 +76,56 @@ def test_reconstructions_one_svg_each(run, trained_run, tmp_path):
 def test_unconditional(run, unconditional_run, tmp_path):
     status, _, _ = run(f"--model_dir={unconditional_run}", "--count=2")
     assert status == 0 and len(sketches(tmp_path / "drawings.svg")) == 2
-    status, _, errors = run(f"--model_dir={unconditional_run}", "--reconstruct=0")
+    status, _, errors = run(f"--model_dir={unconditional_run}", "--reconstruct=0", "--overwrite")
     assert status == 2 and "unconditional" in errors
 
 
 def test_a_number_that_is_not_in_the_data(run, trained_run, tmp_path):
     status, _, errors = run(f"--model_dir={trained_run}", "--reconstruct=9999")
-    line = "sketch_rnn_draw: error: --reconstruct=9999: the test set has 11 sketches, 0 to 10\n"
-    assert (status, errors) == (2, line)
+    message = "--reconstruct=9999: the test set has 11 sketches, 0 to 10, and no 9999\n"
+    assert (status, errors) == (2, f"sketch_rnn_draw: error: {message}")
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_are_the_files_also_where_sketches_were_dropped(run, trained_run, tmp_path):
+    """The data hold sketches that are too long for the model, before and after the one drawn."""
+    config = RunFolder(trained_run).read()
+    sketches_of = read_npz(pathlib.Path(config.data_dir) / "tiny.npz")
+    long = np.ones((config.max_seq_len + 1, 3), np.float32)
+    mixed = [sketches_of["test"][0], long, sketches_of["test"][1], long, sketches_of["test"][2]]
+    (tmp_path / "data").mkdir()
+    magenta_sketch.write_npz(tmp_path / "data" / "tiny.npz", **sketches_of | {"test": mixed})
+    arguments = (f"--model_dir={trained_run}", "--data_dir=data")
+    status, out, errors = run(*arguments, "--reconstruct=2,4", "--out=mixed")
+    assert status == 0 and "dropped 0/0/2 train/valid/test sketches" in out
+    drawn = run(f"--model_dir={trained_run}", "--reconstruct=1,2", "--out=plain")
+    assert drawn[0] == 0
+    for number, plain in ((2, 1), (4, 2)):
+        name = "test-{:05d}-original.svg"
+        one = (tmp_path / "mixed" / name.format(number)).read_bytes()
+        assert one == (tmp_path / "plain" / name.format(plain)).read_bytes()
+    status, _, errors = run(*arguments, "--reconstruct=3", "--out=other")
+    assert status == 2
+    assert f"--reconstruct=3: test 3 has more than {config.max_seq_len} points" in errors
+    assert not (tmp_path / "other").exists()
+
+
+def test_what_is_there_is_kept_unless_told(run, trained_run, tmp_path):
+    (tmp_path / "a.svg").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b.svg").write_text("mine")
+    model = f"--model_dir={trained_run}"
+    for out, message in (("a.svg", "is there already"), ("folder", "holds 1 SVG files already")):
+        status, _, errors = run(model, "--count=1", f"--out={out}")
+        assert status == 2 and message in errors and "--overwrite" in errors
+    assert (tmp_path / "a.svg").read_text() == (tmp_path / "folder" / "b.svg").read_text() == "mine"
+    assert run(model, "--count=1", "--out=a.svg", "--overwrite")[0] == 0
+    assert len(sketches(tmp_path / "a.svg")) == 1
+    assert run(model, "--count=1", "--out=folder", "--overwrite")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == [
+        "b.svg",
+        "sketch-0000.svg",
+    ]
 
 
 def test_parse_numbers():
@@ -101,7 +145,7 @@ def test_other_data_than_the_models_are_warned_of(run, trained_run, tiny_folder,
     data = magenta_sketch.load_data_set(["tiny.npz"], tiny_folder, report=lambda line: None)
     splits = {"train": data.train, "valid": data.valid, "test": data.test.take([1, 0])}
     magenta_sketch.write_npz(tmp_path / "data" / "tiny.npz", **splits)
-    status, _, errors = run(*arguments)
+    status, _, errors = run(*arguments, "--overwrite")
     assert status == 0 and len(sketches(tmp_path / "drawings.svg")) == 2
     assert errors.startswith("sketch_rnn_draw: warning: the data in data are not those the model")
     assert errors.count("\n") == 1

@@ -175,7 +175,7 @@ SHORT = Limits(max_bytes=1 << 18, connect_seconds=2, read_seconds=10, total_seco
         ("circle", SMALL, "redirects"),
         ("cut", SMALL, "broke off"),
         ("cutunsized", SMALL, "not a zip archive, or cut short.*not give a readable data set"),
-        ("html", SMALL, "not a zip archive.*does not give a readable data set"),
+        ("html", SMALL, "a web page, not a data set.*does not give a readable data set"),
         ("large", SMALL, "larger than the limit of 262,144 bytes"),
         ("endless", SMALL, "larger than the limit of 262,144 bytes"),
         ("silent", SMALL, "nothing received"),

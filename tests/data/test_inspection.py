@@ -135,7 +135,7 @@ def test_too_many_items_that_are_no_sketches(tmp_path):
 
 
 def test_files_that_are_no_data_sets(tmp_path):
-    (tmp_path / "text.npz").write_text("<html>")
+    (tmp_path / "text.npz").write_text("<g>")
     with pytest.raises(DataError, match="text.npz: not a zip archive"):
         inspect_npz(tmp_path / "text.npz")
     np.savez(tmp_path / "model.npz", weights=np.zeros(3))

@@ -50,7 +50,19 @@ def test_longer_sketches_are_dropped_and_reported(tmp_path):
     assert_same(data.train, SKETCHES[:2])
     assert_same(data.test, SKETCHES[1:2])
     assert (data.max_seq_len, data.normalizing_factor) == (2, 7.0)
-    assert "dropped 1 train sketches of a.npz with more than 2 points" in lines
+    assert "dropped 1/0/1 train/valid/test sketches with more than 2 points (max_seq_len)" in lines
+    assert {split: numbers.tolist() for split, numbers in data.dropped.items()} == {
+        "train": [2],
+        "test": [1],
+    }
+    np.testing.assert_array_equal(data.sketch("test", 0), SKETCHES[1])
+    for split, number, message in (
+        ("test", 1, "test 1 has more than 2 points"),
+        ("valid", 2, "the valid set has 2 sketches, 0 to 1, and no 2"),
+        ("train", -1, "and no -1"),
+    ):
+        with pytest.raises(DataError, match=message):
+            data.sketch(split, number)
     with pytest.raises(DataError, match=r"a.npz, valid: no sketch has at most 1 points"):
         write(tmp_path, "a.npz", valid=SKETCHES[:1])
         load_data_set("a.npz", tmp_path, max_seq_len=1, report=silent)
@@ -125,12 +137,13 @@ def test_a_missing_file_is_built(tmp_path, monkeypatch):
     ]
     toy = Source("toys", 0, lambda advance: iter(drawings), Settings(10, 3, max_points=8))
     made = []
-    monkeypatch.setitem(ready_made.SOURCES, "toy", lambda: made.append(toy) or toy)
+    one = ready_made.ReadyMade(lambda: made.append(toy) or toy, "toys", "free")
+    monkeypatch.setitem(ready_made.SOURCES, "toy", one)
     told = []
     folder = tmp_path / "new" / "folder"
     first = load_data_set("toy.npz", folder, report=told.append)
     again = load_data_set("toy.npz", folder, report=silent)
-    assert len(made) == 1 and told[0].startswith(f"wrote {folder / 'toy.npz'}: train 1, valid 1,")
+    assert len(made) == 1 and told[-3].startswith(f"wrote {folder / 'toy.npz'}: train 1, valid 1,")
     assert first.fingerprint == again.fingerprint
     np.testing.assert_array_equal(first.train[0], [[20, 0, 0], [0, 30, 1]])
 

@@ -1,5 +1,6 @@
 """Reading data sets: the files of every writer, wrong contents, damaged files."""
 
+import io
 import pickle
 import struct
 
@@ -142,7 +143,7 @@ def first(item):
         (first(np.zeros((1, 3), complex)), r"train: unsupported .*numbers of the type c16"),
         (first(np.zeros((1, 3), "U1")), r"train: unsupported .*numbers of the type U1"),
         (npy_of(objects([SKETCHES[0], "x"])), r"train\[1\]: .* got an object \(str\)"),
-        (npy_of(objects([SKETCHES[0], [[1, 2]]])), r"train\[1\]: .* got other lists"),
+        (npy_of(objects([SKETCHES[0], [[1, 2]]])), r"train\[1\]: .* got shape"),
         (npy_of(objects([[["1", 2, 0]]])), r"train\[0\]: expected numbers only"),
         (npy_of(objects([[[10**400, 2, 0]]])), r"train\[0\]: a number is too large"),
         (npy_of(np.zeros((4, 3))), r"train: expected an object array .* got shape \[4, 3\]"),
@@ -167,14 +168,34 @@ def test_wrong_contents(tmp_path, data, message):
     assert len(str(caught.value).splitlines()) == 1
 
 
+NPY = io.BytesIO()
+np.save(NPY, np.zeros(3))
+DRAWING = b'{"word": "owl", "drawing": []}'
+OTHER_FILES = {
+    "page.npz": (b"<!DOCTYPE html>\n<html>404</html>", "a web page, .*download the file itself"),
+    "bom.npz": ("<HTML>".encode("utf-16"), "a web page"),
+    "a.svg": (b"<?xml version='1.0'?><svg/>", "an SVG file, not .*makes one of a folder of them"),
+    "a.npy": (NPY.getvalue(), r"a single NumPy array \(.npy\).*write_npz makes one of lists"),
+    "a.pkl": (pickle.dumps([1]), "a pickle, .*load it with a program that you trust"),
+    "a.ndjson": (DRAWING, "drawings as text, .*`sketch_rnn_convert data .*a.ndjson --out=FOLDER"),
+    "a.json": (b"[" + DRAWING + b"]", "drawings as text"),
+    "a.csv": (b"countrycode,drawing,key_id\n", "drawings as text"),
+    "lfs.npz": (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS, .*pull"),
+    "empty.npz": (b"", "the file is empty"),
+    "other.npz": (b"\x00\x01\xff", "not a zip archive, or cut short; copy or download"),
+    "other.txt": (b"hello", "not a data set, which is an .npz file"),
+}
+
+
 def test_files_that_are_no_archives(tmp_path):
     whole = archive(tmp_path / "whole.npz").read_bytes()
-    (tmp_path / "text.npz").write_text("<html>404</html>")
-    (tmp_path / "empty.npz").write_bytes(b"")
+    for name, (content, _) in OTHER_FILES.items():
+        (tmp_path / name).write_bytes(content)
     (tmp_path / "folder.npz").mkdir()
-    for name in ("text", "empty"):
-        with pytest.raises(DataError, match=f"{name}.npz: not a zip archive"):
-            read_npz(tmp_path / f"{name}.npz")
+    for name, (_, message) in OTHER_FILES.items():
+        with pytest.raises(DataError, match=f"{name}: {message}") as caught:
+            read_npz(tmp_path / name)
+        assert "\n" not in str(caught.value)
     (tmp_path / "gnoe.npz").touch()
     with pytest.raises(DataError, match=r"gone.npz: no such file; did you mean gnoe\.npz\?"):
         read_npz(tmp_path / "gone.npz")

@@ -187,7 +187,7 @@ def test_npz_to_ndjson_to_npz(offsets):
             write_npz(first, **data)
             count = write_ndjson(lines, entries(read_npz(first)), word="a palm tree")
             splits, objects = read_ndjson(lines)
-            source = sources.find(str(lines))
+            (source,) = sources.find(str(lines))
             (second,) = building.build([source], folder, Options(), lambda line: None)
             assert second.name == "a_palm_tree.npz"
             result = read_npz(second)

@@ -2,6 +2,7 @@
 
     sketch_rnn_convert data bird.ndjson cats/ kanjivg --out=datasets
     sketch_rnn_convert inspect datasets/bird.npz
+    sketch_rnn_convert mend old.npz --what=positions --out=new.npz
     sketch_rnn_convert export datasets/bird.npz --to=svg --out=birds/
     sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
     sketch_rnn_convert web --model_dir=models/birds --out=site/
@@ -20,8 +21,9 @@ from magenta_sketch.errors import UsageError
 
 # Verb -> its help. Each verb is a module in this folder with FLAGS, TAKES_FILES and main.
 VERBS = {
-    "data": "make .npz data sets from QuickDraw's ndjson, SVG files or KanjiVG",
+    "data": "make .npz data sets from QuickDraw's ndjson, SVG files or installed packages",
     "inspect": "show what is in a .npz data set, as numbers and as a picture",
+    "mend": "make a sound .npz data set of one with positions, other lifts or missing splits",
     "export": "write a .npz data set as SVG files, a contact sheet, or ndjson",
     "model": "write a model for Sketch-RNN-JS, Magenta or Keras",
     "web": "make a web page on which a model continues what visitors draw",

@@ -1,13 +1,16 @@
-"""Make .npz data sets from QuickDraw's ndjson, folders of SVG files, or KanjiVG.
+"""Make .npz data sets from QuickDraw's drawings, folders of SVG files, or installed packages.
 
     sketch_rnn_convert data bird.ndjson.gz cat.ndjson --out=datasets --recognized_only
     sketch_rnn_convert data drawings/ --out=datasets --shares=80,10,10
     sketch_rnn_convert data kanjivg --out=datasets
+    sketch_rnn_convert data --list
 
 An input is one of these:
-  - an .ndjson file, also gzipped, with raw or simplified drawings
+  - an .ndjson file, also gzipped, with raw or simplified drawings; a .json file with one array of
+    them; kaggle's .csv; or a folder of .ndjson files
   - a folder of SVG files: one class, or one class per subfolder
-  - the word kanjivg, for the installed package, or a folder of KanjiVG's files
+  - the name of a ready-made data set, such as kanjivg or hershey: --list shows them
+  - a folder of KanjiVG's files
 
 Each class becomes one file in --out: "power outlet" becomes power_outlet.npz. Several inputs of one
 class are joined; they must have equal settings.
@@ -16,17 +19,20 @@ Raw drawings are simplified as QuickDraw does it: moved to the top left, scaled 
 resampled at 1 pixel, simplified with --epsilon, rounded to whole pixels. SVG drawings are treated
 the same way, but not resampled. Simplified drawings stay as they are, unless --epsilon is given.
 
-SVG: all visible shapes are read, with groups, use, transforms and style sheets. Texts, images, clip
-paths, masks and CSS transforms are ignored.
+SVG (.svg, .svgz): all visible shapes are read, with groups, use, transforms and style sheets. Texts
+and images are ignored, and so are clip paths and masks. A filled area without outline that covers
+the page or the whole drawing is a background, and left out. Where a program wrote each bit of a
+stroke by itself, the bits are joined (--join).
 
 KanjiVG: characters keep their sizes, and one of the 109 units of their box becomes 4 pixels. The
 defaults are --epsilon=4 --max_points=48, as in the quick start; --max_points=1000 includes the
 longer characters.
 
 Splits: a drawing's key and --shares decide whether it goes to train, valid or test. Adding
-drawings does not move others. The key is QuickDraw's key_id, an SVG file's path in the folder of
-its class, or the name of KanjiVG's file. A member "split" in an ndjson line takes precedence. If a
-class has a key twice, the second drawing is left out.
+drawings does not move others, unless there are so few that a split would be empty. The key is
+QuickDraw's key_id, an SVG file's path in the folder of its class, or the name of KanjiVG's file. A
+member "split" in an ndjson line takes precedence. If a class has a key twice, the second drawing is
+left out.
 
 For each reason to leave out drawings, the command prints their number and the first ten.
 """
@@ -35,6 +41,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -42,14 +49,13 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from magenta_sketch.cli import program, values
-from magenta_sketch.config.kinds import show
 from magenta_sketch.errors import UsageError
+from magenta_sketch.files import read_text
 
 if TYPE_CHECKING:  # it imports NumPy
     from magenta_sketch.data.sources.options import Options
 
 TAKES_FILES = True
-LARGEST_COUNT = 1_000_000_000
 
 FLAGS = program.new_flags()
 values.define_place(FLAGS, "out", None, "Folder for the .npz files.", kind="folder")
@@ -94,14 +100,42 @@ flags.DEFINE_enum(
     "What the inputs are; auto: decide by name and content.",
     flag_values=FLAGS,
 )
+flags.DEFINE_float(
+    "join",
+    0.001,
+    "SVG: a line continues the stroke before it if it begins where that ended, up to this share of "
+    "the drawing's size; 0 joins nothing.",
+    flag_values=FLAGS,
+)
+values.define_place(
+    FLAGS,
+    "classes",
+    None,
+    "Text file with a class on each line: convert these only [default: all].",
+    kind="file",
+)
+flags.DEFINE_boolean(
+    "list",
+    False,
+    "List the ready-made data sets, with their counts and licences, and do nothing else.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean("overwrite", False, "Replace existing files in --out.", flag_values=FLAGS)
 
 
 def main(files: list[str]) -> int:
     """Convert the inputs, and list the files written."""
+    if FLAGS.list:
+        from magenta_sketch.data.sources import ready_made
+
+        for line in ready_made.describe():
+            print(line)
+        return 0
     options = _options()
     if not files:
-        raise UsageError("say what to convert: .ndjson files, folders of SVG files, or kanjivg")
+        raise UsageError(
+            "say what to convert: .ndjson files, folders of SVG files, or a data set of --list"
+        )
     if not FLAGS.out:
         raise UsageError("--out is missing: name a folder for the .npz files")
     if FLAGS.out.endswith(".npz"):
@@ -115,7 +149,7 @@ def main(files: list[str]) -> int:
         if path in seen:
             raise UsageError(f"{name} is named twice; name each input once")
         seen[path] = name
-    inputs = [sources.find(name, FLAGS.format) for name in files]
+    inputs = [source for name in files for source in sources.find(name, FLAGS.format)]
     with _ended_like_interrupted():
         building.build(inputs, FLAGS.out, options)
     return 0
@@ -129,30 +163,31 @@ def _options() -> Options:
         raise UsageError(
             f"--epsilon must be a number of pixels from 0 to 255, got {FLAGS.epsilon:g}"
         )
+    if not 0 <= FLAGS.join <= 0.1:
+        raise UsageError(f"--join must be a number from 0 to 0.1, got {FLAGS.join:g}")
     return Options(
+        join=FLAGS.join,
         epsilon=FLAGS.epsilon,
         max_points=FLAGS.max_points,
         recognized_only=FLAGS.recognized_only,
-        counts=_three_numbers("counts"),
-        shares=_three_numbers("shares"),
+        counts=values.three_numbers("counts", FLAGS.counts),
+        shares=values.three_numbers("shares", FLAGS.shares),
         overwrite=FLAGS.overwrite,
+        classes=None if FLAGS.classes is None else _classes(FLAGS.classes),
     )
 
 
-def _three_numbers(flag: str) -> tuple[int, int, int] | None:
-    text = FLAGS[flag].value
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 12]
-    if len(parts) != 3 or len(numbers) != 3 or not all(1 <= n <= LARGEST_COUNT for n in numbers):
-        raise UsageError(
-            f"--{flag} must be three whole numbers, for train, valid and test, each from 1 to "
-            f"{LARGEST_COUNT:,}, got {show(text)}; use for example --{flag}="
-            f"{'70000,2500,2500' if flag == 'counts' else '90,5,5'}"
-        )
-    train, valid, test = numbers
-    return train, valid, test
+def _classes(file: str) -> tuple[str, ...]:
+    """Return the classes in a list file, one a line; blank lines and those with # are no class."""
+    try:
+        lines = read_text(pathlib.Path(file)).splitlines()
+    except ValueError:
+        raise UsageError(f"--classes={file}: not a text file") from None
+    found = [line.strip() for line in lines]
+    classes = tuple(dict.fromkeys(line for line in found if line and not line.startswith("#")))
+    if not classes:
+        raise UsageError(f"--classes={file}: there is no class in it; write one on each line")
+    return classes
 
 
 @contextlib.contextmanager

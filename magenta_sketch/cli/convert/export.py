@@ -104,8 +104,10 @@ def main(files: list[str]) -> int:
     from magenta_sketch.data import read_npz
     from magenta_sketch.drawing.contact_sheet import evenly_spread
 
-    splits = read_npz(files[0])
+    splits = read_npz(files[0], report=print, all_splits=False)
     if FLAGS.split != "all":
+        if FLAGS.split not in splits:
+            raise UsageError(f"--split={FLAGS.split}: {files[0]} has only {' and '.join(splits)}")
         splits = {FLAGS.split: splits[FLAGS.split]}
     if numbers is None:
         chosen = [(split, i) for split, sketches in splits.items() for i in range(len(sketches))]
@@ -153,23 +155,12 @@ def _kind() -> str:
 
 def _check_place(kind: str) -> None:
     """Raise UsageError if --out exists and would be replaced, or mixed with another data set."""
-    out = pathlib.Path(FLAGS.out)
     values.require_room(FLAGS.out)
-    if kind == "svg":
-        if out.exists() and not out.is_dir():
-            raise UsageError(f"--out={out} is a file; name a folder")
-        there = len(list(out.glob("*.svg")))
-        if there and not FLAGS.overwrite:
-            raise UsageError(
-                f"--out={out} holds {there:,} SVG files already, which would be mixed with these: "
-                "name another folder, or give --overwrite"
-            )
-    elif out.is_dir():
-        raise UsageError(f"--out={out} is a folder; name a file")
-    elif out.exists() and not FLAGS.overwrite:
-        raise UsageError(
-            f"--out={out} is there already: give --overwrite to replace it, or another name"
-        )
+    if kind == "svg" and pathlib.Path(FLAGS.out).is_file():
+        raise UsageError(f"--out={FLAGS.out} is a file; name a folder")
+    if kind != "svg" and pathlib.Path(FLAGS.out).is_dir():
+        raise UsageError(f"--out={FLAGS.out} is a folder; name a file")
+    values.require_free(FLAGS.out, FLAGS.overwrite)
 
 
 def _numbers() -> list[int] | None:

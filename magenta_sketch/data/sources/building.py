@@ -70,11 +70,12 @@ def build(
         with progress_bar("reading", size, unit="B", unit_scale=True) as bar:
             for source in sources:
                 collection.read(source, bar.update)
+        collection.check_classes()
         collection.spool.flush()
         chosen = {name: collection.choose(name) for name in sorted(collection.spool.classes)}
-        for line in collection.tally.lines():
+        for line in (*collection.tally.lines(), *collection.notes()):
             report(line)
-        check_none_is_empty(collection.spool, chosen)
+        check_none_is_empty(chosen)
         check_none_is_too_large(collection.spool, chosen)
         paths: list[Path] = []
         sketches = sum(sum(one.counts) for one in chosen.values())
@@ -85,13 +86,14 @@ def build(
                 _write_license(paths[-1], collection.sources(name), options)
                 _write(paths[-1], spool, one, bar.update)
                 _remove_old_license(paths[-1], collection.sources(name))
-                longest = int(spool.column("points")[one.all].max())
-                left_out = collection.tally.of_class[name]
-                report(
-                    f"wrote {paths[-1]}: {one}; the longest has {longest:,} points"
-                    + (f"; {left_out:,} of this class left out" if left_out else "")
-                )
+                report(_written(paths[-1], spool, one, collection.tally.of_class[name]))
         return paths
+
+
+def _written(path: Path, spool: ClassSpool, chosen: Chosen, left_out: int) -> str:
+    longest = int(spool.column("points")[chosen.all].max())
+    more = f"; {left_out:,} of this class left out" if left_out else ""
+    return f"wrote {path}: {chosen}; the longest has {longest:,} points{more}"
 
 
 def _write(path: Path, spool: ClassSpool, chosen: Chosen, advance: Callable[[int], None]) -> None:

@@ -9,15 +9,14 @@ import numpy as np
 from magenta_sketch.data import npz_archive
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.npz_writer import too_large
-from magenta_sketch.data.sources import splitting
-from magenta_sketch.data.sources.choosing import Chosen, splits_in
-from magenta_sketch.data.sources.spool import KEY_DECIDES, Spool
+from magenta_sketch.data.sources.choosing import Chosen
+from magenta_sketch.data.sources.spool import Spool
 from magenta_sketch.errors import DataError
 
 NAMED = 5  # classes with an empty split that a message names, at most
 
 
-def check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
+def check_none_is_empty(chosen: Mapping[str, Chosen]) -> None:
     """Check that every class has sketches in all splits.
 
     Raises:
@@ -27,30 +26,16 @@ def check_none_is_empty(spool: Spool, chosen: Mapping[str, Chosen]) -> None:
     if failing:
         told = "; ".join(f"{name}: {chosen[name]}" for name in failing[:NAMED])
         more = f"; and {len(failing) - NAMED:,} more classes" if failing[NAMED:] else ""
-        # Counts all drawings, not only those that --counts has left.
-        few = [n for n in failing if len(np.unique(spool.classes[n].column("identity"))) < 3]
+        few = [name for name in failing if sum(chosen[name].counts) < len(SPLITS)]
         advice = ["a class needs at least 3 drawings"] if few else []
         if len(few) < len(failing):
-            others = {name: one for name, one in chosen.items() if name not in few}
-            advice.append(_advice(spool, others))
+            advice.append(
+                "the lines name their splits themselves: add those of the other splits, or take "
+                'out the members "split"'
+            )
         raise DataError(
             f"{told}{more}; no split may be empty: {'; else '.join(advice)}; nothing was written"
         )
-
-
-def _advice(spool: Spool, chosen: Mapping[str, Chosen]) -> str:
-    """Return shares that fill all splits of all classes, or other advice."""
-    told = [name for name in chosen if (spool.classes[name].column("split") != KEY_DECIDES).all()]
-    if any(not all(chosen[name].counts) for name in told):
-        return (
-            "the lines name their splits themselves, so that no shares can help: add those of the "
-            'other splits, or take out the members "split"'
-        )
-    for shares in splitting.LARGER:
-        splits = (splits_in(spool.classes[name], shares)[one.all] for name, one in chosen.items())
-        if all(set(np.unique(some)) == {0, 1, 2} for some in splits):
-            return f"give larger shares, such as --shares={','.join(map(str, shares))}"
-    return "give larger --shares, or leave out what has too few drawings"
 
 
 def check_none_is_too_large(spool: Spool, chosen: Mapping[str, Chosen]) -> None:

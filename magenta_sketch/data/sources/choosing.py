@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from magenta_sketch.data import splitting
 from magenta_sketch.data.npz_archive import SPLITS
-from magenta_sketch.data.sources import splitting
 from magenta_sketch.data.sources.options import Shares
 from magenta_sketch.data.sources.spool import KEY_DECIDES, ClassSpool
 
@@ -40,8 +40,11 @@ class Chosen(NamedTuple):
 
 def choose(
     spool: ClassSpool, candidates: NDArray[np.bool_], shares: Shares, counts: Shares | None
-) -> Chosen:
-    """Return which of the candidates make train, valid and test.
+) -> tuple[Chosen, list[str]]:
+    """Choose which of the candidates make train, valid and test.
+
+    If the keys leave a split empty, it gets a sketch of the largest split: the one whose key has
+    the lowest hash. So the keys alone decide.
 
     Args:
       spool: the class.
@@ -49,13 +52,20 @@ def choose(
       shares: relative sizes of train, valid and test; keys are split by them.
       counts: the largest number of sketches in each split. Those with the lowest hashes are taken.
         None: no limit.
+
+    Returns:
+      The choice, and the names of the splits that were empty.
     """
     splits = splits_in(spool, shares)
+    some = splits[candidates]
+    by_key = spool.column("split")[candidates] == KEY_DECIDES
+    filled = splitting.fill_empty(some, spool.column("hash")[candidates], by_key)
+    splits[candidates] = some
     masks = [candidates & (splits == number) for number in range(len(SPLITS))]
     if counts is not None:
         hashes = spool.column("hash")
         masks = [_lowest(mask, hashes, most) for mask, most in zip(masks, counts, strict=True)]
-    return Chosen(*masks)
+    return Chosen(*masks), filled
 
 
 def splits_in(spool: ClassSpool, shares: Shares) -> NDArray[np.uint8]:

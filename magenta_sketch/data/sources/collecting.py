@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magenta_sketch.data import splitting
 from magenta_sketch.data.messages import printable
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.offsets import MAX_OFFSET
-from magenta_sketch.data.sources import polylines, splitting
+from magenta_sketch.data.sources import pieces, polylines
 from magenta_sketch.data.sources.choosing import Chosen, choose, repeated
 from magenta_sketch.data.sources.drawings import Drawing, Skipped, Source
 from magenta_sketch.data.sources.options import Options, Settings
@@ -25,6 +26,10 @@ from magenta_sketch.errors import DataError
 
 MOST_CLASSES = 10_000  # QuickDraw has 345
 MOST_POINTS = 100_000  # of a sketch
+
+FEW = 100  # sketches of a class; fewer are learnt by heart
+
+PIECES = "pieces of strokes to the ones before (--join=0 does not)"
 
 
 def file_name(name: str) -> str:
@@ -45,12 +50,19 @@ class Collection:
       out: the folder of the files.
       options: the user's choices.
       spool: where the sketches wait.
+
+    Attributes:
+      spool: as given.
+      tally: what was left out or changed.
     """
 
     def __init__(self, out: Path, options: Options, spool: Spool):
         self.spool = spool
         self.tally = Tally()
+        self._filled: list[str] = []
+        self._few: list[str] = []
         self._out, self._options = out, options
+        self._wanted = None if options.classes is None else set(map(file_name, options.classes))
         self._files: dict[str, str] = {}  # file name without case -> the source's class
         self._names: dict[str, str] = {}  # the source's class -> file name
         self._inputs: list[str] = []  # the files read; an index is a file's number
@@ -75,10 +87,40 @@ class Collection:
                 first = first or skipped
         if first is None and not any_kept:
             raise DataError(f"{source.label}: there is no drawing in it")
-        if not any_kept:
+        if not any_kept and self._wanted is None:
             raise DataError(
                 f"{source.label}: no usable drawing among {self.tally.total - before:,}; the first "
                 f"left out: {first}"
+            )
+
+    def check_classes(self) -> None:
+        """Check that there are drawings of all classes that the user has named.
+
+        Raises:
+          DataError: there are none of a class.
+        """
+        missing = [
+            name for name in self._options.classes or () if file_name(name) not in self._sources
+        ]
+        if missing:
+            more = f", and {len(missing) - NAMED:,} more" if missing[NAMED:] else ""
+            named = ", ".join(map(printable, missing[:NAMED]))
+            raise DataError(
+                f"--classes: no usable drawing of {named}{more}; "
+                "mend the list, or add the files of these classes; nothing was written"
+            )
+
+    def notes(self) -> Iterator[str]:
+        """Yield lines to report on how the sketches of all classes were chosen."""
+        if self._filled:
+            yield (
+                f"note: the keys leave splits empty of {_named(self._filled)}; a drawing of the "
+                "largest split goes there, the one whose key has the lowest hash"
+            )
+        if self._few:
+            yield (
+                f"note: under {FEW} drawings of {_named(self._few)}: a model learns so few by "
+                "heart; collect more, or start from a trained model with --init_from"
             )
 
     def sources(self, name: str) -> list[Source]:
@@ -89,7 +131,11 @@ class Collection:
         """Return the chosen sketches of a class, and count those left out."""
         spool = self.spool.classes[name]
         candidates = self._first_of_each(name, spool)
-        chosen = choose(spool, candidates, self._options.parts, self._options.counts)
+        chosen, filled = choose(spool, candidates, self._options.parts, self._options.counts)
+        if filled:
+            self._filled.append(f"{name} ({' and '.join(filled)})")
+        if sum(chosen.counts) < FEW:
+            self._few.append(f"{name} ({sum(chosen.counts)})")
         more = int(np.count_nonzero(candidates)) - sum(chosen.counts)
         if more:
             self.tally.count("more than --counts", more, name)
@@ -98,8 +144,13 @@ class Collection:
     def _add(self, drawing: Drawing, source: Source, settings: Settings) -> Skipped | None:
         options = self._options
         where = drawing.source, drawing.line, drawing.key
+        if self._wanted is not None and file_name(drawing.name) not in self._wanted:
+            return Skipped(*where, "of a class that is not in --classes", by_default=True)
         if options.recognized_only and drawing.recognized is not True:
             return Skipped(*where, "not recognised by QuickDraw's game")
+        lines = drawing.lines
+        if drawing.pens is not None:
+            drawing = drawing._replace(lines=pieces.join(lines, drawing.pens, options.join))
         try:
             sketch = sketch_of(drawing, settings, simplify_again=options.epsilon is not None)
         except ValueError as error:
@@ -119,6 +170,10 @@ class Collection:
             self._check_settings(name, source, settings)
             self._sources[name].append(source)
         self.spool.add(name, self._entry(drawing, sketch), sketch)
+        for what, count in drawing.passed_over.items():
+            self.tally.note("passed over", what, count)
+        if len(drawing.lines) < len(lines):
+            self.tally.note("joined", PIECES, len(lines) - len(drawing.lines))
         return None
 
     def _entry(self, drawing: Drawing, sketch: NDArray[np.float32]) -> Entry:
@@ -188,6 +243,11 @@ class Collection:
                 self.tally.add(Skipped(*place, None, reason), name)
             self.tally.count(reason, max(0, len(again) - NAMED), name)
         return keep
+
+
+def _named(classes: list[str]) -> str:
+    more = len(classes) - NAMED
+    return ", ".join(classes[:NAMED]) + (f" and {more:,} more classes" if more > 0 else "")
 
 
 def sketch_of(drawing: Drawing, settings: Settings, *, simplify_again: bool) -> NDArray[np.float32]:

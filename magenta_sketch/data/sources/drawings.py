@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -31,6 +33,9 @@ class Drawing(NamedTuple):
       split: the split that the source gives, which overrides the key; usually None.
       file: distinguishes drawings with equal keys in different files. None: equal keys mean the
         same drawing.
+      pens: the pen of each line: consecutive lines of one pen may be pieces of one stroke. None:
+        each line is a whole stroke.
+      passed_over: a count of what the drawing has and the lines have not, by its name.
     """
 
     source: str
@@ -42,6 +47,14 @@ class Drawing(NamedTuple):
     recognized: bool | None = None
     split: str | None = None
     file: str | None = None
+    pens: Sequence[Hashable] | None = None
+    passed_over: Counter[str] = Counter()
+
+
+def digest_of(lines: Sequence[NDArray[np.float64]]) -> bytes:
+    """Return a digest that is equal for drawings with equal lines, wherever they are."""
+    moved = [(line - lines[0][0]).round(6) + 0.0 for line in lines]
+    return hashlib.sha256(b"|".join(line.tobytes() for line in moved)).digest()
 
 
 class Skipped(NamedTuple):

@@ -11,12 +11,12 @@ from magenta_sketch.errors import DataError
 from magenta_sketch.files import did_you_mean
 
 
-def find(text: str, kind: str = "auto") -> Source:
-    """Return the input that a user names.
+def find(text: str, kind: str = "auto") -> list[Source]:
+    """Return the inputs that a user names.
 
     Args:
-      text: an ndjson file; a folder of SVG files or of KanjiVG's files; or "kanjivg" (or another
-        name in `ready_made.SOURCES`) for the installed package, if no file has that name.
+      text: an ndjson file; a folder of SVG files, of KanjiVG's files or of ndjson files, each of
+        which is an input; or a name in `ready_made.SOURCES`, if no file has that name.
       kind: "quickdraw", "svg", "kanjivg", or "auto" to decide by what is there.
 
     Raises:
@@ -25,7 +25,7 @@ def find(text: str, kind: str = "auto") -> Source:
     path = Path(text)
     try:
         if text in ready_made.SOURCES and not path.exists() and kind in ("auto", text):
-            return ready_made.SOURCES[text]()
+            return [ready_made.SOURCES[text].source()]
         if path.is_dir():
             return _folder(path, kind)
         size = path.stat().st_size
@@ -34,8 +34,8 @@ def find(text: str, kind: str = "auto") -> Source:
     except FileNotFoundError:
         suffixes = quickdraw.SUFFIXES if kind in ("auto", "quickdraw") else ()
         meant = did_you_mean(path, suffixes, folders=kind != "quickdraw")
-        if not meant and nearest(text, ["kanjivg"]):
-            meant = "; did you mean kanjivg?"
+        if not meant and (near := nearest(text, list(ready_made.SOURCES))):
+            meant = f"; did you mean {near}?"
         raise DataError(
             f"{text}: no such file or folder{meant or f'; expected {_expected(kind)}'}"
         ) from None
@@ -47,10 +47,15 @@ def find(text: str, kind: str = "auto") -> Source:
             raise DataError(f"{text}: not a file; expected {_expected(kind)}")
         if not size:
             raise DataError(f"{text}: the file is empty")
-        return quickdraw.source(path)
+        return [quickdraw.source(path)]
     if path.suffix.lower() == ".svg":
         raise DataError(
             f"{text}: a single SVG file; name the folder that it is in, it is the class"
+        )
+    if path.suffix.lower() == ".npz":
+        raise DataError(
+            f"{text}: a data set already; sketch_rnn_convert inspect looks at it, and "
+            "sketch_rnn_convert mend changes it"
         )
     raise DataError(
         f"{text}: expected {_expected(kind)}"
@@ -58,36 +63,42 @@ def find(text: str, kind: str = "auto") -> Source:
     )
 
 
-def _folder(path: Path, kind: str) -> Source:
+def _folder(path: Path, kind: str) -> list[Source]:
     if kind == "quickdraw":
-        raise DataError(f"{path}: a folder; expected {_expected(kind)}{_ndjson_advice(path)}")
+        if records := _records_in(path):
+            return records
+        raise DataError(f"{path}: no .ndjson or .ndjson.gz file in this folder")
     # In KanjiVG's repository and package, the files are in this folder.
     below = path / "kanji"
     if kind in ("auto", "kanjivg"):
         for folder in (path, below):
             if folder.is_dir() and kanjivg.is_folder_of_characters(folder):
-                return kanjivg.source(folder)
+                return [kanjivg.source(folder)]
     if kind == "kanjivg":
-        return kanjivg.source(path)
+        return [kanjivg.source(path)]
     try:
-        return svg.source(path)
-    except DataError as error:
-        raise DataError(f"{error}{_ndjson_advice(path)}") from None
+        return [svg.source(path)]
+    except DataError:
+        if kind == "auto" and (records := _records_in(path)):
+            return records
+        raise
 
 
-def _ndjson_advice(folder: Path) -> str:
-    """Return what to do about a folder of ndjson files; empty for another folder."""
-    endings = [end for end in quickdraw.SUFFIXES if next(folder.glob(f"*{end}"), None)]
-    if not endings:
-        return ""
-    names = " ".join(f"{folder}/*{end}" for end in endings)
-    return f"; it holds {' and '.join(endings)} files: name these, {names}"
+def _records_in(folder: Path) -> list[Source]:
+    """Return the folder's ndjson files, in order of their names."""
+    names = sorted(folder.iterdir())
+    return [
+        quickdraw.source(path)
+        for path in names
+        if path.name.lower().endswith(quickdraw.NDJSON) and path.is_file()
+    ]
 
 
 def _expected(kind: str) -> str:
     return {
-        "auto": "an .ndjson or .ndjson.gz file, a folder of SVG files, or kanjivg",
-        "quickdraw": "an ndjson file",
+        "auto": "an .ndjson, .json or .csv file of QuickDraw's, a folder of SVG files, or one of "
+        + ", ".join(ready_made.SOURCES),
+        "quickdraw": "an .ndjson, .json or .csv file of QuickDraw's",
         "svg": "a folder of SVG files",
         "kanjivg": "a folder of KanjiVG's files, or kanjivg for the installed package",
     }[kind]

@@ -11,7 +11,6 @@ A character has a box of 109 units, y down, and one `<path>` for each stroke, in
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import pathlib
 import re
@@ -20,9 +19,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.sources import svg, svg_paths
+from magenta_sketch.data.sources import installed, svg_paths
 from magenta_sketch.data.sources.drawings import Drawing, Skipped, Source
 from magenta_sketch.data.sources.options import Options, Settings
+from magenta_sketch.data.sources.svg_xml import parse_xml
 from magenta_sketch.errors import DataError
 
 CREDIT = (
@@ -119,7 +119,7 @@ def read_character(file: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
       ValueError: the file is not XML, declares entities, has no strokes or a damaged one.
       OSError: the file cannot be read.
     """
-    root = svg.parse_xml(file)
+    root = parse_xml(file)
     strokes = []
     for element in root.iter(_PATH):
         match = _STROKE_ID.fullmatch(element.get("id", ""))
@@ -184,17 +184,8 @@ def character_files(
 
 
 def _installed_files() -> tuple[list[pathlib.Path], str]:
-    try:
-        package = importlib.metadata.distribution("kanjivg")
-    except importlib.metadata.PackageNotFoundError:
-        raise DataError(
-            "kanjivg: the package with the drawings is not installed; run: pip install kanjivg"
-        ) from None
-    # From the package's list of files, because its folder `kanji` has no code to import.
-    files = [
-        pathlib.Path(str(file.locate())) for file in package.files or () if file.suffix == ".svg"
-    ]
-    return files, f"the package kanjivg {package.version}"
+    package = installed.package("kanjivg", "kanjivg")
+    return installed.files(package, ".svg"), f"the package kanjivg {package.version}"
 
 
 def _license_text(origin: str, name: str, options: Options) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from magenta_sketch.data.sources import polylines, splitting
+from magenta_sketch.data import splitting
+from magenta_sketch.data.sources import pieces, polylines
 
 Shares = tuple[int, int, int]
 
@@ -52,6 +53,8 @@ class Options:
       shares: relative sizes of train, valid and test, whole numbers >= 1. None: as `counts`, or 90,
         5 and 5.
       overwrite: replace existing files.
+      classes: the classes to convert, as the sources name them. None: all.
+      join: the largest gap between two pieces of a stroke, see `pieces.join`. 0: join nothing.
     """
 
     epsilon: float | None = None
@@ -60,6 +63,8 @@ class Options:
     counts: Shares | None = None
     shares: Shares | None = None
     overwrite: bool = False
+    join: float = pieces.GAP
+    classes: tuple[str, ...] | None = None
 
     def settings(self, defaults: Settings) -> Settings:
         """Return a source's defaults, changed by the choices made here."""

@@ -1,38 +1,30 @@
-"""Read QuickDraw's drawings: ndjson, raw with timing or simplified, plain or gzipped.
+"""Read QuickDraw's drawings: ndjson, raw with timing or simplified, and kaggle's CSV.
 
-Each line is a JSON object with the members `word`, `key_id`, `recognized` and `drawing`, a list of
-strokes. A stroke is `[x, y, t]` in raw files, three lists of one length, and `[x, y]` in simplified
-files, in pixels. The member `split`, "train", "valid" or "test", is our own: with it, `.npz` data
-sets written as ndjson keep their splits.
+Each record is a JSON object with the members `word`, `key_id`, `recognized` and `drawing`, a list
+of strokes. A stroke is `[x, y, t]` in raw files, three lists of one length, and `[x, y]` in
+simplified files, in pixels. The member `split`, "train", "valid" or "test", is our own: with it,
+`.npz` data sets written as ndjson keep their splits. In CSV the members are columns.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import io
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.sources.drawings import Drawing, Form, Skipped, Source
-from magenta_sketch.errors import DataError
+from magenta_sketch.data.sources.json_records import Bad, read_records
 
-SUFFIXES = (".ndjson", ".ndjson.gz")
-
-# Bytes. The game's twenty seconds of drawing take about 20,000.
-LONGEST_LINE = 4 << 20
+_ENDINGS = (".ndjson", ".jsonl", ".json", ".csv")
+NDJSON = (".ndjson", ".ndjson.gz")  # what is taken from a folder
+SUFFIXES = (*_ENDINGS, *(f"{end}.gz" for end in _ENDINGS))
 
 LARGEST = 1e9  # of a coordinate, in pixels; many long moves may lead far
-
-_GZIP = b"\x1f\x8b"
-_EVERY = 128  # lines between reports of progress
 
 
 class UnusableError(Exception):
@@ -54,75 +46,28 @@ def read(
     """Read a file's drawings one by one, whatever its size. Blank lines are skipped.
 
     Args:
-      path: the file; gzip is recognised by its content.
+      path: the file: JSON lines, a JSON array, indented JSON or CSV, see `json_records`.
       advance: called now and then with the number of bytes read since the last call.
 
     Yields:
-      For each line a `Drawing` in the form "timed" or "simplified", or a `Skipped` with the reason.
-      If a line has no word, its class is the file's name.
+      For each record a `Drawing` in the form "timed" or "simplified", or a `Skipped` with the
+      reason. If a record has no word, its class is the file's name.
 
     Raises:
-      DataError: the file cannot be read, or its compressed data are damaged or cut short.
+      DataError: the file cannot be read, or is damaged or cut short.
     """
     path = Path(path)
-    stem = path.name.removesuffix(".gz").removesuffix(".ndjson")
-    number = done = 0
-    try:
-        with open(path, "rb") as raw, _unpacked(raw) as file:
-            for number, line in enumerate(_lines(file), 1):  # noqa: B007 (for the message below)
-                if number % _EVERY == 0:
-                    advance(raw.tell() - done)
-                    done = raw.tell()
-                if line is None:
-                    yield Skipped(
-                        str(path), number, None, f"a line of over {LONGEST_LINE >> 20} MiB"
-                    )
-                    continue
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                if line.strip():
-                    yield _drawing(line, str(path), number, stem)
-            advance(raw.tell() - done)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{path}: damaged or cut short after line {number:,} ({error}); "
-            "copy or download it again"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    stem = path.name.removesuffix(".gz")
+    stem = next((stem.removesuffix(end) for end in _ENDINGS if stem.endswith(end)), stem)
+    for number, record in read_records(path, advance):
+        yield _drawing(record, str(path), number, stem)
 
 
-@contextlib.contextmanager
-def _unpacked(raw: io.BufferedReader) -> Iterator[BinaryIO]:
-    if raw.peek(2)[:2] != _GZIP:
-        yield raw
-        return
-    with gzip.GzipFile(fileobj=raw) as unpacked:
-        # GzipFile's own readline is slow Python code.
-        yield io.BufferedReader(unpacked, 1 << 18)
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Yield the file's lines; None for a line that is too long."""
-    while line := file.readline(LONGEST_LINE + 1):
-        if len(line) <= LONGEST_LINE or line.endswith(b"\n"):
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)
-        yield None
-
-
-def _drawing(line: bytes, source: str, number: int, stem: str) -> Drawing | Skipped:
-    # Imported here to keep the package light. It is five times as fast as the standard library.
-    from orjson import JSONDecodeError, loads
-
+def _drawing(record: Any, source: str, number: int, stem: str) -> Drawing | Skipped:
     key = name = None
     try:
-        try:
-            record = loads(line)
-        except JSONDecodeError as error:
-            raise UnusableError("not JSON", str(error)) from None
+        if isinstance(record, Bad):
+            raise UnusableError(*record)
         if type(record) is not dict:
             raise UnusableError("not a JSON object", repr(record)[:40])
         word = record.get("word")
@@ -170,6 +115,7 @@ def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], Form]:
     """
     if type(drawing) is not list:
         raise UnusableError("no drawing")
+    drawing = [stroke for stroke in drawing if stroke != []]
     sizes = {len(stroke) if type(stroke) is list else 0 for stroke in drawing}
     if not sizes:
         raise UnusableError("no strokes")

@@ -1,25 +1,61 @@
 """Data sets made from installed packages, by name. They need no files and no download.
 
-To add one, write a function that returns its `Source`, with suitable defaults, and add a line to
-`SOURCES`. The class of its drawings is that name.
+To add one, write a module whose `source` returns its `Source`, with suitable defaults, and add a
+line to `SOURCES`. The class of its drawings is that name.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from magenta_sketch.data.sources import kanjivg
+from magenta_sketch.data.sources import hanzi, hershey, kanjivg, openmoji
 from magenta_sketch.data.sources.building import Report, build
 from magenta_sketch.data.sources.drawings import Source
 from magenta_sketch.data.sources.options import Options
+from magenta_sketch.errors import DataError
 
-SOURCES: dict[str, Callable[[], Source]] = {"kanjivg": kanjivg.source}
+
+class ReadyMade(NamedTuple):
+    """A data set made from an installed package.
+
+    Attributes:
+      source: returns the input, or raises DataError if the package is missing.
+      what: its drawings, in a few words.
+      license: its licence, in a few words.
+    """
+
+    source: Callable[[], Source]
+    what: str
+    license: str
+
+
+SOURCES = {
+    "kanjivg": ReadyMade(kanjivg.source, "Chinese characters of KanjiVG", "CC BY-SA 3.0"),
+    "hershey": ReadyMade(
+        hershey.source, "letters and symbols of the Hershey fonts", "free, with acknowledgement"
+    ),
+    "openmoji": ReadyMade(openmoji.source, "OpenMoji's emojis, their lines", "CC BY-SA 4.0"),
+    "hanzi": ReadyMade(
+        hanzi.source, "Chinese characters of Make Me a Hanzi", "Arphic Public License"
+    ),
+}
 
 
 def is_ready_made(file_name: str) -> bool:
     """Return whether `write` can make the data file of this name, such as "kanjivg.npz"."""
     return file_name in {f"{name}.npz" for name in SOURCES}
+
+
+def describe() -> Iterator[str]:
+    """Yield a line on each data set: its name, count, drawings and licence, or what it needs."""
+    for name, one in SOURCES.items():
+        try:
+            contents = one.source().contents
+        except DataError as error:
+            contents = f"not installed; {str(error).rpartition('; ')[2]}"
+        yield f"{name}: {one.what} ({one.license}); {contents}"
 
 
 def write(file_name: str, folder: str | os.PathLike[str], report: Report = print) -> None:
@@ -35,5 +71,5 @@ def write(file_name: str, folder: str | os.PathLike[str], report: Report = print
     Raises:
       DataError: the package or its files are missing or damaged, or the result cannot be written.
     """
-    source = SOURCES[file_name.removesuffix(".npz")]()
+    source = SOURCES[file_name.removesuffix(".npz")].source()
     build([source], folder, Options(overwrite=True), report)

@@ -3,34 +3,54 @@
 These are read: `path`, `line`, `polyline`, `polygon`, `rect`, `circle` and `ellipse`, in groups,
 links, nested `svg`s and what `use` refers to, with all transforms. A filled shape gives its
 outline. These are not drawn: contents of `defs`, `symbol`, clip paths and the like, unless `use`
-refers to them; what is invisible (see `svg_style`); and a background, which is a rectangle without
-outline that covers everything. Text, images, clip paths, masks, filters and transforms in CSS are
-ignored.
+refers to them; what is invisible (see `svg_style`); and backgrounds (see `svg_backgrounds`). Text,
+images and filters are ignored. So are clip paths and masks, which is noted.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data.sources.drawings import Drawing, Skipped, Source
 from magenta_sketch.data.sources.svg_attributes import tag_of
+from magenta_sketch.data.sources.svg_backgrounds import Outline, backgrounds
 from magenta_sketch.data.sources.svg_shapes import outline
-from magenta_sketch.data.sources.svg_tree import drawn_shapes
+from magenta_sketch.data.sources.svg_style import is_stroked, pen_of
+from magenta_sketch.data.sources.svg_tree import Place, Tree
+from magenta_sketch.data.sources.svg_xml import parse_xml
 from magenta_sketch.errors import DataError
 
-LARGEST_FILE = 16 << 20  # bytes
+SUFFIXES = (".svg", ".svgz")
 MOST_POINTS = 1_000_000  # of one file, curves flattened
+
+BACKGROUND = "backgrounds (filled areas that cover the page or the drawing)"
+
+
+class Picture(NamedTuple):
+    """What an SVG file draws.
+
+    Attributes:
+      lines: polylines, float64 [k, 2] each, k >= 2, in the file's units, transforms applied.
+      pens: for each line what the pieces of one stroke have in common.
+      passed_over: a count of what was not drawn, by its name.
+    """
+
+    lines: list[NDArray[np.float64]]
+    pens: list[tuple[str, ...]]
+    passed_over: Counter[str]
 
 
 def source(folder: Path) -> Source:
-    """Return a folder of SVG files as an input.
+    """Return a folder of SVG files, `.svg` or `.svgz`, as an input.
 
     Files directly in the folder are one class, named like the folder. Files at any depth in a
     subfolder are a class named like the subfolder. A drawing's key is its path from the folder of
@@ -46,7 +66,7 @@ def source(folder: Path) -> Source:
         folders.sort()
         below = Path(root).relative_to(folder).parts
         for name in sorted(names):
-            if name.lower().endswith(".svg") and not name.startswith("."):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 path = Path(root, name)
                 files.append((below[0] if below else "", "/".join([*below[1:], name]), path))
                 size += path.stat().st_size if path.exists() else 0
@@ -67,7 +87,7 @@ def _read(
         called = name or own
         try:
             advance(path.stat().st_size)
-            lines = read_file(path)
+            picture = read_file(path)
         except OSError as error:
             yield Skipped(
                 str(path), 0, None, "cannot be read", error.strerror or str(error), called
@@ -75,61 +95,85 @@ def _read(
         except ValueError as error:
             yield Skipped(str(path), 0, None, "not a usable SVG file", str(error), called)
         else:
-            yield Drawing(str(path), 0, called, key, lines, "exact", file=str(path.resolve()))
+            yield Drawing(
+                str(path),
+                0,
+                called,
+                key,
+                picture.lines,
+                "exact",
+                file=str(path.resolve()),
+                pens=picture.pens,
+                passed_over=picture.passed_over,
+            )
 
 
-def parse_xml(path: str | os.PathLike[str]) -> Element:
-    """Return the root of an XML file that declares no entities.
-
-    Raises:
-      ValueError: it is not well-formed, has an unknown encoding, or declares entities.
-      OSError: it cannot be read.
-    """
-    # Many files have a DOCTYPE, which is allowed. Entities are not: the standard library may expand
-    # them, so defusedxml refuses them (with a ValueError).
-    import defusedxml.ElementTree
-
-    try:
-        return defusedxml.ElementTree.parse(path).getroot()
-    except defusedxml.DefusedXmlException:
-        raise ValueError("declares entities") from None
-    except (ParseError, LookupError) as error:  # LookupError: an unknown encoding
-        raise ValueError(f"not well-formed XML: {error}") from error
-
-
-def read_file(path: str | os.PathLike[str]) -> list[NDArray[np.float64]]:
+def read_file(path: str | os.PathLike[str]) -> Picture:
     """Return what an SVG file draws.
-
-    Returns:
-      Polylines, float64 [k, 2] each, k >= 2, in the file's units, transforms applied.
 
     Raises:
       ValueError: the file is not SVG, is damaged, draws nothing, or is too large.
       OSError: it cannot be read.
     """
-    if os.path.getsize(path) > LARGEST_FILE:
-        raise ValueError(f"over {LARGEST_FILE >> 20} MiB")
-    root = parse_xml(path)
+    return read_root(parse_xml(path))
+
+
+def read_root(root: Element) -> Picture:
+    """Return what an SVG document draws.
+
+    Raises:
+      ValueError: as `read_file`.
+    """
     if tag_of(root) != "svg":
         raise ValueError("the document is not SVG")
     try:
         with np.errstate(all="ignore"):  # an overflow is found in the result
-            lines = list(_lines(root))
+            tree = Tree(root)
+            shapes = list(_outlines(tree))
     except RecursionError:  # from the CSS libraries; the tree may have any depth
         raise ValueError("a style is nested too deep") from None
-    if not lines:
-        raise ValueError("draws nothing")
-    return lines
+    covered = backgrounds(
+        [lines for lines, _ in shapes], [is_stroked(style) for _, style in shapes], tree.box
+    )
+    if any(covered):
+        tree.passed_over[BACKGROUND] += sum(covered)
+    picture = Picture([], [], tree.passed_over)
+    for (lines, style), is_background in zip(shapes, covered, strict=True):
+        if not is_background:
+            picture.lines.extend(lines)
+            picture.pens.extend([pen_of(style)] * len(lines))
+    if not picture.lines:
+        raise ValueError(_nothing(root, any(covered)))
+    return picture
 
 
-def _lines(root: Element) -> Iterator[NDArray[np.float64]]:
+def _outlines(tree: Tree) -> Iterator[tuple[Outline, dict[str, str]]]:
+    """Yield the lines of each shape, in the document's units, and its style."""
     points = 0
-    for element, place in drawn_shapes(root):
-        for line in outline(element, place.viewport):
-            points += len(line)
-            if points > MOST_POINTS:
-                raise ValueError(f"over {MOST_POINTS:,} points")
-            line = line @ place.matrix[:2, :2].T + place.matrix[:2, 2]
-            if not np.abs(line).max() < 1e100:  # false for NaN; sizes are squared later
-                raise ValueError("a coordinate is not finite or beyond all measure")
-            yield line
+    for element, place in tree.shapes():
+        lines = [_placed(line, place) for line in outline(element, place.viewport, tree.page)]
+        points += sum(map(len, lines))
+        if points > MOST_POINTS:
+            raise ValueError(f"over {MOST_POINTS:,} points")
+        if lines:
+            yield lines, place.style
+
+
+def _placed(line: NDArray[np.float64], place: Place) -> NDArray[np.float64]:
+    line = line @ place.matrix[:2, :2].T + place.matrix[:2, 2]
+    if not np.abs(line).max() < 1e100:  # false for NaN; sizes are squared later
+        raise ValueError("a coordinate is not finite or beyond all measure")
+    return line
+
+
+def _nothing(root: Element, has_background: bool) -> str:
+    """Return why nothing is drawn."""
+    tags = {tag_of(element) for element in root.iter()}
+    held = [
+        name
+        for tag, name in (("image", "a picture"), ("text", "text"), ("foreignObject", "a web page"))
+        if tag in tags
+    ]
+    if held:
+        return f"draws nothing: it holds {' and '.join(held)}, which has no strokes"
+    return "draws nothing but a background" if has_background else "draws nothing"

@@ -1,17 +1,17 @@
-"""Attributes of SVG elements: names, lengths, view boxes and transforms."""
+"""Attributes of SVG elements: names, lengths and view boxes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from numpy.typing import NDArray
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 
-# CSS pixels in each unit. Other units depend on fonts, which are unknown here.
-_UNITS = {
+# CSS pixels in each unit that does not depend on a font or the page.
+UNITS = {
     "": 1.0,
     "px": 1.0,
     "pt": 4 / 3,
@@ -19,10 +19,15 @@ _UNITS = {
     "in": 96.0,
     "cm": 96 / 2.54,
     "mm": 9.6 / 2.54,
+    "q": 2.4 / 2.54,
 }
+# Fonts are unknown here; these are those of a browser's default font.
+_FONT_UNITS = {"em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0}
+_PAGE_UNITS = ("vw", "vh", "vmin", "vmax")  # hundredths of the page
+
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_LENGTH = re.compile(rf"\s*({NUMBER.pattern})\s*([a-z]*|%)\s*")
-LONG_NUMBER = re.compile(r"[0-9.]{200}")  # the library needs quadratic time for these
+_LENGTH = re.compile(rf"\s*({NUMBER.pattern})\s*([a-zA-Z]*|%)\s*")
+LONGEST_NUMBER = 200  # characters; the library needs quadratic time for a long one
 
 # Attributes that are lengths. Percentages refer to the width (0), the height (1) or both (2).
 _SIZES = {
@@ -34,12 +39,20 @@ _SIZES = {
     "use": {"x": 0, "y": 1, "width": 0, "height": 1},
 }
 
+Size = tuple[float, float]  # width and height
+
 
 def tag_of(element: Element) -> str:
     """Return the element's name in SVG, also if its namespace is missing; "" for other elements."""
     tag = element.tag if isinstance(element.tag, str) else ""
     tag = tag.removeprefix(_NAMESPACE)
     return "" if tag.startswith("{") else tag
+
+
+def numbers_in(text: str) -> list[str] | None:
+    """Return the numbers of a list such as "1,2-3.5.5"; None if there is anything else in it."""
+    rest = NUMBER.sub(lambda found: "x" if len(found[0]) > LONGEST_NUMBER else "", text)
+    return None if rest.strip(" ,\t\r\n\f") else NUMBER.findall(text)
 
 
 def view_box(element: Element) -> tuple[float, float, float, float] | None:
@@ -51,32 +64,43 @@ def view_box(element: Element) -> tuple[float, float, float, float] | None:
     text = element.get("viewBox")
     if text is None:
         return None
-    numbers = text.replace(",", " ").split()
-    if len(numbers) != 4 or not all(len(n) < 100 and NUMBER.fullmatch(n) for n in numbers):
+    numbers = numbers_in(text)
+    if numbers is None or len(numbers) != 4:
         raise ValueError(f"viewBox={text[:40]!r} is not four numbers")
     x, y, width, height = map(float, numbers)
     usable = width > 0 and height > 0 and np.isfinite((x, y, width, height)).all()
     return (x, y, width, height) if usable else None
 
 
-def transform_of(element: Element) -> NDArray[np.float64]:
-    """Return the matrix [3, 3] of `transform`.
+def page_box(root: Element) -> tuple[float, float, float, float]:
+    """Return the box of the page: its `viewBox`, else its width and height, else 100 each.
+
+    A width or height that cannot be read is ignored: most programs write a `viewBox` too.
 
     Raises:
-      ValueError: it is damaged.
+      ValueError: the view box is damaged.
     """
-    text = element.get("transform", "")
-    if not text.strip():
-        return np.identity(3)
-    from svgpathtools import parse_transform
+    box = view_box(root)
+    if box is not None:
+        return box
+    size = {"width": 100.0, "height": 100.0}
+    for name in size:
+        text = root.get(name, "")
+        match = _LENGTH.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+        factor = (UNITS | _FONT_UNITS).get(match[2].lower()) if match else None
+        value = float(match[1]) * factor if match and factor else 0.0
+        if 0 < value < np.inf:
+            size[name] = value
+    return 0.0, 0.0, size["width"], size["height"]
 
-    if LONG_NUMBER.search(text):
-        raise ValueError(f"damaged transform {text[:40]!r}")
-    return parse_transform(text, strict=True)
 
-
-def sizes_of(element: Element, viewport: tuple[float, float]) -> dict[str, float]:
+def sizes_of(element: Element, viewport: Size, page: Size) -> dict[str, float]:
     """Return the element's attributes that are lengths, in its units.
+
+    Args:
+      element: a shape, an `svg` or a `use`.
+      viewport: what percentages refer to.
+      page: what the units vw, vh, vmin and vmax refer to.
 
     Raises:
       ValueError: one is not a length.
@@ -86,17 +110,21 @@ def sizes_of(element: Element, viewport: tuple[float, float]) -> dict[str, float
     for name, direction in _SIZES[tag_of(element)].items():
         text = element.get(name)
         if text and text.strip() != "auto":
-            sizes[name] = _length(text, name, whole[direction])
+            sizes[name] = _length(text, name, _units(whole[direction], page))
     return sizes
 
 
-def _length(text: str, name: str, whole: float) -> float:
-    match = None if len(text) > 100 else _LENGTH.fullmatch(text)
-    if match is None or match[2] not in (*_UNITS, "%"):
-        raise ValueError(
-            f"{name}={text[:40]!r} is not a length in one of px, pt, pc, in, cm, mm, %"
-        )
-    value = float(match[1]) * (whole / 100 if match[2] == "%" else _UNITS[match[2]])
+def _units(whole: float, page: Size) -> Mapping[str, float]:
+    pages = (*page, min(page), max(page))
+    hundredths = {unit: size / 100 for unit, size in zip(_PAGE_UNITS, pages, strict=True)}
+    return {"%": whole / 100, **UNITS, **_FONT_UNITS, **hundredths}
+
+
+def _length(text: str, name: str, units: Mapping[str, float]) -> float:
+    match = _LENGTH.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+    if match is None or match[2].lower() not in units:
+        raise ValueError(f"{name}={text[:40]!r} is not a length, such as 3, 3px, 3mm, 3em or 3%")
+    value = float(match[1]) * units[match[2].lower()]
     if not np.isfinite(value):
         raise ValueError(f"{name}={text[:40]!r} is not finite")
     return value

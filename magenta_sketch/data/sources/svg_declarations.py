@@ -8,34 +8,55 @@ from typing import Any
 # The properties that an element inherits from its parents, and their initial values.
 INITIAL = {
     "visibility": "visible",
+    "color": "black",
     "fill": "black",
     "fill-opacity": "1",
     "stroke": "none",
     "stroke-opacity": "1",
+    "stroke-width": "1",
 }
-PROPERTIES = (*INITIAL, "display", "opacity")
+# Those that move an element, and are not `transform`.
+OTHER_TRANSFORMS = ("translate", "rotate", "scale")
+PROPERTIES = (
+    *INITIAL,
+    "display",
+    "opacity",
+    "transform",
+    "transform-origin",
+    "transform-box",
+    *OTHER_TRANSFORMS,
+    "clip-path",
+    "mask",
+)
 
 _PLAIN = re.compile(r"[^\\/\"'(!]*")  # declarations that need no CSS parser
-_NUMBER = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]{1,3})?)%?")
+_NUMBER = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]{1,3})?)(%|[a-z]*)")
+_KEYWORDS = ("inherit", "initial", "unset", "revert", "revert-layer")
 
 Declaration = tuple[str, str, bool]  # property, value, whether it is !important
 
 
-def is_zero(opacity: str) -> bool:
-    """Return whether this is a valid opacity at which nothing is visible."""
-    match = None if len(opacity) > 100 else _NUMBER.fullmatch(opacity)
+def is_zero(size: str) -> bool:
+    """Return whether this is a valid opacity or width at which nothing is visible."""
+    match = None if len(size) > 100 else _NUMBER.fullmatch(size)
     return match is not None and float(match[1]) <= 0
 
 
 def is_valid(name: str, value: str) -> bool:
     """Return whether a property may have this value, given in lower case."""
-    if value in ("inherit", "initial", "unset", "revert", "revert-layer"):
+    if value in _KEYWORDS:
         return True
     if name == "visibility":
         return value in ("visible", "hidden", "collapse")
-    if name.endswith("opacity"):
-        return len(value) <= 100 and _NUMBER.fullmatch(value) is not None
+    if name.endswith("opacity") or name == "stroke-width":
+        match = None if len(value) > 100 else _NUMBER.fullmatch(value)
+        return match is not None and (name == "stroke-width" or match[2] in ("", "%"))
     return bool(value)
+
+
+def is_set(value: str) -> bool:
+    """Return whether a property whose initial value is "none" has another one."""
+    return value != "none" and value not in _KEYWORDS
 
 
 def declarations(css: str | list[Any]) -> list[Declaration]:

@@ -7,18 +7,19 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.sources.svg_attributes import LONG_NUMBER, NUMBER, sizes_of, tag_of
+from magenta_sketch.data.sources.svg_attributes import Size, numbers_in, sizes_of, tag_of
 from magenta_sketch.data.sources.svg_paths import flatten
 
 SHAPES = {"path", "polyline", "polygon", "line", "rect", "circle", "ellipse"}
 
 
-def outline(element: Element, viewport: tuple[float, float]) -> list[NDArray[np.float64]]:
+def outline(element: Element, viewport: Size, page: Size) -> list[NDArray[np.float64]]:
     """Return the lines [k, 2] of a shape in its own units; none if it has no extent.
 
     Args:
       element: one of `SHAPES`.
       viewport: width and height that percentages refer to.
+      page: width and height of the document's page.
 
     Raises:
       ValueError: an attribute is damaged.
@@ -29,8 +30,14 @@ def outline(element: Element, viewport: tuple[float, float]) -> list[NDArray[np.
     if tag == "path":
         return flatten(element.get("d") or "")
     if tag in ("polyline", "polygon"):
-        return flatten(CONVERSIONS[tag](Element(tag, points=_pairs(element.get("points", "")))))
-    size = sizes_of(element, viewport)
+        corners = _corners(element.get("points", ""))
+        if tag == "polygon" and len(corners) and (corners[0] != corners[-1]).any():
+            corners = np.concatenate([corners, corners[:1]])
+        return [corners] if len(corners) >= 2 else []
+    size = sizes_of(element, viewport, page)
+    if tag == "line":
+        ends = [[size.get(f"{axis}{i}", 0.0) for axis in "xy"] for i in (1, 2)]
+        return [np.array(ends)]
     if tag == "rect":
         if not _clean_rect(size):
             return []
@@ -47,14 +54,15 @@ def outline(element: Element, viewport: tuple[float, float]) -> list[NDArray[np.
     )
 
 
-def _pairs(text: str) -> str:
-    """Return points as "x,y x,y": the library does not know all ways to write them."""
-    if LONG_NUMBER.search(text) or NUMBER.sub("", text).strip(" ,\t\r\n\f"):
+def _corners(text: str) -> NDArray[np.float64]:
+    """Return the attribute `points` as positions [k, 2]."""
+    numbers = numbers_in(text)
+    if numbers is None:
         raise ValueError(f"damaged points {text[:40]!r}")
-    numbers = [float(number) for number in NUMBER.findall(text)]
-    if not np.isfinite(numbers).all():
+    corners = np.array(numbers[: len(numbers) // 2 * 2], np.float64).reshape(-1, 2)
+    if not np.isfinite(corners).all():
         raise ValueError(f"points {text[:40]!r} have a number that is not finite")
-    return " ".join(f"{x!r},{y!r}" for x, y in zip(numbers[::2], numbers[1::2], strict=False))
+    return corners
 
 
 def _clean_rect(size: dict[str, float]) -> bool:

@@ -1,13 +1,15 @@
 """Decide which shapes of an SVG document are visible: attributes, style sheets and `style`.
 
-The properties `display`, `visibility`, `opacity`, `fill`, `stroke`, `fill-opacity` and
-`stroke-opacity` are read, with the priorities of CSS. Attributes are weakest; then come the rules
-of style sheets, by specificity and order; then `style`; `!important` is strongest. Invalid CSS, `@`
-rules (also `@import` and `@media`) and sheets in other files are ignored.
+The properties in `svg_declarations.PROPERTIES` are read, with the priorities of CSS. Attributes are
+weakest; then come the rules of style sheets, by specificity and order; then `style`; `!important`
+is strongest. Invalid CSS, `@` rules (also `@import` and `@media`) and sheets in other files are
+ignored.
 """
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 from magenta_sketch.data.sources.svg_attributes import tag_of
@@ -20,6 +22,8 @@ from magenta_sketch.data.sources.svg_declarations import (
 )
 from magenta_sketch.data.sources.svg_sheets import Sheets
 
+_OPAQUE = re.compile(r"[a-z]*|#[0-9a-f]{3}|#[0-9a-f]{6}")  # colours without opacity
+
 
 def is_hidden(own: dict[str, str]) -> bool:
     """Return whether an element with these properties, and everything in it, is invisible."""
@@ -28,18 +32,34 @@ def is_hidden(own: dict[str, str]) -> bool:
 
 def is_stroked(style: dict[str, str]) -> bool:
     """Return whether the outline of a shape with this style is painted."""
-    return _has_paint(style["stroke"], style["stroke-opacity"])
+    return _has_paint("stroke", style) and not is_zero(style["stroke-width"])
 
 
 def is_painted(style: dict[str, str]) -> bool:
     """Return whether any part of a shape with this style is painted."""
     if style["visibility"] in ("hidden", "collapse"):
         return False
-    return is_stroked(style) or _has_paint(style["fill"], style["fill-opacity"])
+    return is_stroked(style) or _has_paint("fill", style)
 
 
-def _has_paint(paint: str, opacity: str) -> bool:
-    return paint not in ("none", "transparent") and not is_zero(opacity)
+def pen_of(style: dict[str, str]) -> tuple[str, ...]:
+    """Return what the pieces of one stroke have in common. Their widths and opacities may vary."""
+    return style["stroke"], style["fill"], style["color"]
+
+
+def _has_paint(name: str, style: dict[str, str]) -> bool:
+    paint = style["color"] if style[name] == "currentcolor" else style[name]
+    return paint != "none" and not _is_transparent(paint) and not is_zero(style[f"{name}-opacity"])
+
+
+@lru_cache
+def _is_transparent(color: str) -> bool:
+    if _OPAQUE.fullmatch(color) and color != "transparent":
+        return False
+    from tinycss2.color4 import parse_color  # imported here: few files need it
+
+    alpha = getattr(parse_color(color), "alpha", None)  # None: a gradient, or no colour
+    return alpha is not None and alpha <= 0
 
 
 class Styles:

@@ -1,7 +1,8 @@
-"""Find the shapes that an SVG document draws, and where: groups, `use`, view boxes."""
+"""Find the shapes that an SVG document draws, and where: groups, `use`, view boxes, transforms."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -9,12 +10,24 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.sources.svg_attributes import sizes_of, tag_of, transform_of, view_box
-from magenta_sketch.data.sources.svg_declarations import INITIAL
+from magenta_sketch.data.sources.svg_attributes import (
+    Size,
+    page_box,
+    sizes_of,
+    tag_of,
+    view_box,
+)
+from magenta_sketch.data.sources.svg_declarations import INITIAL, OTHER_TRANSFORMS, is_set
 from magenta_sketch.data.sources.svg_shapes import SHAPES
-from magenta_sketch.data.sources.svg_style import Styles, is_hidden, is_painted, is_stroked
+from magenta_sketch.data.sources.svg_style import Styles, is_hidden, is_painted
+from magenta_sketch.data.sources.svg_transforms import moved, parse_origin, parse_transform
 
-MOST_ELEMENTS = 20_000  # an element counts each time it is used
+MOST_ELEMENTS = 200_000  # of a document
+MOST_USED = 20_000  # elements that `use` draws, each time it does
+
+# What is passed over in a drawing, for its notes.
+NO_TARGET = "`use` of something that is not in the file"
+CLIPPED = "clip paths and masks (what they hide is drawn)"
 
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 _DRAWN = SHAPES | {"svg", "g", "a", "switch", "use"}
@@ -24,86 +37,133 @@ class Place(NamedTuple):
     """What an element inherits from its parents."""
 
     matrix: NDArray[np.float64]  # [3, 3], from its units to the document's
-    viewport: tuple[float, float]  # width and height that percentages refer to, in its units
+    viewport: Size  # what percentages refer to, in its units
     style: dict[str, str]  # the inherited properties
     uses: tuple[int, ...] = ()  # ids of the elements that `use` has inserted around it
 
 
-def drawn_shapes(root: Element) -> Iterator[tuple[Element, Place]]:
-    """Yield the shapes that are drawn, with their places, in the document's order.
+class Tree:
+    """The shapes of an SVG document.
+
+    Args:
+      root: its root.
+
+    Attributes:
+      box: x, y, width and height of the page, in the document's units.
+      passed_over: a count of what was passed over, by its name; complete when all shapes are read.
 
     Raises:
-      ValueError: the document is damaged, or has too many elements.
+      ValueError: the document is damaged.
       RecursionError: a style is nested too deep.
     """
-    by_id = {element.get("id"): element for element in reversed(list(root.iter()))}
-    box = view_box(root)
-    if box is None:
-        size = sizes_of(root, (100.0, 100.0))
-        width, height = size.get("width", 100.0), size.get("height", 100.0)
-        box = (0.0, 0.0, width, height)
-    styles = Styles(root)
-    own = styles.of(root)
-    if is_hidden(own):
-        return
-    place = Place(transform_of(root), box[2:], styles.within(own, INITIAL))
-    todo = [(child, place) for child in reversed(root)]
-    count = 0
-    while todo:
-        element, outer = todo.pop()
-        count += 1
-        if count > MOST_ELEMENTS:
-            raise ValueError(f"over {MOST_ELEMENTS:,} elements")
-        tag = tag_of(element)
-        if tag not in _DRAWN or is_hidden(own := styles.of(element)):
-            continue
-        inner = outer._replace(
-            matrix=outer.matrix @ transform_of(element), style=styles.within(own, outer.style)
+
+    def __init__(self, root: Element):
+        self.box = page_box(root)
+        self.page: Size = self.box[2:]
+        self.passed_over: Counter[str] = Counter()
+        self._root = root
+        self._by_id = {element.get("id"): element for element in reversed(list(root.iter()))}
+        self._styles = Styles(root)
+
+    def shapes(self) -> Iterator[tuple[Element, Place]]:
+        """Yield the shapes that are drawn, with their places, in the document's order.
+
+        Raises:
+          ValueError: the document is damaged, or has too many elements.
+          RecursionError: a style is nested too deep.
+        """
+        own = self._styles.of(self._root)
+        if is_hidden(own):
+            return
+        place = Place(np.identity(3), self.page, dict(INITIAL))
+        place = self._inside(own, place)
+        todo = [(child, place) for child in reversed(self._root)]
+        count = used = 0
+        while todo:
+            element, outer = todo.pop()
+            count += 1
+            used += bool(outer.uses)
+            if count > MOST_ELEMENTS or used > MOST_USED:
+                raise ValueError(
+                    f"over {MOST_USED:,} elements drawn by `use`"
+                    if used > MOST_USED
+                    else f"over {MOST_ELEMENTS:,} elements"
+                )
+            tag = tag_of(element)
+            if tag not in _DRAWN or is_hidden(own := self._styles.of(element)):
+                continue
+            inner = self._inside(own, outer)
+            if tag in SHAPES:
+                if is_painted(inner.style):
+                    yield element, inner
+            elif tag == "use":
+                todo += self._used(element, inner)
+            else:
+                if tag == "svg":
+                    size = sizes_of(element, inner.viewport, self.page)
+                    inner = _in_viewport(element, inner, size)
+                children = list(element)
+                if tag == "switch":  # only the first child that can be drawn
+                    children = [child for child in children if tag_of(child) in _DRAWN][:1]
+                todo += [(child, inner) for child in reversed(children)]
+
+    def _inside(self, own: dict[str, str], outer: Place) -> Place:
+        """Return the place of an element with these properties, from that around it."""
+        if is_set(own.get("clip-path", "none")) or is_set(own.get("mask", "none")):
+            self.passed_over[CLIPPED] += 1
+        matrix = outer.matrix @ _transform(own, outer.viewport)
+        return outer._replace(matrix=matrix, style=self._styles.within(own, outer.style))
+
+    def _used(self, element: Element, place: Place) -> list[tuple[Element, Place]]:
+        """Return the elements that a `use` draws, with their places, in reverse order."""
+        link = next(filter(None, map(element.get, _HREFS)), "")
+        target = self._by_id.get(link[1:]) if link.startswith("#") else None
+        if target is None:
+            self.passed_over[NO_TARGET] += 1
+            return []
+        if id(target) in place.uses:
+            raise ValueError(f"use of {link[:40]!r}, which is its own part")
+        size = sizes_of(element, place.viewport, self.page)
+        place = place._replace(
+            matrix=place.matrix @ moved(size.get("x", 0.0), size.get("y", 0.0)),
+            uses=(*place.uses, id(target)),
         )
-        if tag in SHAPES:
-            if is_painted(inner.style) and not _is_background(element, inner, box):
-                yield element, inner
-        elif tag == "use":
-            todo += _used(element, inner, by_id, styles)
-        else:
-            if tag == "svg":
-                inner = _in_viewport(element, inner, sizes_of(element, inner.viewport))
-            children = list(element)
-            if tag == "switch":  # only the first child that can be drawn
-                children = [child for child in children if tag_of(child) in _DRAWN][:1]
-            todo += [(child, inner) for child in reversed(children)]
+        if tag_of(target) != "symbol":
+            return [(target, place)]
+        own = self._styles.of(target)
+        if is_hidden(own):
+            return []
+        place = _in_viewport(target, self._inside(own, place), {**size, "x": 0.0, "y": 0.0})
+        return [(child, place) for child in reversed(target)]
 
 
-def _used(
-    element: Element, place: Place, by_id: dict[str | None, Element], styles: Styles
-) -> list[tuple[Element, Place]]:
-    """Return the elements that a `use` draws, with their places, in reverse order."""
-    link = next(filter(None, map(element.get, _HREFS)), "")
-    target = by_id.get(link[1:]) if link.startswith("#") else None
-    if target is None or id(target) in place.uses:
-        raise ValueError(f"use of {link[:40]!r}, which is not in the document, or is its own part")
-    size = sizes_of(element, place.viewport)
-    place = place._replace(
-        matrix=place.matrix @ _moved(size.get("x", 0.0), size.get("y", 0.0)),
-        uses=(*place.uses, id(target)),
-    )
-    if tag_of(target) != "symbol":
-        return [(target, place)]
-    own = styles.of(target)
-    if is_hidden(own):
-        return []
-    place = place._replace(
-        matrix=place.matrix @ transform_of(target), style=styles.within(own, place.style)
-    )
-    place = _in_viewport(target, place, {**size, "x": 0.0, "y": 0.0})
-    return [(child, place) for child in reversed(target)]
+def _transform(own: dict[str, str], viewport: Size) -> NDArray[np.float64]:
+    """Return the matrix [3, 3] of an element's own transform.
+
+    Raises:
+      ValueError: it cannot be read.
+    """
+    for name in OTHER_TRANSFORMS:
+        if is_set(own.get(name, "none")):
+            raise ValueError(f"the property {name!r} of CSS is not read; use transform")
+    text = own.get("transform", "none")
+    if not is_set(text):
+        return np.identity(3)
+    if own.get("transform-box", "view-box") != "view-box":
+        raise ValueError(f"transform-box: {own['transform-box'][:20]} is not read")
+    matrix = parse_transform(text)
+    origin = own.get("transform-origin", "none")
+    if not is_set(origin):
+        return matrix
+    x, y = parse_origin(origin, viewport)
+    return moved(x, y) @ matrix @ moved(-x, -y)
 
 
 def _in_viewport(element: Element, place: Place, size: dict[str, float]) -> Place:
     """Return the place inside an `svg` or `symbol`, with its view box fitted into its size."""
     width = size.get("width", place.viewport[0])
     height = size.get("height", place.viewport[1])
-    matrix = place.matrix @ _moved(size.get("x", 0.0), size.get("y", 0.0))
+    matrix = place.matrix @ moved(size.get("x", 0.0), size.get("y", 0.0))
     box = view_box(element)
     if box is None:
         return place._replace(matrix=matrix, viewport=(width, height))
@@ -114,21 +174,5 @@ def _in_viewport(element: Element, place: Place, size: dict[str, float]) -> Plac
     spare = np.array([width - across * box[2], height - down * box[3]])
     parts = {"Min": 0.0, "Mid": 0.5, "Max": 1.0}
     shift = spare * (parts.get(align[0][1:4], 0.5), parts.get(align[0][5:8], 0.5))
-    matrix = matrix @ _moved(*shift) @ np.diag([across, down, 1.0]) @ _moved(-box[0], -box[1])
+    matrix = matrix @ moved(*shift) @ np.diag([across, down, 1.0]) @ moved(-box[0], -box[1])
     return place._replace(matrix=matrix, viewport=box[2:])
-
-
-def _moved(x: float, y: float) -> NDArray[np.float64]:
-    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-
-
-def _is_background(element: Element, place: Place, box: tuple[float, ...]) -> bool:
-    if tag_of(element) != "rect" or is_stroked(place.style):
-        return False
-    size = sizes_of(element, place.viewport)
-    corner = np.array([size.get("x", 0.0), size.get("y", 0.0)])
-    far = corner + (size.get("width", 0.0), size.get("height", 0.0))
-    corners = np.array([corner, far]) @ place.matrix[:2, :2].T + place.matrix[:2, 2]
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    slack = 0.01 * np.array(box[2:])
-    return bool((low <= box[:2] + slack).all() and (high >= np.add(box[:2], box[2:]) - slack).all())

@@ -1,4 +1,4 @@
-"""Count the drawings that are left out, by reason and class; name the first of each reason."""
+"""Count what is left out or changed, by reason; name the first drawings of each reason."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class Tally:
         self.of_class: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._named: dict[str, list[str]] = defaultdict(list)
+        self._noted: dict[tuple[str, str], tuple[int, int]] = {}  # things and drawings
+
+    def note(self, verb: str, what: str, count: int) -> None:
+        """Count things that were changed in a drawing, such as "joined" and "pieces"."""
+        things, drawings = self._noted.get((verb, what), (0, 0))
+        self._noted[verb, what] = things + count, drawings + 1
 
     def add(self, skipped: Skipped, name: str | None = None) -> None:
         """Count a drawing, and name it if it is among the first. Its class may be unknown."""
@@ -38,8 +44,11 @@ class Tally:
             self.of_class[name] += number
 
     def lines(self) -> Iterator[str]:
-        """Yield a line for each named drawing, then one for each reason."""
+        """Yield a line for each named drawing, one for each reason, and one for each note."""
         for named in self._named.values():
             yield from (f"skipped {line}" for line in named)
         for reason, count in self._reasons.most_common():
             yield f"left out {count:,}: {reason}"
+        for (verb, what), (things, drawings) in self._noted.items():
+            plural = "drawing" if drawings == 1 else "drawings"
+            yield f"{verb} {things:,} {what}, in {drawings:,} {plural}"

@@ -25,7 +25,7 @@ def write(path, records):
 def build(inputs, out, report=None, **options):
     inputs = [inputs] if not isinstance(inputs, list) else inputs
     lines = [] if report is None else report
-    inputs = [sources.find(str(path)) for path in inputs]
+    inputs = [source for path in inputs for source in sources.find(str(path))]
     return building.build(inputs, out, Options(**options), lines.append)
 
 

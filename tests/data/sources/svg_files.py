@@ -6,10 +6,14 @@ XMLNS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/
 PATH = '<path d="M0,0h1"/>'
 
 
-def read(tmp_path, body, attributes='viewBox="0 0 100 100"', head=""):
+def picture(tmp_path, body, attributes='viewBox="0 0 100 100"', head=""):
     file = tmp_path / "a.svg"
     file.write_text(f"{head}<svg {XMLNS} {attributes}>{body}</svg>")
     return svg.read_file(file)
+
+
+def read(tmp_path, body, attributes='viewBox="0 0 100 100"', head=""):
+    return picture(tmp_path, body, attributes, head).lines
 
 
 def corners(tmp_path, body, **kwargs):

@@ -8,8 +8,8 @@ import pytest
 from geometry import distance_to
 from ndjson_files import SPLITS, build, contents, record, write
 
-from magenta_sketch.data import npz_archive, read_npz, write_npz
-from magenta_sketch.data.sources import quickdraw, splitting, spool
+from magenta_sketch.data import npz_archive, read_npz, splitting, write_npz
+from magenta_sketch.data.sources import quickdraw, spool
 from magenta_sketch.data.sources.options import Options
 from magenta_sketch.data.strokes import to_polylines
 from magenta_sketch.errors import DataError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ndjson_files import SPLITS, build, contents, record, write
 
-from magenta_sketch.data.sources import splitting
+from magenta_sketch.data import splitting
 from magenta_sketch.errors import DataError
 
 
@@ -93,53 +93,52 @@ def test_a_key_that_comes_again_is_left_out(tmp_path, owls):
 
 def test_splits_that_the_lines_name(tmp_path):
     records = [record(key, "owl") | {"split": "test"} for key in range(9)]
-    with pytest.raises(DataError, match="name their splits themselves, so that no shares can help"):
+    with pytest.raises(DataError, match="name their splits themselves: add those of the other"):
         build(write(tmp_path / "a.ndjson", records), tmp_path / "out")
-
-
-def test_an_empty_split_is_told_before_anything_is_written(tmp_path, owls):
-    few = write(tmp_path / "b.ndjson", [record(key, "bat") for key in range(12)])
-    with pytest.raises(DataError) as caught:
-        build([few, owls], tmp_path / "out")
-    message = str(caught.value)
-    assert message.startswith("bat: train 12, valid 0, test 0; no split may be empty: give larger")
-    assert message.endswith("nothing was written")
     assert not (tmp_path / "out").exists()
-    shares = tuple(map(int, message.split("--shares=")[1].split(";")[0].split(",")))
-    assert len(build([few, owls], tmp_path / "out", shares=shares)) == 2
 
 
-def test_one_advice_for_all_classes(tmp_path):
-    words = [f"word {i}" for i in range(9)]
-    file = write(tmp_path / "a.ndjson", [record(key, words[key % 9]) for key in range(180)])
-    with pytest.raises(
-        DataError, match=r"word_1: train 20, .*; word_2: .*; and 2 more cl"
-    ) as caught:
-        build(file, tmp_path / "out")
-    advice = str(caught.value).split("--shares=")[1].split(";")[0]
-    assert len(build(file, tmp_path / "out", shares=tuple(map(int, advice.split(","))))) == 9
+@pytest.mark.parametrize("count", [3, 5, 12, 40])
+def test_few_drawings_fill_all_splits(tmp_path, count):
+    """The keys alone decide: not their order."""
+    lines = []
+    few = write(tmp_path / "b.ndjson", [record(key, "bat") for key in range(count)])
+    (path,) = build(few, tmp_path / "out", lines, shares=(98, 1, 1))
+    found = contents(path)
+    assert sorted(sum(found.values(), [])) == list(range(count)) and all(found.values())
+    backwards = write(tmp_path / "c.ndjson", [record(key, "bat") for key in range(count)][::-1])
+    (other,) = build(backwards, tmp_path / "other", shares=(98, 1, 1))
+    assert {split: sorted(keys) for split, keys in contents(other).items()} == found
+    lowest = sorted(range(count), key=lambda key: splitting.hash_of(str(key).encode()))
+    assert [*found["valid"], *found["test"]] == lowest[:2]
+    notes = [line for line in lines if line.startswith("note: ")]
+    assert notes[0].startswith("note: the keys leave splits empty of bat (valid and test); ")
+    assert notes[1].startswith(f"note: under 100 drawings of bat ({count}): ")
 
 
-def test_shares_cannot_help_two_drawings(tmp_path):
-    few = write(tmp_path / "b.ndjson", [record(key, "bat") for key in range(2)])
-    with pytest.raises(DataError, match="no split may be empty: a class needs at least 3") as c:
-        build(few, tmp_path / "out")
-    assert "--shares" not in str(c.value)
+def test_enough_drawings_need_no_note(tmp_path, owls):
+    lines = []
+    build(owls, tmp_path / "out", lines)
+    assert not [line for line in lines if line.startswith("note")]
 
 
-def test_classes_with_an_empty_split_are_named(tmp_path, owls):
+def test_many_classes_have_one_note(tmp_path):
+    records = [record(key, f"word {key % 40}") for key in range(120)]
+    lines = []
+    build(write(tmp_path / "a.ndjson", records), tmp_path / "out", lines)
+    notes = [line for line in lines if line.startswith("note: under 100 drawings of word_0 (3), ")]
+    assert len(notes) == 1 and " and 30 more classes: " in notes[0]
+
+
+def test_classes_with_too_few_drawings_are_named(tmp_path, owls):
     words = [f"word {i}" for i in range(7)]
     records = [record(key, word) for word in words for key in range(2)]
-    records += [record(key, "bat") for key in range(12)]
     few = write(tmp_path / "b.ndjson", records)
     with pytest.raises(DataError) as caught:
         build([few, owls], tmp_path / "out")
     message = str(caught.value)
-    assert message.startswith("bat: train 12, valid 0, test 0; word_0: train 2, valid 0, test 0; ")
-    assert "word_3: train 2, valid 0, test 0; and 3 more classes; no split may be" in message
-    assert "word_4" not in message and "owl" not in message and "\n" not in message
-    assert "a class needs at least 3 drawings; else give larger shares, such as --sha" in message
-    # What helps those that can be helped.
-    shares = tuple(map(int, message.split("--shares=")[1].split(";")[0].split(",")))
-    bats = write(tmp_path / "bats.ndjson", records[-12:])
-    assert len(build([bats, owls], tmp_path / "out", shares=shares)) == 2
+    assert message.startswith("word_0: train 2, valid 0, test 0; word_1: ")
+    assert "; and 2 more classes; no split may be empty: a class needs at least 3 " in message
+    assert message.endswith("nothing was written")
+    assert "word_5" not in message and "owl" not in message and "\n" not in message
+    assert not (tmp_path / "out").exists()

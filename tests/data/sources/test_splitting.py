@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from magenta_sketch.data.sources import splitting
+from magenta_sketch.data import splitting
 
 KEYS = [str(10**15 + 7 * i) for i in range(20_000)]
 

@@ -88,6 +88,15 @@ def test_arcs_take_the_way_that_their_flags_say(tmp_path, large, sweep):
     assert turn == pytest.approx((1 if sweep else -1) * np.pi * (1.5 if large else 0.5), abs=1e-6)
 
 
+def test_a_minified_path_of_many_small_numbers(tmp_path):
+    """No separators: a run of hundreds of digits and dots is many numbers."""
+    (line,) = read(tmp_path, f'<path d="M0 0l{".12.25.13.2" * 100}"/>')
+    expected = np.cumsum([[0, 0], *[[0.12, 0.25], [0.13, 0.2]] * 100], axis=0)
+    np.testing.assert_allclose(line, expected, atol=1e-9)
+    (line,) = read(tmp_path, f'<polyline points="{".5.25" * 200}"/>')
+    assert line.tolist() == [[0.5, 0.25]] * 200
+
+
 def test_an_arc_without_a_radius_is_a_line(tmp_path):
     assert corners(tmp_path, '<path d="M1,1A0,5 0 0 1 4,5"/>') == [[[1, 1], [4, 5]]]
 

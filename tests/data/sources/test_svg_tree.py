@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from svg_files import PATH, corners, read
+from svg_files import PATH, corners, picture, read
+
+from magenta_sketch.data.sources import svg, svg_tree
 
 TRANSFORMS = {
     "translate(3)": [[3, 0], [5, 1]],
@@ -17,6 +19,30 @@ TRANSFORMS = {
     "translate(1,1) scale(2)": [[1, 1], [5, 3]],
     "scale(2),translate(1 1)": [[2, 2], [6, 4]],
     "": [[0, 0], [2, 1]],
+    "none": [[0, 0], [2, 1]],
+    # As minifiers write them.
+    "translate(-10-5)": [[-10, -5], [-8, -4]],
+    "matrix(1 0 0 1-10-5)": [[-10, -5], [-8, -4]],
+    "matrix(1,0,0,1,.5.25)": [[0.5, 0.25], [2.5, 1.25]],
+    "translate(1e1-5)scale(2)": [[10, -5], [14, -3]],
+}
+
+# Of CSS: the element's style, and where the line from (0, 0) to (2, 1) is.
+STYLES = {
+    "transform:translateX(75px)": [[75, 0], [77, 1]],
+    "transform: translate(3px, 4px)": [[3, 4], [5, 5]],
+    "transform:translateY(1in)": [[0, 96], [2, 97]],
+    "transform:scaleX(2) scaleY(3)": [[0, 0], [4, 3]],
+    "transform:rotate(.25turn)": [[0, 0], [-1, 2]],
+    "transform:rotate(100grad)": [[0, 0], [-1, 2]],
+    "transform:ROTATE(90DEG)": [[0, 0], [-1, 2]],
+    "transform:skew(45deg)": [[0, 0], [3, 1]],
+    "transform:skewY(45)": [[0, 0], [2, 3]],
+    "transform:matrix(1, 2, 3, 4, 5, 6)": [[5, 6], [10, 14]],
+    "transform:scale(2);transform-origin:1px 1px": [[-1, -1], [3, 1]],
+    "transform:scale(2);transform-origin:center": [[-50, -50], [-46, -48]],
+    "transform:scale(2);transform-origin:right 10%": [[-100, -10], [-96, -8]],
+    "transform:none;transform-origin:50% 50%": [[0, 0], [2, 1]],
 }
 
 
@@ -26,6 +52,33 @@ def test_transforms(tmp_path, transform, expected):
     assert corners(tmp_path, body) == [expected]
     group = f'<g transform="{transform}"><a><path d="M0,0L2,1"/></a></g>'
     assert corners(tmp_path, group) == [expected]
+
+
+@pytest.mark.parametrize("style, expected", STYLES.items())
+def test_transforms_of_css(tmp_path, style, expected):
+    """They replace the attribute, in style sheets too."""
+    body = f'<path transform="scale(9)" style="{style}" d="M0,0L2,1"/>'
+    assert corners(tmp_path, body) == [expected]
+    sheet = f"<style>.a{{{style}}}</style>"
+    assert corners(tmp_path, f'{sheet}<g class="a"><path d="M0,0L2,1"/></g>') == [expected]
+
+
+UNREAD = {
+    "transform:translate(50%)": "a percentage is not read",
+    "transform:rotateX(5deg)": r"rotatex\(\) is not read",
+    "transform:translate3d(1px,2px,3px)": r"translate3d\(\) is not read",
+    "transform:translate(2em)": "2em is not read",
+    "transform:rotate(5deg);transform-box:fill-box": "fill-box is not read",
+    "rotate:45deg": "the property 'rotate' of CSS is not read",
+    "transform:scale(2);transform-origin:bottom 2em": "2em is not read",
+    "transform:translate(1px 2px 3px)": "damaged transform",
+}
+
+
+@pytest.mark.parametrize("style, message", UNREAD.items())
+def test_a_transform_that_is_not_read_leaves_the_drawing_out(tmp_path, style, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, f'<path style="{style}" d="M0,0L2,1"/>')
 
 
 def test_groups_within_groups(tmp_path):
@@ -104,6 +157,12 @@ HIDDEN = [
     '<g opacity="0"><path opacity="1" d="M0,0h9"/></g>',
     '<path fill-opacity="0" d="M0,0h9"/>',
     '<path fill="none" stroke="red" stroke-opacity="0" d="M0,0h9"/>',
+    '<path fill="rgba(0,0,0,0)" d="M0,0h9"/>',
+    '<path fill="transparent" stroke="#00000000" d="M0,0h9"/>',
+    '<path style="fill:rgb(9 9 9 / 0%);stroke:hsla(0,0%,0%,0)" d="M0,0h9"/>',
+    '<path fill="none" stroke="red" stroke-width="0" d="M0,0h9"/>',
+    '<g style="stroke-width:0px"><path fill="none" stroke="red" d="M0,0h9"/></g>',
+    '<g color="transparent"><path fill="currentColor" d="M0,0h9"/></g>',
     '<symbol id="s" opacity="0"><path d="M0,0h9"/></symbol><use href="#s"/>',
     '<g style="fill:none;stroke:none"><path d="M0,0h9"/></g>',
     '<defs><path d="M0,0h9"/></defs>',
@@ -116,6 +175,9 @@ HIDDEN = [
     '<x:path xmlns:x="urn:other" d="M0,0h9"/>',
     '<rect width="100%" height="100%" fill="white"/>',
     '<rect x="-5" y="-5" width="110" height="110"/>',
+    '<path d="M0 0h100v100H0z" fill="#fff"/>',
+    '<g transform="scale(10)"><polygon points="0,0 10,0 10,10 0,10"/></g>',
+    '<rect width="100" height="100" rx="10"/>',
     '<circle r="0"/><circle/><ellipse rx="5" ry="0"/><rect width="5"/><path/><polyline/>',
     "<!-- <path d='M0,0h9'/> --><?path M0,0h9?>",
 ]
@@ -133,6 +195,10 @@ SHOWN = [
     '<g fill="none"><path stroke="black" d="M0,0h1"/></g>',
     '<g fill="none" stroke="none"><path style="stroke:#000" d="M0,0h1"/></g>',
     '<path fill="inherit" d="M0,0h1"/>',
+    '<path fill="#0000" stroke="rgba(0,0,0,.1)" stroke-width=".1" d="M0,0h1"/>',
+    '<g color="red"><path fill="currentColor" d="M0,0h1"/></g>',
+    '<g stroke-width="0"><path d="M0,0h1"/></g>',
+    '<path d="M0,0h1"/><use href="#none"/><use href="http://elsewhere/a.svg#b"/>',
     '<switch><foreignObject/><g><path d="M0,0h1"/></g><path d="M0,0h9"/></switch>',
 ]
 
@@ -147,8 +213,70 @@ def test_a_frame_with_an_outline_is_no_background(tmp_path):
     assert len(read(tmp_path, '<rect width="50" height="100"/>')) == 1
 
 
+def test_a_background_covers_the_drawing(tmp_path):
+    """Larger than the page is not needed, but that there is something in front of it."""
+    area, cat = '<path d="M10,10h40v30h-40z"/>', '<path d="M11,12L48,35"/>'
+    assert corners(tmp_path, area + cat) == [[[11, 12], [48, 35]]]
+    assert len(read(tmp_path, area)) == 1
+    assert len(read(tmp_path, area + '<path d="M11,12L58,35"/>')) == 2
+    # A circle, a triangle and a frame leave much of their box free.
+    assert len(read(tmp_path, '<circle cx="50" cy="50" r="50"/>' + cat)) == 2
+    assert len(read(tmp_path, '<path d="M0,0H100V100z"/>' + cat)) == 2
+    assert len(read(tmp_path, '<path d="M0,0H100V100H0zM5,5V95H95V5z"/>' + cat)) == 3
+
+
+def test_what_is_passed_over_is_counted(tmp_path):
+    body = f"""<rect width="100" height="100"/><use href="#none"/>{PATH}
+      <clipPath id="c"><path d="M0,0h9"/></clipPath><g clip-path="url(#c)">{PATH}</g>
+      <g style="mask:url(#m)">{PATH}</g><g clip-path="none">{PATH}</g>"""
+    found = picture(tmp_path, body)
+    assert len(found.lines) == 4
+    assert found.passed_over == {svg_tree.NO_TARGET: 1, svg_tree.CLIPPED: 2, svg.BACKGROUND: 1}
+
+
+NOTHING = {
+    '<image href="data:image/png;base64,iVBO"/>': "it holds a picture, which has no strokes",
+    "<text>word</text>": "it holds text, which has no strokes",
+    "<g><text>a</text></g><image/>": "it holds a picture and text, which has no strokes",
+    '<rect width="100" height="100"/>': "draws nothing but a background$",
+    "<g/>": "draws nothing$",
+}
+
+
+@pytest.mark.parametrize("body, message", NOTHING.items())
+def test_why_nothing_is_drawn(tmp_path, body, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, body)
+
+
+PAGES = {
+    'width="12em" height="12em"': [50, 25],
+    'width="auto" height="100%"': [50, 25],
+    'viewBox="0 0 200 300"': [100, 75],
+    'width="400" height="2in"': [200, 48],
+}
+PAGES['width="12em" height="12em"'] = [96, 48]
+
+
+@pytest.mark.parametrize("attributes, end", PAGES.items())
+def test_the_page_decides_what_percentages_mean(tmp_path, attributes, end):
+    (line,) = read(tmp_path, '<line x2="50%" y2="25%"/>', attributes=attributes)
+    assert line[1].tolist() == end
+
+
+def test_units_of_fonts_and_of_the_page(tmp_path):
+    body = '<line x1="1em" y1="2rem" x2="10vw" y2="10vmax"/>'
+    (line,) = read(tmp_path, body, attributes='viewBox="0 0 200 300"')
+    assert line.tolist() == [[16, 32], [20, 30]]
+
+
 def test_a_bomb_of_uses(tmp_path):
     levels = "".join(f'<g id="l{i + 1}">' + f'<use href="#l{i}"/>' * 10 + "</g>" for i in range(12))
     body = f'<defs><path id="l0" d="M0,0h1"/>{levels}</defs><use href="#l12"/>'
-    with pytest.raises(ValueError, match="over 20,000 elements"):
+    with pytest.raises(ValueError, match="over 20,000 elements drawn by `use`"):
         read(tmp_path, body)
+
+
+def test_many_pieces_are_one_drawing(tmp_path):
+    pieces = "".join(f'<line x1="{i}" x2="{i + 1}"/>' for i in range(30_000))
+    assert len(read(tmp_path, f'<g stroke="red">{pieces}</g>')) == 30_000
