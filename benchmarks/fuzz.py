@@ -236,6 +236,7 @@ def _read_npz(path: Path, out: Path) -> None:
     from magenta_sketch.data.mending import mend
     from magenta_sketch.errors import SketchError
 
+    out.mkdir()
     errors = []
     for read in (
         lambda: load_data_set(path, report=_silent),

@@ -63,8 +63,8 @@ def decode(data: bytes) -> str:
       ValueError: it is neither.
 
     Example:
-      >>> decode(b"\xef\xbb\xbfone"), decode("one".encode("utf-16"))
-      ('one', 'one')
+      >>> decode("one".encode("utf-16")), decode("two".encode("utf-8-sig"))
+      ('one', 'two')
     """
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if marked else "utf-8-sig")

@@ -79,9 +79,9 @@ def _are_positions(numbers: _Numbers) -> bool:
     drawn = ~numbers.begins & ~numbers.after_lift
     if drawn.sum() < 10 or not np.median(lengths) > 0:
         return False
-    # Offsets go back as often as forth.
+    # Offsets go back as often as forth, but on a stair or a slope.
     if (xy < 0).mean(axis=0).max() < 0.02:
-        return bool(np.median(steps[drawn]) < 0.7 * np.median(lengths))
+        return bool(np.median(steps[drawn]) < np.median(lengths))
     # Positions around 0: after a lift they jump, but are as far from 0 as before.
     cut = (np.abs(xy) >= MAX_OFFSET).mean()  # numbers that are cut are all of one length
     if numbers.after_lift.sum() < 20 or cut > 0.05:

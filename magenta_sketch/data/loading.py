@@ -155,7 +155,7 @@ def _joined(
         report(f"loaded {counts} train/valid/test sketches from {name}")
         for convention in recognise(splits["train"]):
             report(
-                f"note: {name} looks like data with {CONVENTIONS[convention]}; if so, "
+                f"note: {name} looks like {CONVENTIONS[convention]}; if so, "
                 f"`sketch_rnn_convert mend {name} --what={convention} --out=NEW.npz` mends it"
             )
         for split in SPLITS:

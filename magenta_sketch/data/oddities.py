@@ -20,7 +20,7 @@ JUMP = 2.0  # typical diagonals; an offset inside a typical drawing is at most o
 
 # Kind -> what it is, and what follows from it.
 KINDS = {
-    **{name: f"as if it had {what} (mend --what={name})" for name, what in CONVENTIONS.items()},
+    **{name: f"looks like {what} (mend --what={name})" for name, what in CONVENTIONS.items()},
     "missing_split": "missing splits (training refuses the file)",
     "empty_split": "empty splits (training refuses the file)",
     "not_a_sketch": "items that are no [n, 3] arrays of numbers (training refuses the file)",

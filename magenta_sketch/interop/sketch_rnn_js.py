@@ -16,6 +16,7 @@ import json
 import math
 import os
 import pathlib
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,8 +143,8 @@ def _mode(path: pathlib.Path, info: Mapping[str, Any]) -> int | None:
         if not mode.strip().isdecimal():
             return None
         mode = int(mode[:9])
-    if mode is not None and (isinstance(mode, bool) or mode not in _MODES):
-        raise ModelFileError(f"{path}: mode is {str(mode)[:40]}, expected 0, 1 or 2")
+    if mode is not None and (type(mode) not in (int, float) or mode not in _MODES):
+        raise ModelFileError(f"{path}: mode is {reprlib.repr(mode)[:40]}, expected 0, 1 or 2")
     return mode
 
 
@@ -153,7 +154,9 @@ def _number(path: pathlib.Path, info: Mapping[str, Any], name: str, default: flo
         return default
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     if not usable or not 0 < value < 1e9:  # false for NaN
-        raise ModelFileError(f"{path}: {name} is {str(value)[:40]}, expected a number above 0")
+        raise ModelFileError(
+            f"{path}: {name} is {reprlib.repr(value)[:40]}, expected a number above 0"
+        )
     return value
 
 

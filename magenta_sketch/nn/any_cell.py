@@ -94,7 +94,7 @@ def deserialize_cell(text: str) -> keras.layers.Layer:
         config = json.loads(text)
         module, name = config["module"], config["class_name"]
         registered = config.get("registered_name") or name
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(
             f"the model's cell is not described as Keras does: {error!r}"
         ) from None

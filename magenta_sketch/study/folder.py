@@ -70,7 +70,7 @@ def read_json(path: pathlib.Path) -> Any:
     """Return the content of a JSON file, or None if it cannot be read."""
     try:
         return json.loads(read_text(path))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -18,7 +18,7 @@ def read_history(path: pathlib.Path, up_to: int | None = None) -> list[dict[str,
             row = json.loads(line)
             if up_to is None or row["step"] <= up_to:
                 rows.append({**row, "split": str(row["split"])})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return rows
 

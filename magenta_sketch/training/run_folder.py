@@ -125,7 +125,8 @@ class RunFolder:
             return RunConfig(hparams=hparams, given=given, **values)
         except OSError as error:
             raise RunError(f"{self.run} cannot be read: {error.strerror or error}") from error
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # RecursionError: lists within lists within lists ...
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
             raise RunError(f"{self.run} is damaged ({error}): restore it from a copy") from error
 
     def use_its_onednn(self) -> None:

@@ -424,7 +424,7 @@ CONVERT = [
     ("modle|--out=x", "what is 'modle'? did you mean model?"),
     (
         "zzzzzz",
-        "what is 'zzzzzz'? the first word is one of data, inspect, export, model, web",
+        "what is 'zzzzzz'? the first word is one of data, inspect, mend, export, model, web",
     ),
     ("--out=x", "unknown flag --out; --help lists all flags"),
     ("--out=x|data|a.ndjson", "data goes first: sketch_rnn_convert data ..."),
@@ -461,8 +461,8 @@ VERBS = [
     ),
     (
         "inspect|birds.ndjson",
-        "birds.ndjson: not a data set, which is an .npz file; sketch_rnn_convert data makes one of "
-        "drawings",
+        "birds.ndjson: drawings as text, not a data set (.npz); `sketch_rnn_convert data "
+        "birds.ndjson --out=FOLDER --format=quickdraw` makes one of them",
     ),
     ("export|data/cta.npz|--out=x", "data/cta.npz: no such file; did you mean cat.npz?"),
     (

@@ -81,7 +81,7 @@ def test_recognised_and_mended(tmp_path, sound, name):
     path = written(tmp_path / "other.npz", sound, OTHERS[name])
     lines = []
     load_data_set("other.npz", tmp_path, report=lines.append)
-    (note,) = [line for line in lines if line.startswith("note: other.npz looks like data with")]
+    (note,) = [line for line in lines if line.startswith("note: other.npz looks like")]
     assert f"`sketch_rnn_convert mend other.npz --what={name} --out=NEW.npz`" in note
     kinds = [oddity.kind for oddity in inspect_npz(path).oddities]
     assert kinds[0] == name

@@ -95,7 +95,8 @@ https://openmoji.org
 Released under the Creative Commons Attribution-ShareAlike 4.0 licence:
 https://creativecommons.org/licenses/by-sa/4.0/
 
-Changes made: colours, the variants of skin tones and repeated drawings were left out; lines were flattened, fitted,
-simplified ({settings}), rounded and stored as pen offsets.
+Changes made: colours, the variants of skin tones and repeated drawings were left out; lines were
+flattened, fitted, simplified ({settings}), rounded and stored as pen
+offsets.
 The result, and drawings made from it, are under the same licence.
 """

@@ -9,6 +9,7 @@ simplified files, in pixels. The member `split`, "train", "valid" or "test", is 
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,15 @@ def _drawing(record: Any, source: str, number: int, stem: str) -> Drawing | Skip
         if isinstance(record, Bad):
             raise UnusableError(*record)
         if type(record) is not dict:
-            raise UnusableError("not a JSON object", repr(record)[:40])
+            raise UnusableError("not a JSON object", _brief(record))
         word = record.get("word")
         if word is not None and type(word) is not str:
-            raise UnusableError("the word is not text", repr(word)[:40])
+            raise UnusableError("the word is not text", _brief(word))
         name = word or stem
         key = _key(record.get("key_id"))
         split = record.get("split")
         if split is not None and split not in SPLITS:
-            raise UnusableError("the split is not train, valid or test", repr(split)[:40])
+            raise UnusableError("the split is not train, valid or test", _brief(split))
         recognized = record.get("recognized")
         lines, form = strokes_of(record.get("drawing"))
     except UnusableError as error:
@@ -95,13 +96,17 @@ def _drawing(record: Any, source: str, number: int, stem: str) -> Drawing | Skip
     )
 
 
+def _brief(value: Any) -> str:
+    return reprlib.repr(value)[:40]  # of any depth
+
+
 def _key(value: Any) -> str | None:
     if type(value) is int:  # QuickDraw has text, because JavaScript cannot hold such numbers
         return str(value)
     if value is None or value == "":
         return None
     if type(value) is not str:
-        raise UnusableError("key_id is neither text nor a whole number", repr(value)[:40])
+        raise UnusableError("key_id is neither text nor a whole number", _brief(value))
     return value
 
 
