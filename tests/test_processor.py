@@ -133,3 +133,17 @@ def test_the_command_resumes_with_the_runs_own_choice(tmp_path):
     assert "oneDNN" not in train(*resume[:1], resume[1] + "2")
     said = train(*resume[:1], resume[1] + "3", **{processor.ONEDNN_VARIABLE: "1"})
     assert "begun with oneDNN off, and goes on with it on" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given, expected", [(None, "true"), ("false", "false")])
+def test_a_gpu_s_memory_is_taken_as_it_is_needed(given, expected):
+    """The variable that TensorFlow reads is set, unless the user has set it."""
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    code = f"import os; from magenta_sketch._backend import tf; print(os.environ['{name}'])"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    environment |= {} if given is None else {name: given}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{expected}\n"

@@ -53,6 +53,22 @@ def folder(tmp_path):
 # ------------------------------------------------------------------------------------ beginning
 
 
+@pytest.mark.parametrize("given, expected, left", [(10, 10, 1), (20, 20, 40), (250, 20, 40)])
+def test_a_given_max_seq_len_is_obeyed(folder, given, expected, left):
+    """Longer sketches are dropped, also when the run goes on; a larger number changes nothing."""
+    lines = []
+    config = RunConfig.of(**GIVEN, data_dir=str(DATA), max_seq_len=given)
+    run = runs.begin(config, folder.root, report=lines.append)
+    lengths = read_npz(DATA / "tiny.npz")["train"].lengths
+    kept = int((lengths <= given).sum())
+    assert len(run.data.train) == kept and (kept == 40) == (left == 40)
+    assert run.config.max_seq_len == folder.read().max_seq_len == expected
+    assert any(line.startswith("dropped ") for line in lines) == (given < 20)
+    again = resume(folder)
+    assert again.data.fingerprint == run.data.fingerprint and again.config.max_seq_len == expected
+    assert resume(folder, {"max_seq_len": given}).config.max_seq_len == expected
+
+
 def test_a_new_run_knows_all_it_needs(folder):
     run = begin(folder, num_epochs=2.5)
     config, data = run.config, run.data

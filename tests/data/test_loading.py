@@ -128,6 +128,15 @@ def test_no_normalizing_factor_without_movement(tmp_path):
         load_data_set("a.npz", tmp_path, report=silent)
 
 
+def test_a_path_alone(tmp_path, monkeypatch):
+    write(tmp_path, "a.npz")
+    expected = load_data_set("a.npz", tmp_path, report=silent).fingerprint
+    assert load_data_set(tmp_path / "a.npz", report=silent).fingerprint == expected
+    assert load_data_set([tmp_path / "a.npz"], report=silent).fingerprint == expected
+    monkeypatch.chdir(tmp_path)
+    assert load_data_set("a.npz", report=silent).fingerprint == expected
+
+
 def test_a_missing_file_is_built(tmp_path, monkeypatch):
     """From a source of the name, with its own defaults."""
     lines = [np.array([[0, 0], [1, 0.2], [2, 0], [2, 3]])]

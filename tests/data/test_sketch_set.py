@@ -25,6 +25,26 @@ def test_a_sketch_set():
         sketches[0][0, 0] = 1
 
 
+def test_several_sketches_at_once():
+    sketches = SketchSet.from_sketches(SKETCHES)
+    for index, expected in (
+        (slice(None, 2), [0, 1]),
+        (slice(None, None, -1), [2, 1, 0]),
+        ([0, 2], [0, 2]),
+        (np.array([1, -1]), [1, 2]),
+        (np.array([True, False, True]), [0, 2]),
+        (range(2), [0, 1]),
+        (slice(5, 9), []),
+    ):
+        found = sketches[index]
+        assert isinstance(found, SketchSet)
+        assert_same(found, [SKETCHES[i] for i in expected])
+    for number in (1, np.int64(1), np.array(1)):
+        np.testing.assert_array_equal(sketches[number], SKETCHES[1])
+    with pytest.raises(IndexError):
+        sketches[[0, 3]]
+
+
 @pytest.mark.parametrize("starts", [[0, 2, 2, 6], [1, 6], [0, 5], [0, 7], [], [[0, 6]]])
 def test_a_sketch_set_checks_its_starts(starts):
     with pytest.raises(DataError, match="starts"):

@@ -261,7 +261,7 @@ def change(value, **paths):
         (lambda v: change(v, mode=3), "mode is 3, expected 0, 1 or 2"),
         (lambda v: change(v, mode=True), "mode is True"),
         (lambda v: change(v, scale_factor=0), "scale_factor is 0, expected a number above 0"),
-        (lambda v: change(v, scale_factor="big"), "scale_factor is big"),
+        (lambda v: change(v, scale_factor="big"), "scale_factor is 'big'"),
         (lambda v: change(v, max_seq_len=-4), "max_seq_len is -4"),
         (lambda v: [v[0], v[1], [v[2][0][:-8], *v[2][1:]]], r"weight 0 \(RNN/output_w\): .* bytes"),
         (lambda v: [v[0], v[1], ["?" * 8, *v[2][1:]]], "weight 0 .* not base64"),

@@ -164,3 +164,19 @@ def test_clear_killed_at_any_operation_leaves_a_run_or_nothing(tmp_path, network
         assert not folder.holds_run()
         assert list(folder.root.iterdir()) == []
     assert allowed >= 4
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_that_windows_has_saved(trained_run, tmp_path, encoding):
+    shutil.copytree(trained_run, tmp_path / "run")
+    for name in ("run.json", "model_config.json"):
+        path = tmp_path / "run" / name
+        path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+    assert RunFolder(tmp_path / "run").read() == RunFolder(trained_run).read()
+
+
+def test_a_run_file_that_is_nested_too_deep(trained_run, tmp_path):
+    shutil.copytree(trained_run, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(RunError, match="is damaged"):
+        RunFolder(tmp_path / "run").read()
