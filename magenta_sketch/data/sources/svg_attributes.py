@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -105,16 +107,18 @@ def sizes_of(element: Element, viewport: Size, page: Size) -> dict[str, float]:
     Raises:
       ValueError: one is not a length.
     """
-    whole = (*viewport, float(np.hypot(*viewport) / np.sqrt(2)))
     sizes = {}
     for name, direction in _SIZES[tag_of(element)].items():
         text = element.get(name)
         if text and text.strip() != "auto":
-            sizes[name] = _length(text, name, _units(whole[direction], page))
+            sizes[name] = _length(text, name, _units(direction, viewport, page))
     return sizes
 
 
-def _units(whole: float, page: Size) -> Mapping[str, float]:
+@lru_cache
+def _units(direction: int, viewport: Size, page: Size) -> Mapping[str, float]:
+    """Return the pixels in each unit, for a length in a direction of `_SIZES`."""
+    whole = (*viewport, math.hypot(*viewport) / math.sqrt(2))[direction]
     pages = (*page, min(page), max(page))
     hundredths = {unit: size / 100 for unit, size in zip(_PAGE_UNITS, pages, strict=True)}
     return {"%": whole / 100, **UNITS, **_FONT_UNITS, **hundredths}

@@ -17,7 +17,7 @@ INITIAL = {
 }
 # Those that move an element, and are not `transform`.
 OTHER_TRANSFORMS = ("translate", "rotate", "scale")
-PROPERTIES = (
+PROPERTIES = {
     *INITIAL,
     "display",
     "opacity",
@@ -27,7 +27,7 @@ PROPERTIES = (
     *OTHER_TRANSFORMS,
     "clip-path",
     "mask",
-)
+}
 
 _PLAIN = re.compile(r"[^\\/\"'(!]*")  # declarations that need no CSS parser
 _NUMBER = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]{1,3})?)(%|[a-z]*)")

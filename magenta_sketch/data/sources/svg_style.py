@@ -85,9 +85,8 @@ class Styles:
           RecursionError: a style is nested too deep.
         """
         own = {}
-        for name in PROPERTIES:
-            value = element.get(name)
-            if value is not None and is_valid(name, value := value.strip().lower()):
+        for name, value in element.attrib.items():
+            if name in PROPERTIES and is_valid(name, value := value.strip().lower()):
                 own[name] = value
         found = [] if self._sheets is None else self._sheets.of(element)
         if "style" in element.attrib:

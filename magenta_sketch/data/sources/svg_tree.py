@@ -22,7 +22,7 @@ from magenta_sketch.data.sources.svg_shapes import SHAPES
 from magenta_sketch.data.sources.svg_style import Styles, is_hidden, is_painted
 from magenta_sketch.data.sources.svg_transforms import moved, parse_origin, parse_transform
 
-MOST_ELEMENTS = 200_000  # of a document
+MOST_ELEMENTS = 100_000  # of a document
 MOST_USED = 20_000  # elements that `use` draws, each time it does
 
 # What is passed over in a drawing, for its notes.
@@ -109,6 +109,8 @@ class Tree:
 
     def _inside(self, own: dict[str, str], outer: Place) -> Place:
         """Return the place of an element with these properties, from that around it."""
+        if not own:  # as most pieces of strokes
+            return outer
         if is_set(own.get("clip-path", "none")) or is_set(own.get("mask", "none")):
             self.passed_over[CLIPPED] += 1
         matrix = outer.matrix @ _transform(own, outer.viewport)

@@ -302,6 +302,7 @@ def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
         assert "not installed; run: " + advice in line
 
 
+@pytest.mark.slow
 def test_the_real_packages(tmp_path):
     """The counts of these versions; other versions have others."""
     pytest.importorskip("HersheyFonts")
