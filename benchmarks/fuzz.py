@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import gzip
 import json
 import random
 import re
@@ -273,12 +274,18 @@ def _make_ndjson(folder: Path) -> list[Path]:
         "d.json": json.dumps(records, indent=1),
         "e.csv": "\n".join(csv),
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    return [folder / name for name in texts]
+    data = {name: text.encode() for name, text in texts.items()}
+    data["f.ndjson"] = texts["a.ndjson"].encode("utf-16")
+    data["g.ndjson"] = texts["b.ndjson"].replace("\n", "\r").encode()
+    data["h.csv.gz"] = gzip.compress(data["e.csv"])
+    for name, content in data.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in data]
 
 
 def _damage_ndjson(data: bytes, rng: random.Random) -> bytes:
+    if rng.random() < 0.02:
+        return rng.choice((b"[", b'{"a":', b'[{"a":')) * rng.choice((100, 50_000))
     lines = data.split(b"\n")
     index = rng.randrange(len(lines))
     if rng.random() < 0.5:

@@ -90,6 +90,7 @@ def begin(
         max_seq_len=config.given_max_seq_len,
         report=report,
     )
+    _report_max_seq_len(config, data, report)
     config = dataclasses.replace(config, onednn=processor.onednn_is_on())
     run = Run(folder, config.with_data(data).with_absolute_paths(), data)
     if config.init_optimizer and source_step >= run.total_steps:
@@ -106,6 +107,11 @@ def begin(
         folder.forget()
         raise RunError(f"{folder.root} cannot be written: {reason(error)}") from error
     return run
+
+
+def _report_max_seq_len(config: RunConfig, data: DataSet, report: Report) -> None:
+    if (config.given_max_seq_len or 0) > data.max_seq_len:
+        report(f"note: no sketch needs max_seq_len {config.max_seq_len}: it is {data.max_seq_len}")
 
 
 def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Report = print) -> Run:

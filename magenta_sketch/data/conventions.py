@@ -50,7 +50,7 @@ def recognise(sketches: SketchSet) -> list[str]:
     starts = sketches.starts
     if _lifts_are_inverted(points, starts):
         found.append("lifts")
-        points[:, 2] = 1 - points[:, 2]
+        points = with_sound_lifts(points, starts)
     begins = np.zeros(len(points), bool)
     begins[starts[:-1]] = True
     after_lift = np.zeros(len(points), bool)
@@ -67,9 +67,29 @@ def recognise(sketches: SketchSet) -> list[str]:
 
 
 def _lifts_are_inverted(points: NDArray[np.float64], starts: NDArray[np.int64]) -> bool:
-    # Then most rows have 1, and the last rows, whose strokes end there, have 0.
+    # Most rows have 1, and the last rows, whose strokes end there, have 0; or nearly all have 1.
     last = points[starts[1:] - 1, 2]
-    return bool(points[:, 2].mean() > 0.5 and last.mean() < 0.1)
+    share = points[:, 2].mean()
+    return bool((share > 0.5 and last.mean() < 0.1) or (0.65 < share < 1 and len(points) > 50))
+
+
+def with_sound_lifts(points: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return points whose third column was 1 for a pen that is down, with lifts.
+
+    Either 0 stands after the last line of a stroke, or it stands for a move without drawing, after
+    which a stroke begins. Moves are longer than lines, which tells the two apart.
+    """
+    points = points.copy()
+    up = points[:, 2] == 0
+    before = np.append(up[1:], False)  # the row before one with 0
+    before[starts[1:] - 1] = False
+    after = np.append(False, up[:-1])
+    after[starts[:-1]] = False
+    lengths = np.hypot(points[:, 0], points[:, 1])
+    is_move = up.any() and after.any() and np.median(lengths[up]) > np.median(lengths[after])
+    points[:, 2] = before if is_move else up
+    points[starts[1:] - 1, 2] = 1
+    return points
 
 
 def _are_positions(numbers: _Numbers) -> bool:

@@ -112,7 +112,7 @@ def inspect_npz(path: str | os.PathLike[str]) -> Inspection:
         part = raw.pop(split)
         usable = find_refused_and_clamped(part, split, finds)
         sketches[split], numbers[split] = _taken(part, usable), np.flatnonzero(usable)
-    find_conventions(list(sketches.values()), finds)
+    find_conventions(sketches.get("train") or next(iter(sketches.values())), finds)
     for split, part_sketches in sketches.items():
         find_odd_points(part_sketches, split, numbers[split], finds)
     longest = {split: _longest_offsets(part) for split, part in sketches.items()}

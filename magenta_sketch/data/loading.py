@@ -153,10 +153,12 @@ def _joined(
         splits = read_from(data_dir, name, report)
         counts = "/".join(str(len(splits[split])) for split in SPLITS)
         report(f"loaded {counts} train/valid/test sketches from {name}")
-        for convention in recognise(splits["train"]):
+        if found := recognise(splits["train"]):
+            path = os.path.join(data_dir, name)
             report(
-                f"note: {name} looks like {CONVENTIONS[convention]}; if so, "
-                f"`sketch_rnn_convert mend {name} --what={convention} --out=NEW.npz` mends it"
+                f"note: {name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if "
+                f"so, `sketch_rnn_convert mend {path} --what={','.join(found)} "
+                "--out=NEW.npz` mends it"
             )
         for split in SPLITS:
             parts[split].append(splits[split])

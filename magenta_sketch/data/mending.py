@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from magenta_sketch.data.conventions import with_sound_lifts
 from magenta_sketch.data.npz import RawSplit, read_raw_npz
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.npz_writer import write_npz
@@ -21,9 +22,9 @@ SIDE = 255.0  # pixels of the larger side of a typical drawing, with "size"
 # Name -> what it does, in the order in which they are done.
 STEPS = {
     "stroke5": "make stroke-3 of stroke-5: (dx, dy, down, lift, end)",
-    "lifts": "exchange 0 and 1 in the column of lifts",
     "positions": "make offsets of positions, and drop the first row, which becomes the origin",
     "leading_move": "drop the first row, which leads from (0, 0) to the first point",
+    "lifts": "make lifts of a column that has 1 where the pen is down",
     "pieces": "remove lifts after which the pen does not move",
     "size": f"scale all sketches by one factor, so that the median drawing has {SIDE:g} pixels",
     "splits": "split the sketches anew, by their content",
@@ -61,25 +62,20 @@ def mend(
     raw = read_raw_npz(path, columns=5 if "stroke5" in steps else 3)
     flat = {split: _usable(part, f"{path}, {split}", steps) for split, part in raw.items()}
     for name in STEPS:
-        if name in _EACH and name in steps:
+        if name not in steps or name not in (*_EACH, "lifts"):
+            continue
+        if name == "lifts":
+            flat = _with_lifts(flat)
+        else:
             flat = {split: _EACH[name](*part) for split, part in flat.items()}
-            report(f"{name}: {_count(flat)}")
+        report(f"{name}: {_count(flat)}")
     flat = {split: _without_empty(part, split, report) for split, part in flat.items()}
     if "size" in steps:
         flat = _sized(flat, report)
     sets = {split: _checked(part, f"{path}, {split}") for split, part in flat.items()}
     if "splits" in steps:
         sets = _split_anew(sets, shares, report)
-    missing = [split for split in SPLITS if split not in sets or not len(sets[split])]
-    if missing:
-        raise DataError(
-            f"{path}: no sketch for {' and '.join(missing)}; "
-            + (
-                "a data set needs at least 3 different sketches"
-                if "splits" in steps
-                else "add splits to --what to split the sketches anew"
-            )
-        )
+    _require_all(sets, path, "splits" in steps)
     whole = "/".join(str(len(sets[split])) for split in SPLITS)
     write_npz(out, **sets)
     report(f"wrote {out}: {whole} train/valid/test sketches")
@@ -90,6 +86,19 @@ def mend(
         report(
             f"note: {beyond:,} offsets are beyond {MAX_OFFSET}, and will be cut in training; "
             "add size to --what to scale the sketches"
+        )
+
+
+def _require_all(sets: dict[str, SketchSet], path: str | os.PathLike[str], are_new: bool) -> None:
+    missing = [split for split in SPLITS if split not in sets or not len(sets[split])]
+    if missing:
+        raise DataError(
+            f"{path}: no sketch for {' and '.join(missing)}; "
+            + (
+                "a data set needs at least 3 different sketches"
+                if are_new
+                else "add splits to --what to split the sketches anew"
+            )
         )
 
 
@@ -127,10 +136,14 @@ def _stroke3(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
     return mended, starts_of(np.bincount(owner[keep], minlength=len(starts) - 1))
 
 
-def _inverted(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
-    points = points.copy()
-    points[:, 2] = 1 - points[:, 2]
-    return points, starts
+def _with_lifts(flat: dict[str, Flat]) -> dict[str, Flat]:
+    """Mend the lifts of all splits together: what 0 stands for is the same in all."""
+    lengths = np.concatenate([np.diff(starts) for _, starts in flat.values()])
+    points = np.concatenate([points for points, _ in flat.values()])
+    mended = with_sound_lifts(points, starts_of(lengths[lengths > 0]))
+    ends = np.cumsum([len(points) for points, _ in flat.values()])
+    parts = zip(flat.items(), np.split(mended, ends[:-1]), strict=True)
+    return {split: (part, starts) for (split, (_, starts)), part in parts}
 
 
 def _offsets(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
@@ -160,7 +173,6 @@ def _joined(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
 
 _EACH: dict[str, Callable[[NDArray[np.float64], NDArray[np.int64]], Flat]] = {
     "stroke5": _stroke3,
-    "lifts": _inverted,
     "positions": _offsets,
     "leading_move": _without_first,
     "pieces": _joined,

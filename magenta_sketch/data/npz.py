@@ -76,8 +76,8 @@ def read_npz(
     if beyond.any() and report is not None:
         report(
             f"note: {label}: {beyond[0]:,} offsets of {beyond[1]:,} sketches are beyond "
-            f"{MAX_OFFSET} and are cut to it; `sketch_rnn_convert mend {path.name} --what=size` "
-            "scales all sketches"
+            f"{MAX_OFFSET} and are cut to it; `sketch_rnn_convert mend {path} --what=size "
+            "--out=NEW.npz` scales all sketches"
         )
     return result
 

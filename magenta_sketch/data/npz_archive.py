@@ -12,6 +12,13 @@ from magenta_sketch.files import decode, did_you_mean
 
 SPLITS = ("train", "valid", "test")
 
+# The names of a split's array; some people call valid otherwise.
+_MEMBERS = {
+    "train": ["train.npy"],
+    "valid": ["valid.npy", "val.npy", "validation.npy"],
+    "test": ["test.npy"],
+}
+
 # Uncompressed bytes of one split: forty times a QuickDraw class of 70,000 sketches.
 MAX_SPLIT_BYTES = 1 << 30
 
@@ -82,7 +89,7 @@ def decode_head(head: bytes) -> str:
 def splits_in(archive: zipfile.ZipFile) -> list[str]:
     """Return the splits in the archive, in the order of `SPLITS`."""
     members = set(archive.namelist())
-    return [split for split in SPLITS if f"{split}.npy" in members]
+    return [split for split in SPLITS if not members.isdisjoint(_MEMBERS[split])]
 
 
 def missing_splits(archive: zipfile.ZipFile, missing: Iterable[str], label: str) -> DataError:
@@ -106,7 +113,8 @@ def split_bytes(archive: zipfile.ZipFile, split: str, name: str) -> bytes:
     Raises:
       DataError: it is larger than `MAX_SPLIT_BYTES`, damaged or cut short.
     """
-    info = archive.getinfo(f"{split}.npy")
+    present = set(archive.namelist())
+    info = archive.getinfo(next(name for name in _MEMBERS[split] if name in present))
     if info.file_size > MAX_SPLIT_BYTES:
         raise DataError(
             f"{name}: {info.file_size:,} bytes when unpacked, over the limit of {MAX_SPLIT_BYTES:,}"

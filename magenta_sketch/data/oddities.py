@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.npz import RawSplit
 from magenta_sketch.data.offsets import MAX_OFFSET
-from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.data.sketch_set import ADVICE, SketchSet
 
 NAMED = 10  # places that are named for each kind, at most
 JUMP = 2.0  # typical diagonals; an offset inside a typical drawing is at most one
@@ -21,7 +21,7 @@ JUMP = 2.0  # typical diagonals; an offset inside a typical drawing is at most o
 # Kind -> what it is, and what follows from it.
 KINDS = {
     **{name: f"looks like {what} (mend --what={name})" for name, what in CONVENTIONS.items()},
-    "missing_split": "missing splits (training refuses the file)",
+    "missing_split": "missing splits (training refuses the file; mend --what=splits)",
     "empty_split": "empty splits (training refuses the file)",
     "not_a_sketch": "items that are no [n, 3] arrays of numbers (training refuses the file)",
     "empty": "sketches without points (training refuses the file)",
@@ -128,13 +128,18 @@ def _largest(raw: RawSplit, index: int) -> str:
 
 
 def _reason(message: str) -> str:
-    return message.partition("]: ")[2] or message  # without file, split and index
+    reason = message.partition("]: ")[2] or message  # without file, split and index
+    return reason.partition(ADVICE)[0]
 
 
-def find_conventions(sketches: Sequence[SketchSet], finds: Finds) -> None:
-    """Find conventions other than stroke-3 that the whole data set seems to follow."""
-    whole = SketchSet.concatenate(list(sketches))
-    for name in recognise(whole):
+def find_conventions(sketches: SketchSet, finds: Finds) -> None:
+    """Find conventions other than stroke-3 that the data set seems to follow.
+
+    Args:
+      sketches: the training set, as training looks at it.
+      finds: gets the conventions.
+    """
+    for name in recognise(sketches):
         finds.add(name, [Place("the whole data set", None)], 1)
 
 

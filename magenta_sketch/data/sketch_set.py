@@ -137,12 +137,14 @@ def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
+ADVICE = "; to mend it, "  # begins what to do in the messages of `check_shape`
+
 # Other formats of sketches that people have, by the numbers in a row, and what to do about them.
 _OTHER_FORMATS = {
-    4: "; rows of 4 numbers are of another format: keep dx, dy and the lift of each, such as "
+    4: f", which is another format{ADVICE}keep dx, dy and the lift of each row, such as "
     "sketch[:, [0, 1, 3]]",
-    5: ", which looks like stroke-5: sketch_rnn_convert mend FILE.npz --what=stroke5 --out=NEW.npz "
-    "makes stroke-3 of it",
+    5: f", which looks like stroke-5{ADVICE}use `sketch_rnn_convert mend OLD.npz --what=stroke5 "
+    "--out=NEW.npz`",
 }
 
 

@@ -144,11 +144,11 @@ def test_what_was_passed_over_and_joined_is_told(run, tmp_path):
         (tmp_path / "cats" / f"{i}.svg").write_text(f'<svg viewBox="0 0 99 99">{body}</svg>')
     status, lines, errors = run("cats", "--out=out")
     assert (status, errors) == (0, "")
-    told = [line for line in lines if line.startswith(("passed over", "joined"))]
-    assert [line.split(" (")[0] for line in told] == [
-        "passed over 4 `use` of something that is not in the file, in 4 drawings",
-        "passed over 4 backgrounds",
-        "joined 4 pieces of strokes to the ones before",
+    told = [line for line in lines if line.endswith(", in 4 drawings")]
+    assert [line.partition(", in")[0] for line in told] == [
+        "`use` of something that is not in the file: 4 passed over",
+        "backgrounds (filled areas that cover the page or the drawing): 4 passed over",
+        "pieces of strokes: 4 joined to the ones before (--join=0 keeps them apart)",
     ]
     assert all(len(sketch) == 2 for part in read_npz("out/cats.npz").values() for sketch in part)
     assert any(line.startswith("note: under 100 drawings of cats (4): ") for line in lines)
@@ -284,7 +284,7 @@ MISTAKES = {
         "empty",
         "--out=out",
         "--format=quickdraw",
-    ): "error: empty: no .ndjson or .ndjson.gz file in this folder\n",
+    ): "error: empty: no .ndjson, .jsonl or .csv file in this folder\n",
     ("nothing.ndjson", "--out=out"): "nothing.ndjson: the file is empty",
     ("blank.ndjson", "--out=out"): "blank.ndjson: there is no drawing in it",
     ("bad.ndjson", "--out=out"): "bad.ndjson: no usable drawing among 2; the first left out: bad",

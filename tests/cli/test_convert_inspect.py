@@ -53,7 +53,7 @@ def test_all_that_is_wrong_with_a_file(run, tmp_path):
     for line in (
         "  sketches: train 5, valid 1",
         "  usable: train 3, valid 1; the numbers below are of these",
-        "    missing splits (training refuses the file): 1",
+        "    missing splits (training refuses the file; mend --what=splits): 1",
         "      test",
         "    sketches without points (training refuses the file): 1",
         "    sketches with values that are not finite (training refuses the file): 1",

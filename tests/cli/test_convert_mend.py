@@ -30,7 +30,7 @@ def positions(tmp_path, tiny_folder):
 
 def test_what_inspect_says_mends_the_file(run, run_convert, positions, tmp_path):
     _, out, _ = run_convert("inspect", "old.npz")
-    assert "looks like positions, not offsets (mend --what=positions): 1" in out
+    assert "looks like positions, not offsets (mend --what=positions)\n" in out
     status, out, errors = run("old.npz", "--what=positions,splits", "--out=new.npz")
     assert (status, errors) == (0, "")
     lines = out.splitlines()
@@ -47,7 +47,7 @@ def test_what_inspect_says_mends_the_file(run, run_convert, positions, tmp_path)
 MISTAKES = [
     ([], "mend takes one data set, got 0"),
     (["old.npz", "b.npz"], "mend takes one data set, got 2"),
-    (["old.npz", "--out=new.npz"], "--what is missing: name one or more of stroke5, lifts"),
+    (["old.npz", "--out=new.npz"], "--what is missing: name one or more of stroke5, positions"),
     (["old.npz", "--what=position", "--out=new.npz"], "did you mean 'positions'?"),
     (["old.npz", "--what=positions"], "--out must be the name of the new file, ending in .npz"),
     (["old.npz", "--what=positions", "--out=new"], "--out must be the name of the new file"),

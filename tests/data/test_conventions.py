@@ -8,7 +8,7 @@ from magenta_sketch.data.conventions import recognise
 from magenta_sketch.data.inspection import inspect_npz
 from magenta_sketch.data.mending import STEPS, mend
 from magenta_sketch.data.npz_archive import SPLITS
-from magenta_sketch.data.strokes import to_stroke5
+from magenta_sketch.data.strokes import from_polylines, to_stroke5
 from magenta_sketch.errors import DataError
 
 
@@ -36,6 +36,19 @@ def with_leading_move(sketch):
 
 def with_inverted_lifts(sketch):
     return sketch * [1, 1, -1] + [0, 0, 1]
+
+
+def drawn(sketch):
+    """Return the sketch with 1 for each row that is drawn, and 0 for a move."""
+    rows = np.array(sketch, float)
+    rows[:, 2] = np.append(1, 1 - rows[:-1, 2])
+    return rows
+
+
+def with_a_last_lift(sketch):
+    rows = with_inverted_lifts(sketch)
+    rows[-1, 2] = 1
+    return rows
 
 
 def in_pieces(sketch):
@@ -82,13 +95,33 @@ def test_recognised_and_mended(tmp_path, sound, name):
     lines = []
     load_data_set("other.npz", tmp_path, report=lines.append)
     (note,) = [line for line in lines if line.startswith("note: other.npz looks like")]
-    assert f"`sketch_rnn_convert mend other.npz --what={name} --out=NEW.npz`" in note
+    assert f"`sketch_rnn_convert mend {path} --what={name} --out=NEW.npz`" in note
     kinds = [oddity.kind for oddity in inspect_npz(path).oddities]
     assert kinds[0] == name
     mend(path, tmp_path / "new.npz", [name], report=lines.append)
     equal(tmp_path / "new.npz", sound)
     assert recognise(read_npz(tmp_path / "new.npz")["train"]) == []
     assert lines[-1].startswith(f"wrote {tmp_path / 'new.npz'}: ")
+
+
+@pytest.mark.parametrize("change", [drawn, with_a_last_lift])
+def test_other_forms_of_lifts(tmp_path, tiny_folder, change):
+    """Of drawings whose moves are longer than their lines."""
+    t = np.linspace(0, 5, 20)
+    strokes = [np.column_stack([np.cos(t), np.sin(t)]) * 30 + place for place in (0, 90, 200)]
+    sketch = from_polylines(strokes)
+    path = written(tmp_path / "a.npz", {split: [sketch] * 4 for split in SPLITS}, change)
+    assert recognise(read_npz(path)["train"]) == ["lifts"]
+    mend(path, tmp_path / "b.npz", ["lifts"], report=print)
+    equal(tmp_path / "b.npz", {split: [sketch] * 4 for split in SPLITS})
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_another_name_of_valid(tmp_path, sound, name):
+    save_arrays(
+        tmp_path / "a.npz", train=sound["train"], test=sound["test"], **{name: sound["valid"]}
+    )
+    equal(tmp_path / "a.npz", sound)
 
 
 def test_positions_around_zero(sound):
@@ -99,6 +132,9 @@ def test_positions_around_zero(sound):
 def test_two_at_once(tmp_path, sound):
     path = written(tmp_path / "a.npz", sound, lambda one: with_inverted_lifts(as_positions(one)))
     assert recognise(read_npz(path)["train"]) == ["lifts", "positions"]
+    lines = []
+    load_data_set(path, report=lines.append)
+    assert sum("--what=lifts,positions --out=NEW.npz" in line for line in lines) == 1
     mend(path, tmp_path / "b.npz", ["positions", "lifts"], report=print)
     equal(tmp_path / "b.npz", sound)
 
@@ -117,7 +153,9 @@ def test_stroke5(tmp_path, sound):
         tmp_path / "five.npz",
         **{split: [to_stroke5(one, longest) for one in some] for split, some in sound.items()},
     )
-    with pytest.raises(DataError, match="looks like stroke-5: sketch_rnn_convert mend"):
+    with pytest.raises(
+        DataError, match="looks like stroke-5; to mend it, use `sketch_rnn_convert mend"
+    ):
         read_npz(tmp_path / "five.npz")
     mend(tmp_path / "five.npz", tmp_path / "new.npz", ["stroke5"], report=print)
     equal(tmp_path / "new.npz", sound)
@@ -125,7 +163,7 @@ def test_stroke5(tmp_path, sound):
 
 def test_rows_of_four_numbers(tmp_path):
     save_arrays(tmp_path / "a.npz", **{split: [np.zeros((5, 4))] * 2 for split in SPLITS})
-    with pytest.raises(DataError, match=r"rows of 4 numbers are of another format: keep dx, dy"):
+    with pytest.raises(DataError, match=r"another format; to mend it, keep dx, dy"):
         read_npz(tmp_path / "a.npz")
 
 

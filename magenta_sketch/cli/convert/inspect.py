@@ -158,12 +158,16 @@ def _bars(histogram: Sequence[Bar]) -> list[str]:
 
 
 def _oddities(oddities: Sequence[Oddity]) -> list[str]:
+    from magenta_sketch.data.conventions import CONVENTIONS
     from magenta_sketch.data.oddities import KINDS
 
     if not oddities:
         return ["  nothing odd"]
     lines = ["  odd:"]
     for oddity in oddities:
+        if oddity.kind in CONVENTIONS:  # of the whole data set
+            lines.append(f"    {KINDS[oddity.kind]}")
+            continue
         lines.append(f"    {KINDS[oddity.kind]}: {oddity.count:,}")
         lines += _named(oddity)
     return lines

@@ -5,9 +5,9 @@
 
 sketch_rnn_convert inspect and training say what a data set looks like, and name the step for it:
   stroke5        make stroke-3 of rows (dx, dy, down, lift, end)
-  lifts          exchange 0 and 1 in the third column, where 1 is a pen that is down
   positions      make offsets of positions; the first position becomes the origin
   leading_move   drop the first row, which leads from (0, 0) to the drawing's first point
+  lifts          make lifts of a third column that has 1 where the pen is down
   pieces         remove lifts after which the pen does not move: strokes cut into pieces
   size           scale all sketches by one factor, so that the median drawing has 255 pixels
   splits         make train, valid and test anew of all sketches, by their content and --shares
@@ -28,7 +28,7 @@ from magenta_sketch.errors import UsageError
 TAKES_FILES = True
 
 # In the order in which they are done; `mending.STEPS` has the same, but imports NumPy.
-STEPS = ("stroke5", "lifts", "positions", "leading_move", "pieces", "size", "splits")
+STEPS = ("stroke5", "positions", "leading_move", "lifts", "pieces", "size", "splits")
 
 FLAGS = program.new_flags()
 flags.DEFINE_list("what", None, f"What to mend: {', '.join(STEPS)}.", flag_values=FLAGS)

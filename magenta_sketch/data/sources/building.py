@@ -73,10 +73,12 @@ def build(
         collection.check_classes()
         collection.spool.flush()
         chosen = {name: collection.choose(name) for name in sorted(collection.spool.classes)}
-        for line in (*collection.tally.lines(), *collection.notes()):
+        for line in collection.tally.lines():
             report(line)
         check_none_is_empty(chosen)
         check_none_is_too_large(collection.spool, chosen)
+        for line in collection.notes():
+            report(line)
         paths: list[Path] = []
         sketches = sum(sum(one.counts) for one in chosen.values())
         with progress_bar("writing", sketches, unit=" sketches") as bar:

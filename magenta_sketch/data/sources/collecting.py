@@ -29,7 +29,7 @@ MOST_POINTS = 100_000  # of a sketch
 
 FEW = 100  # sketches of a class; fewer are learnt by heart
 
-PIECES = "pieces of strokes to the ones before (--join=0 does not)"
+JOINED = "joined to the ones before (--join=0 keeps them apart)"
 
 
 def file_name(name: str) -> str:
@@ -114,8 +114,9 @@ class Collection:
         """Yield lines to report on how the sketches of all classes were chosen."""
         if self._filled:
             yield (
-                f"note: the keys leave splits empty of {_named(self._filled)}; a drawing of the "
-                "largest split goes there, the one whose key has the lowest hash"
+                "note: too few drawings to fill these splits by their keys: "
+                f"{_named(self._filled)}. Each got one drawing of the largest split, whose key has "
+                "the lowest hash"
             )
         if self._few:
             yield (
@@ -173,7 +174,7 @@ class Collection:
         for what, count in drawing.passed_over.items():
             self.tally.note("passed over", what, count)
         if len(drawing.lines) < len(lines):
-            self.tally.note("joined", PIECES, len(lines) - len(drawing.lines))
+            self.tally.note(JOINED, "pieces of strokes", len(lines) - len(drawing.lines))
         return None
 
     def _entry(self, drawing: Drawing, sketch: NDArray[np.float32]) -> Entry:

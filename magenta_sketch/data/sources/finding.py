@@ -48,7 +48,7 @@ def find(text: str, kind: str = "auto") -> list[Source]:
         if not size:
             raise DataError(f"{text}: the file is empty")
         return [quickdraw.source(path)]
-    if path.suffix.lower() == ".svg":
+    if path.suffix.lower() in svg.SUFFIXES:
         raise DataError(
             f"{text}: a single SVG file; name the folder that it is in, it is the class"
         )
@@ -67,7 +67,7 @@ def _folder(path: Path, kind: str) -> list[Source]:
     if kind == "quickdraw":
         if records := _records_in(path):
             return records
-        raise DataError(f"{path}: no .ndjson or .ndjson.gz file in this folder")
+        raise DataError(f"{path}: no .ndjson, .jsonl or .csv file in this folder")
     # In KanjiVG's repository and package, the files are in this folder.
     below = path / "kanji"
     if kind in ("auto", "kanjivg"):
@@ -85,12 +85,12 @@ def _folder(path: Path, kind: str) -> list[Source]:
 
 
 def _records_in(folder: Path) -> list[Source]:
-    """Return the folder's ndjson files, in order of their names."""
+    """Return the folder's files of drawings, in order of their names."""
     names = sorted(folder.iterdir())
     return [
         quickdraw.source(path)
         for path in names
-        if path.name.lower().endswith(quickdraw.NDJSON) and path.is_file()
+        if path.name.lower().endswith(quickdraw.IN_FOLDERS) and path.is_file()
     ]
 
 

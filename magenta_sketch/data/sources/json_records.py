@@ -24,6 +24,8 @@ _GZIP = b"\x1f\x8b"
 _EVERY = 128  # records between reports of progress
 _HEAD = 1 << 16  # bytes that decide about encoding and form
 _BUFFER = 1 << 18
+_PART = 1 << 12  # bytes read at once from JSON that is not in lines
+_DEEPEST = 1000
 _BLANK = b" \t\r\n"
 
 
@@ -51,7 +53,7 @@ def read_records(path: Path, advance: Callable[[int], None]) -> Iterator[Numbere
     """
     number = done = 0
     try:
-        with open(path, "rb") as raw, _unpacked(raw) as packed:
+        with io.BufferedReader(io.FileIO(path), _BUFFER) as raw, _unpacked(raw) as packed:
             file = _as_utf8(packed)
             for count, (number, record) in enumerate(_records(file, path), 1):
                 if count % _EVERY == 0:
@@ -59,7 +61,7 @@ def read_records(path: Path, advance: Callable[[int], None]) -> Iterator[Numbere
                     done = raw.tell()
                 yield number, record
             advance(raw.tell() - done)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
         raise DataError(
             f"{path}: damaged or cut short after line {number:,} ({error}); "
             "copy or download it again"
@@ -69,7 +71,7 @@ def read_records(path: Path, advance: Callable[[int], None]) -> Iterator[Numbere
 
 
 @contextlib.contextmanager
-def _unpacked(raw: io.BufferedReader) -> Iterator[io.BufferedReader]:
+def _unpacked(raw: Any) -> Iterator[io.BufferedReader]:
     if raw.peek(2)[:2] != _GZIP:
         yield raw
         return
@@ -81,15 +83,16 @@ def _unpacked(raw: io.BufferedReader) -> Iterator[io.BufferedReader]:
 class _Utf8(io.RawIOBase):
     """The bytes of a text in UTF-8."""
 
-    def __init__(self, text: io.TextIOBase):
+    def __init__(self, text: io.TextIOWrapper):
         self._text, self._ready = text, b""
+        self._errors = text.errors or "replace"
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         if not self._ready:
-            self._ready = self._text.read(_HEAD).encode("utf-8", "surrogatepass")
+            self._ready = self._text.read(_HEAD).encode("utf-8", self._errors)
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
@@ -100,9 +103,11 @@ def _as_utf8(file: io.BufferedReader) -> io.BufferedReader:
     """Return the file as UTF-8 without byte order mark, with LF at line ends."""
     head = file.peek(_HEAD)[:_HEAD]
     encoding = encoding_of(head)
-    if encoding == "utf-8" and not (b"\r" in head and b"\n" not in head):
+    if encoding == "utf-8" and b"\n" in head:
         return file
-    text = io.TextIOWrapper(file, encoding, "surrogateescape", newline=None)
+    # Without LF, the lines may end in CR, also if none has ended yet.
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+    text = io.TextIOWrapper(file, encoding, errors, newline=None)
     return io.BufferedReader(_Utf8(text), _BUFFER)
 
 
@@ -127,13 +132,34 @@ def encoding_of(head: bytes) -> str:
 
 def _records(file: io.BufferedReader, path: Path) -> Iterator[Numbered]:
     head = file.peek(_HEAD)[:_HEAD].lstrip(_BLANK)
-    line = head.partition(b"\n")[0].strip()
-    if head[:1] == b"[" or line == b"{":  # one array, or objects on several lines
-        return _values(file, "item" if head[:1] == b"[" else "", path)
-    columns = line.replace(b'"', b"").split(b",")
+    line, _, rest = head.partition(b"\n")
+    if head[:1] == b"[":
+        return _values(file, "item", path)
+    if head[:1] == b"{" and _goes_on(line, rest.lstrip(_BLANK)[:1], len(head) < _HEAD):
+        return _values(file, "", path)
+    columns = line.strip().replace(b'"', b"").split(b",")
     if head[:1] != b"{" and b"drawing" in columns:
         return _rows(file)
     return _lines(file)
+
+
+def _goes_on(line: bytes, following: bytes, is_whole: bool) -> bool:
+    """Return whether objects go on over lines, or several are on one.
+
+    Args:
+      line: the first line, which begins an object.
+      following: the first byte after it that is not blank.
+      is_whole: whether the file ends with what was looked at.
+    """
+    from orjson import JSONDecodeError, loads
+
+    if following:
+        return following in b'"}'
+    try:
+        loads(line)
+    except JSONDecodeError:
+        return is_whole
+    return False
 
 
 def _lines(file: BinaryIO) -> Iterator[Numbered]:
@@ -158,17 +184,39 @@ def _values(file: BinaryIO, prefix: str, path: Path) -> Iterator[Numbered]:
     """Yield the items of an array, or the objects one after another."""
     import ijson
 
-    number = 0
+    number, shallow = 0, _Shallow(file)
     try:
-        for record in ijson.items(file, prefix, use_float=True, multiple_values=True):
+        for record in ijson.items(
+            shallow, prefix, use_float=True, multiple_values=True, buf_size=_PART
+        ):
+            shallow.depth = 0  # brackets in texts may have counted
             number += 1
             yield number, record
-    except (ijson.JSONError, UnicodeDecodeError, OverflowError) as error:
+    except (ijson.JSONError, UnicodeDecodeError, OverflowError, _TooDeep) as error:
         message = " ".join(str(error).split())[:80]
         raise DataError(
             f"{path}: not JSON after drawing {number:,} ({message}); mend it there, or copy or "
             "download it again"
         ) from None
+
+
+class _TooDeep(Exception):
+    """Lists are nested too deep: the library's memory grows with the square of the depth."""
+
+
+class _Shallow:
+    """A file that is read in small parts while its brackets are counted."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.depth = file, 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(min(size, _PART))
+        opened, closed = ((data.count(a) + data.count(b)) for a, b in ((b"[", b"{"), (b"]", b"}")))
+        self.depth += opened - closed
+        if self.depth > _DEEPEST:
+            raise _TooDeep("nested too deep")
+        return data
 
 
 def _rows(file: BinaryIO) -> Iterator[Numbered]:

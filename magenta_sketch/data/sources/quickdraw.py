@@ -22,7 +22,8 @@ from magenta_sketch.data.sources.drawings import Drawing, Form, Skipped, Source
 from magenta_sketch.data.sources.json_records import Bad, read_records
 
 _ENDINGS = (".ndjson", ".jsonl", ".json", ".csv")
-NDJSON = (".ndjson", ".ndjson.gz")  # what is taken from a folder
+# What is taken from a folder. There, a .json file may be anything.
+IN_FOLDERS = tuple(f"{end}{gz}" for end in (".ndjson", ".jsonl", ".csv") for gz in ("", ".gz"))
 SUFFIXES = (*_ENDINGS, *(f"{end}.gz" for end in _ENDINGS))
 
 LARGEST = 1e9  # of a coordinate, in pixels; many long moves may lead far

@@ -25,12 +25,13 @@ from magenta_sketch.data.sources.svg_attributes import tag_of
 from magenta_sketch.data.sources.svg_backgrounds import Outline, backgrounds
 from magenta_sketch.data.sources.svg_shapes import outline
 from magenta_sketch.data.sources.svg_style import is_stroked, pen_of
-from magenta_sketch.data.sources.svg_tree import Place, Tree
+from magenta_sketch.data.sources.svg_tree import NO_TARGET, Place, Tree
 from magenta_sketch.data.sources.svg_xml import parse_xml
 from magenta_sketch.errors import DataError
 
 SUFFIXES = (".svg", ".svgz")
-MOST_POINTS = 1_000_000  # of one file, curves flattened
+MOST_POINTS = 4_000_000  # of one file, curves flattened
+MOST_PIECES = 300_000  # shapes, and parts of paths
 
 BACKGROUND = "backgrounds (filled areas that cover the page or the drawing)"
 
@@ -143,14 +144,18 @@ def read_root(root: Element) -> Picture:
             picture.lines.extend(lines)
             picture.pens.extend([pen_of(style)] * len(lines))
     if not picture.lines:
-        raise ValueError(_nothing(root, any(covered)))
+        raise ValueError(_nothing(root, tree.passed_over))
     return picture
 
 
 def _outlines(tree: Tree) -> Iterator[tuple[Outline, dict[str, str]]]:
     """Yield the lines of each shape, in the document's units, and its style."""
-    points = 0
+    points = pieces = 0
     for element, place in tree.shapes():
+        path = element.get("d", "")
+        pieces += 1 + path.count("M") + path.count("m")
+        if pieces > MOST_PIECES:
+            raise ValueError(f"over {MOST_PIECES:,} pieces of strokes")
         lines = [_placed(line, place) for line in outline(element, place.viewport, tree.page)]
         points += sum(map(len, lines))
         if points > MOST_POINTS:
@@ -166,7 +171,7 @@ def _placed(line: NDArray[np.float64], place: Place) -> NDArray[np.float64]:
     return line
 
 
-def _nothing(root: Element, has_background: bool) -> str:
+def _nothing(root: Element, passed_over: Counter[str]) -> str:
     """Return why nothing is drawn."""
     tags = {tag_of(element) for element in root.iter()}
     held = [
@@ -174,6 +179,8 @@ def _nothing(root: Element, has_background: bool) -> str:
         for tag, name in (("image", "a picture"), ("text", "text"), ("foreignObject", "a web page"))
         if tag in tags
     ]
+    if NO_TARGET in passed_over:
+        held.append("a `use` of something that is not in the file")
     if held:
         return f"draws nothing: it holds {' and '.join(held)}, which has no strokes"
-    return "draws nothing but a background" if has_background else "draws nothing"
+    return "draws nothing but a background" if BACKGROUND in passed_over else "draws nothing"

@@ -24,7 +24,7 @@ UNITS = {
     "q": 2.4 / 2.54,
 }
 # Fonts are unknown here; these are those of a browser's default font.
-_FONT_UNITS = {"em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0}
+FONT_UNITS = {"em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0}
 _PAGE_UNITS = ("vw", "vh", "vmin", "vmax")  # hundredths of the page
 
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -89,7 +89,7 @@ def page_box(root: Element) -> tuple[float, float, float, float]:
     for name in size:
         text = root.get(name, "")
         match = _LENGTH.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
-        factor = (UNITS | _FONT_UNITS).get(match[2].lower()) if match else None
+        factor = (UNITS | FONT_UNITS).get(match[2].lower()) if match else None
         value = float(match[1]) * factor if match and factor else 0.0
         if 0 < value < np.inf:
             size[name] = value
@@ -121,7 +121,7 @@ def _units(direction: int, viewport: Size, page: Size) -> Mapping[str, float]:
     whole = (*viewport, math.hypot(*viewport) / math.sqrt(2))[direction]
     pages = (*page, min(page), max(page))
     hundredths = {unit: size / 100 for unit, size in zip(_PAGE_UNITS, pages, strict=True)}
-    return {"%": whole / 100, **UNITS, **_FONT_UNITS, **hundredths}
+    return {"%": whole / 100, **UNITS, **FONT_UNITS, **hundredths}
 
 
 def _length(text: str, name: str, units: Mapping[str, float]) -> float:

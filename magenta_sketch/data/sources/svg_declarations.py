@@ -17,17 +17,19 @@ INITIAL = {
 }
 # Those that move an element, and are not `transform`.
 OTHER_TRANSFORMS = ("translate", "rotate", "scale")
-PROPERTIES = {
+# Those that SVG 2 allows in CSS for the size of shapes. They are not applied.
+GEOMETRY = {"x", "y", "cx", "cy", "r", "rx", "ry", "width", "height", "d"}
+ATTRIBUTES = {
     *INITIAL,
     "display",
     "opacity",
     "transform",
     "transform-origin",
     "transform-box",
-    *OTHER_TRANSFORMS,
     "clip-path",
     "mask",
 }
+PROPERTIES = ATTRIBUTES | GEOMETRY | set(OTHER_TRANSFORMS)  # in CSS
 
 _PLAIN = re.compile(r"[^\\/\"'(!]*")  # declarations that need no CSS parser
 _NUMBER = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]{1,3})?)(%|[a-z]*)")

@@ -17,6 +17,7 @@ from magenta_sketch.data.sources.svg_attributes import NUMBER, numbers_in
 PIECES = 64
 
 _COMMAND = re.compile(r"[MmZzLlHhVvCcSsQqTtAa]")
+_STRAIGHT = re.compile("[ML]")
 _COMMANDS = re.compile(rf"{_COMMAND.pattern}[^{_COMMAND.pattern[1:]}*")
 _ARC = re.compile(
     r"[\s,]*".join([*[f"({NUMBER.pattern})"] * 3, "([01])", "([01])", *[f"({NUMBER.pattern})"] * 2])
@@ -36,6 +37,8 @@ def flatten(path: str, pieces: int = PIECES) -> list[NDArray[np.float64]]:
     Raises:
       ValueError: the path is damaged or holds a number that is not finite.
     """
+    if (straight := _straight(path)) is not None:
+        return [straight]
     _check_path(path)
     # The library does not say where the pen lifts, so each part is parsed by itself.
     result, position = [], 0j
@@ -49,6 +52,19 @@ def flatten(path: str, pieces: int = PIECES) -> list[NDArray[np.float64]]:
     if not all(np.isfinite(line).all() for line in result):
         raise ValueError(f"path {path[:40]!r} has a number that is not finite")
     return result
+
+
+def _straight(path: str) -> NDArray[np.float64] | None:
+    """Return a path of one M and Ls alone; None for another one. Pieces of strokes are such."""
+    start, *rest = _STRAIGHT.split(path)
+    if start.strip() or path.count("M") != 1 or not path.lstrip().startswith("M"):
+        return None
+    parts = [numbers_in(part) for part in rest]
+    numbers = [number for part in parts for number in part or ()]
+    if None in parts or any(len(part or ()) % 2 for part in parts) or len(numbers) < 4:
+        return None
+    line = np.array(numbers, np.float64).reshape(-1, 2)
+    return line if parts[0] and np.isfinite(line).all() else None
 
 
 def _check_path(path: str) -> None:
@@ -105,7 +121,7 @@ def _without_closed_arcs(part: str, position: complex) -> str:
 
 def _points(segment: Any, pieces: int) -> NDArray[np.float64]:
     """Return the segment's points without its first one."""
-    from svgpathtools import CubicBezier, Line
+    from svgpathtools import CubicBezier, Line, QuadraticBezier
 
     if isinstance(segment, Line):
         return _corners([segment.end])
@@ -113,6 +129,10 @@ def _points(segment: Any, pieces: int) -> NDArray[np.float64]:
         controls = _corners([segment.start, segment.control1, segment.control2, segment.end])
         # Not a matrix product, because its rounding depends on the machine's BLAS.
         return (_bernstein(pieces)[:, :, None] * controls).sum(axis=1)
+    if isinstance(segment, QuadraticBezier):
+        controls = _corners([segment.start, segment.control, segment.end])
+        t = _times(pieces)[:, None]
+        return (1 - t) ** 2 * controls[0] + 2 * t * (1 - t) * controls[1] + t**2 * controls[2]
     return _corners([segment.point(t) for t in _times(pieces)])
 
 

@@ -82,9 +82,7 @@ def _rules(texts: list[str]) -> Iterator[tuple[list[list[Any]], list[Declaration
     import tinycss2  # imported in functions: few files need it
 
     for text in texts:
-        for rule in tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True):
-            if rule.type != "qualified-rule":
-                continue
+        for rule in _for_screens(tinycss2.parse_stylesheet(text, True, True)):
             found = declarations(rule.content)
             if found:
                 selectors: list[list[Any]] = [[]]
@@ -94,6 +92,20 @@ def _rules(texts: list[str]) -> Iterator[tuple[list[list[Any]], list[Declaration
                     else:
                         selectors[-1].append(token)
                 yield selectors, found
+
+
+def _for_screens(rules: list[Any]) -> Iterator[Any]:
+    """Yield the qualified rules, also those in `@media all` and `@media screen`."""
+    import tinycss2
+
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            yield rule
+        elif rule.type == "at-rule" and rule.lower_at_keyword == "media" and rule.content:
+            media = tinycss2.serialize(rule.prelude).strip().lower()
+            if media in ("", "all", "screen"):
+                inner = tinycss2.parse_rule_list(rule.content, True, True)
+                yield from (one for one in inner if one.type == "qualified-rule")
 
 
 def _compiled(selectors: list[list[Any]]) -> list[Any]:

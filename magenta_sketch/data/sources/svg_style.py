@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element
 
 from magenta_sketch.data.sources.svg_attributes import tag_of
 from magenta_sketch.data.sources.svg_declarations import (
+    ATTRIBUTES,
     INITIAL,
-    PROPERTIES,
     declarations,
     is_valid,
     is_zero,
@@ -44,12 +44,23 @@ def is_painted(style: dict[str, str]) -> bool:
 
 def pen_of(style: dict[str, str]) -> tuple[str, ...]:
     """Return what the pieces of one stroke have in common. Their widths and opacities may vary."""
-    return style["stroke"], style["fill"], style["color"]
+    return _ink(style["stroke"]), _ink(style["fill"]), style["color"]
 
 
 def _has_paint(name: str, style: dict[str, str]) -> bool:
     paint = style["color"] if style[name] == "currentcolor" else style[name]
     return paint != "none" and not _is_transparent(paint) and not is_zero(style[f"{name}-opacity"])
+
+
+@lru_cache
+def _ink(color: str) -> str:
+    """Return a colour without its opacity: pens write pressure into that, too."""
+    if _OPAQUE.fullmatch(color):
+        return color
+    from tinycss2.color4 import parse_color
+
+    parsed = parse_color(color)
+    return str(getattr(parsed, "coordinates", color))
 
 
 @lru_cache
@@ -76,6 +87,7 @@ class Styles:
     def __init__(self, root: Element):
         texts = [_text(element) for element in root.iter() if tag_of(element) == "style"]
         self._sheets = Sheets(root, texts) if any(texts) else None
+        self._own: dict[Element, dict[str, str]] = {}
 
     def of(self, element: Element) -> dict[str, str]:
         """Return an element's own properties, from attributes, style sheets and `style`.
@@ -84,9 +96,11 @@ class Styles:
           ValueError: it would take too long.
           RecursionError: a style is nested too deep.
         """
+        if element in self._own:
+            return self._own[element]
         own = {}
         for name, value in element.attrib.items():
-            if name in PROPERTIES and is_valid(name, value := value.strip().lower()):
+            if name in ATTRIBUTES and is_valid(name, value := value.strip().lower()):
                 own[name] = value
         found = [] if self._sheets is None else self._sheets.of(element)
         if "style" in element.attrib:
@@ -94,6 +108,7 @@ class Styles:
         # The sort is stable: declarations of one weight keep their order.
         for name, value, _ in sorted(found, key=lambda declaration: declaration[2]):
             own[name] = value
+        self._own[element] = own  # `use` may draw an element many times
         return own
 
     def within(self, own: dict[str, str], outer: dict[str, str]) -> dict[str, str]:

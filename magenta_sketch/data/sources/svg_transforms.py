@@ -8,14 +8,17 @@ none, which is deg). Numbers may follow each other without a separator: `transla
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.sources.svg_attributes import UNITS
+from magenta_sketch.data.sources.svg_attributes import FONT_UNITS, UNITS
 
+_LENGTHS = UNITS | FONT_UNITS
 _DEGREES = {"": 1.0, "deg": 1.0, "rad": 180 / math.pi, "grad": 0.9, "turn": 360.0}
 _LONGEST = 10_000  # characters
 
@@ -28,6 +31,7 @@ def moved(x: float, y: float) -> NDArray[np.float64]:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
+@lru_cache(256)
 def parse_transform(text: str) -> NDArray[np.float64]:
     """Return the matrix [3, 3] of a list of transform functions; "" and "none" change nothing.
 
@@ -36,6 +40,8 @@ def parse_transform(text: str) -> NDArray[np.float64]:
     """
     import tinycss2
 
+    # As old programs write them; not in CSS.
+    text = re.sub(r"(?<=[a-zA-Z])\s+\(", "(", re.sub(r"(?<=[0-9])\.(?![0-9])", "", text))
     result = np.identity(3)
     if text.strip().lower() in ("", "none"):
         return result
@@ -71,7 +77,7 @@ def parse_origin(text: str, viewport: tuple[float, float]) -> tuple[float, float
             elif token == "center" or (token.type == "ident" and token.lower_value == "center"):
                 pass
             else:
-                found[number] = _number(token, UNITS, text)
+                found[number] = _number(token, _LENGTHS, text)
         number += 1
     if not 1 <= number <= 3:
         raise ValueError(f"damaged transform-origin {text[:40]!r}")
@@ -88,7 +94,7 @@ def _matrix(function: Any, text: str) -> NDArray[np.float64]:
     if len(values) not in counts:
         raise ValueError(f"damaged transform {text[:40]!r}")
     # Only the first value of rotate is an angle; its centre is in lengths.
-    kinds = [units] if name != "rotate" else [_DEGREES, UNITS, UNITS]
+    kinds = [units] if name != "rotate" else [_DEGREES, _LENGTHS, _LENGTHS]
     numbers = [
         _number(token, kinds[min(i, len(kinds) - 1)], text) for i, token in enumerate(values)
     ]
@@ -125,10 +131,10 @@ def _scaled(across: float, down: float | None = None) -> Rows:
 
 _NUMBERS = {"": 1.0}
 _FUNCTIONS: dict[str, tuple[tuple[int, ...], dict[str, float], Callable[..., Rows]]] = {
-    "matrix": ((6,), UNITS, lambda a, b, c, d, e, f: ((a, c, e), (b, d, f))),
-    "translate": ((1, 2), UNITS, lambda x, y=0.0: ((1.0, 0.0, x), (0.0, 1.0, y))),
-    "translatex": ((1,), UNITS, lambda x: ((1.0, 0.0, x), (0.0, 1.0, 0.0))),
-    "translatey": ((1,), UNITS, lambda y: ((1.0, 0.0, 0.0), (0.0, 1.0, y))),
+    "matrix": ((6,), _LENGTHS, lambda a, b, c, d, e, f: ((a, c, e), (b, d, f))),
+    "translate": ((1, 2), _LENGTHS, lambda x, y=0.0: ((1.0, 0.0, x), (0.0, 1.0, y))),
+    "translatex": ((1,), _LENGTHS, lambda x: ((1.0, 0.0, x), (0.0, 1.0, 0.0))),
+    "translatey": ((1,), _LENGTHS, lambda y: ((1.0, 0.0, 0.0), (0.0, 1.0, y))),
     "scale": ((1, 2), _NUMBERS, _scaled),
     "scalex": ((1,), _NUMBERS, lambda x: _scaled(x, 1.0)),
     "scaley": ((1,), _NUMBERS, lambda y: _scaled(1.0, y)),

@@ -17,17 +17,19 @@ from magenta_sketch.data.sources.svg_attributes import (
     tag_of,
     view_box,
 )
-from magenta_sketch.data.sources.svg_declarations import INITIAL, OTHER_TRANSFORMS, is_set
+from magenta_sketch.data.sources.svg_declarations import GEOMETRY, INITIAL, OTHER_TRANSFORMS, is_set
 from magenta_sketch.data.sources.svg_shapes import SHAPES
 from magenta_sketch.data.sources.svg_style import Styles, is_hidden, is_painted
 from magenta_sketch.data.sources.svg_transforms import moved, parse_origin, parse_transform
 
-MOST_ELEMENTS = 100_000  # of a document
+MOST_ELEMENTS = 150_000  # of a document
 MOST_USED = 20_000  # elements that `use` draws, each time it does
 
 # What is passed over in a drawing, for its notes.
 NO_TARGET = "`use` of something that is not in the file"
 CLIPPED = "clip paths and masks (what they hide is drawn)"
+TEXTS = "texts and pictures"
+GEOMETRY_IN_CSS = "sizes of shapes in CSS"
 
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 _DRAWN = SHAPES | {"svg", "g", "a", "switch", "use"}
@@ -90,11 +92,16 @@ class Tree:
                     else f"over {MOST_ELEMENTS:,} elements"
                 )
             tag = tag_of(element)
-            if tag not in _DRAWN or is_hidden(own := self._styles.of(element)):
+            if tag not in _DRAWN:
+                self.passed_over.update([TEXTS] if tag in ("text", "image") else [])
+                continue
+            if is_hidden(own := self._styles.of(element)):
                 continue
             inner = self._inside(own, outer)
             if tag in SHAPES:
                 if is_painted(inner.style):
+                    if not GEOMETRY.isdisjoint(own):
+                        self.passed_over[GEOMETRY_IN_CSS] += 1
                     yield element, inner
             elif tag == "use":
                 todo += self._used(element, inner)

@@ -51,4 +51,4 @@ class Tally:
             yield f"left out {count:,}: {reason}"
         for (verb, what), (things, drawings) in self._noted.items():
             plural = "drawing" if drawings == 1 else "drawings"
-            yield f"{verb} {things:,} {what}, in {drawings:,} {plural}"
+            yield f"{what}: {things:,} {verb}, in {drawings:,} {plural}"

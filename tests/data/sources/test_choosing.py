@@ -112,7 +112,9 @@ def test_few_drawings_fill_all_splits(tmp_path, count):
     lowest = sorted(range(count), key=lambda key: splitting.hash_of(str(key).encode()))
     assert [*found["valid"], *found["test"]] == lowest[:2]
     notes = [line for line in lines if line.startswith("note: ")]
-    assert notes[0].startswith("note: the keys leave splits empty of bat (valid and test); ")
+    assert notes[0].startswith(
+        "note: too few drawings to fill these splits by their keys: bat (valid and test). "
+    )
     assert notes[1].startswith(f"note: under 100 drawings of bat ({count}): ")
 
 

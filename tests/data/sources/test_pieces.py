@@ -7,6 +7,7 @@ from svg_files import XMLNS
 from magenta_sketch.data import read_npz
 from magenta_sketch.data.sources import pieces, svg
 from magenta_sketch.data.sources.building import build
+from magenta_sketch.data.sources.collecting import JOINED
 from magenta_sketch.data.sources.options import Options
 
 
@@ -31,6 +32,27 @@ def test_what_is_not_joined():
     assert len(joined([[[0, 0], [10, 0]], [[0, 0], [10, 10]]])) == 2
     square = [[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]
     assert len(joined([square, [[0, 0], [5, 5]]])) == 2  # closed: a drawing of its own
+
+
+PRESSURE = {
+    "rgba": "rgba(0,0,0,0.{})",
+    "hex": "#000000{}5",
+    "width": "black",
+}
+
+
+@pytest.mark.parametrize("form", PRESSURE)
+def test_pressure_in_the_opacity_of_a_colour(tmp_path, form):
+    lines = [
+        f'<line x1="{i}" y1="{i % 2}" x2="{i + 1}" y2="{(i + 1) % 2}" '
+        f'stroke="{PRESSURE[form].format(i + 1)}" stroke-width="{i + 1}"/>'
+        for i in range(8)
+    ]
+    source = svg.source(put(tmp_path / "a", [f"<g>{''.join(lines)}</g>"] * 3))
+    drawings = list(source.read(lambda size: None))
+    assert {len(joined(one.lines, one.pens)) for one in drawings} == {1}
+    red = svg.source(put(tmp_path / "b", [lines[0] + lines[1].replace("stroke=", "fill=")] * 3))
+    assert {len(joined(one.lines, one.pens)) for one in red.read(lambda size: None)} <= {1, 2}
 
 
 def test_a_stroke_may_cross_its_own_beginning():
@@ -81,8 +103,9 @@ def test_pieces_and_whole_strokes_give_the_same_sketches(tmp_path, curves, form)
         lines = []
         source = svg.source(put(tmp_path / name, bodies))
         (files[name],) = build([source], tmp_path / f"{name}-out", Options(), lines.append)
-        told = [line for line in lines if line.startswith("joined")]
-        assert told == ([f"joined 522 {svg_note()}, in 3 drawings"] if name == "cut" else [])
+        told = [line for line in lines if line.startswith("pieces of strokes: ")]
+        note = f"pieces of strokes: 522 {JOINED}, in 3 drawings"
+        assert told == ([note] if name == "cut" else [])
     assert files["whole"].read_bytes() == files["cut"].read_bytes()
     source = svg.source(tmp_path / "cut")
     (apart,) = build([source], tmp_path / "apart", Options(join=0), lambda line: None)
@@ -91,9 +114,3 @@ def test_pieces_and_whole_strokes_give_the_same_sketches(tmp_path, curves, form)
 
 def points(line):
     return " ".join(f"{x},{y}" for x, y in line)
-
-
-def svg_note():
-    from magenta_sketch.data.sources.collecting import PIECES
-
-    return PIECES

@@ -1,6 +1,7 @@
 import gzip
 import json
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,12 @@ FORMS = {
     "UTF-16, other order, with mark": b"\xfe\xff" + LINES.encode("utf-16-be"),
     "UTF-16 without mark": LINES.encode("utf-16-le"),
     "a mark and CR": b"\xef\xbb\xbf" + LINES.replace("\n", "\r\n").encode(),
+    "objects on one line": LINES.replace("\n", " ").encode(),
+    "objects without a space": LINES.replace("\n", "").encode(),
+    "an object's first member on its line": LINES.replace('", "', '",\n "').encode(),
+    "CR after a long record": json.dumps(RECORDS[0] | {"more": "x" * 200_000}).encode()
+    + b"\r"
+    + "\r".join(json.dumps(one) for one in RECORDS[1:]).encode(),
     "packed UTF-16": gzip.compress(LINES.encode("utf-16")),
 }
 
@@ -174,6 +181,28 @@ def test_items_of_an_array_that_are_no_drawings(tmp_path):
     found = read(tmp_path / "a.json")
     assert [type(item) for item in found] == [Drawing, Skipped, Skipped, Skipped, Drawing]
     assert [item.line for item in found] == [1, 2, 3, 4, 5]
+
+
+DEEP = ["[" * 30_000, "[" * 100_000, '[{"a":' * 20_000, '{\n"a":' + "[" * 50_000]
+
+
+@pytest.mark.parametrize("text", DEEP, ids=range(len(DEEP)))
+def test_deep_nesting_takes_no_memory(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="nested too deep"):
+            read(tmp_path / "a.json")
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: d[:-400] + b"\x00\xd8" + d[-398:]])
+def test_damaged_utf_16(tmp_path, damage):
+    (tmp_path / "a.ndjson").write_bytes(damage(LINES.encode("utf-16")))
+    found = read(tmp_path / "a.ndjson")
+    assert len(found) == 300 and sum(isinstance(item, Drawing) for item in found) >= 299
 
 
 def test_an_empty_stroke_is_passed_over(tmp_path):

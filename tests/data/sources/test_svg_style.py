@@ -45,6 +45,7 @@ SHEETS = {  # style sheet and element, whether it is drawn
     ("path{display none; opacity:0}", '<path d="M0,0h1"/>'): False,
     ("path{opacity:clear} /* path{opacity:0} */", '<path d="M0,0h1"/>'): True,
     ("@import 'a.css'; @media print{path{display:none}}", '<path d="M0,0h1"/>'): True,
+    ("@media screen{path{display:none}} @media all{a{b:c}}", '<path d="M0,0h1"/>'): False,
     ("@import 'a.css'; path{display:none}", '<path d="M0,0h1"/>'): False,
     ("path:hover, path::before{display:none}", '<path d="M0,0h1"/>'): True,
     # In use, what is referred to has the style that it has where it is.

@@ -1,5 +1,7 @@
 """Which shapes are drawn, and where: transforms, groups, `use`, nested documents."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from svg_files import PATH, corners, picture, read
@@ -25,12 +27,15 @@ TRANSFORMS = {
     "matrix(1 0 0 1-10-5)": [[-10, -5], [-8, -4]],
     "matrix(1,0,0,1,.5.25)": [[0.5, 0.25], [2.5, 1.25]],
     "translate(1e1-5)scale(2)": [[10, -5], [14, -3]],
+    "translate (3 4)": [[3, 4], [5, 5]],
+    "translate(3.,4.)": [[3, 4], [5, 5]],
 }
 
 # Of CSS: the element's style, and where the line from (0, 0) to (2, 1) is.
 STYLES = {
     "transform:translateX(75px)": [[75, 0], [77, 1]],
     "transform: translate(3px, 4px)": [[3, 4], [5, 5]],
+    "transform: translate(2em, 1rem)": [[32, 16], [34, 17]],
     "transform:translateY(1in)": [[0, 96], [2, 97]],
     "transform:scaleX(2) scaleY(3)": [[0, 0], [4, 3]],
     "transform:rotate(.25turn)": [[0, 0], [-1, 2]],
@@ -67,10 +72,10 @@ UNREAD = {
     "transform:translate(50%)": "a percentage is not read",
     "transform:rotateX(5deg)": r"rotatex\(\) is not read",
     "transform:translate3d(1px,2px,3px)": r"translate3d\(\) is not read",
-    "transform:translate(2em)": "2em is not read",
+    "transform:translate(2vw)": "2vw is not read",
     "transform:rotate(5deg);transform-box:fill-box": "fill-box is not read",
     "rotate:45deg": "the property 'rotate' of CSS is not read",
-    "transform:scale(2);transform-origin:bottom 2em": "2em is not read",
+    "transform:scale(2);transform-origin:bottom 2vw": "2vw is not read",
     "transform:translate(1px 2px 3px)": "damaged transform",
 }
 
@@ -79,6 +84,25 @@ UNREAD = {
 def test_a_transform_that_is_not_read_leaves_the_drawing_out(tmp_path, style, message):
     with pytest.raises(ValueError, match=message):
         read(tmp_path, f'<path style="{style}" d="M0,0L2,1"/>')
+
+
+@pytest.mark.parametrize("attribute", ['translate="no"', 'rotate="30"', 'scale="1.5"'])
+def test_attributes_that_are_no_properties_of_svg(tmp_path, attribute):
+    """Of HTML, against machine translation, and of others; SVG has these only in CSS."""
+    body = f"<g {attribute}><path {attribute} d='M0,0L2,1'/></g>"
+    assert corners(tmp_path, body, attributes=attribute) == [[[0, 0], [2, 1]]]
+
+
+def test_a_long_transform_that_is_used_often_is_read_once(tmp_path, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(
+        svg_tree,
+        "parse_transform",
+        lru_cache(lambda text: parsed.append(text) or np.identity(3)),
+    )
+    uses = '<use href="#a"/>' * 600
+    assert len(read(tmp_path, f'<path id="a" transform="scale(1)" d="M0,0h1"/>{uses}')) == 601
+    assert len(parsed) == 1
 
 
 def test_groups_within_groups(tmp_path):
@@ -228,10 +252,17 @@ def test_a_background_covers_the_drawing(tmp_path):
 def test_what_is_passed_over_is_counted(tmp_path):
     body = f"""<rect width="100" height="100"/><use href="#none"/>{PATH}
       <clipPath id="c"><path d="M0,0h9"/></clipPath><g clip-path="url(#c)">{PATH}</g>
-      <g style="mask:url(#m)">{PATH}</g><g clip-path="none">{PATH}</g>"""
+      <g style="mask:url(#m)">{PATH}</g><g clip-path="none">{PATH}</g><text>a</text><image/>
+      <circle r="1" style="r:30px"/>"""
     found = picture(tmp_path, body)
-    assert len(found.lines) == 4
-    assert found.passed_over == {svg_tree.NO_TARGET: 1, svg_tree.CLIPPED: 2, svg.BACKGROUND: 1}
+    assert len(found.lines) == 5
+    assert found.passed_over == {
+        svg_tree.NO_TARGET: 1,
+        svg_tree.CLIPPED: 2,
+        svg.BACKGROUND: 1,
+        svg_tree.TEXTS: 2,
+        svg_tree.GEOMETRY_IN_CSS: 1,
+    }
 
 
 NOTHING = {
@@ -240,6 +271,7 @@ NOTHING = {
     "<g><text>a</text></g><image/>": "it holds a picture and text, which has no strokes",
     '<rect width="100" height="100"/>': "draws nothing but a background$",
     "<g/>": "draws nothing$",
+    '<use href="b.svg#a"/>': "it holds a `use` of something that is not in the file",
 }
 
 
