@@ -240,7 +240,7 @@ def _rows(file: BinaryIO) -> Iterator[Numbered]:
             (row.get("recognized") or "").lower()
         )
         try:
-            record["drawing"] = loads(row["drawing"] or "null")
+            record["drawing"] = loads(row.get("drawing") or "null")
         except JSONDecodeError as error:
             yield reader.line_num, Bad("its drawing is not JSON", str(error))
         else:
