@@ -170,7 +170,7 @@ def test_a_published_model_draws(forks, shared, tmp_path):
     bird = shared / "models" / "bird.gen.json"
     done = forks.run(DRAW, f"--model_dir={bird}", "--count=3", cwd=tmp_path)
     assert done.status == 0 and drawn(tmp_path / "drawings.svg") == 3
-    done = forks.run(DRAW, f"--model_dir={bird}", "--reconstruct=1", cwd=tmp_path)
+    done = forks.run(DRAW, f"--model_dir={bird}", "--reconstruct=1", "--out=b.svg", cwd=tmp_path)
     assert done.status == 2 and "and cannot reconstruct" in done.err
 
 

@@ -305,8 +305,8 @@ MEMBERS = {
 def test_any_line_is_a_drawing_or_skipped(value):
     line = value if isinstance(value, bytes) else json.dumps(value).encode()
     with tempfile.TemporaryDirectory() as folder:
-        items = read(write(Path(folder, "a.ndjson"), line.replace(b"\n", b"")))
-    assert len(items) <= 1
+        first, *items = read(write(Path(folder, "a.ndjson"), RAW, line.replace(b"\n", b"")))
+    assert isinstance(first, Drawing) and len(items) <= 1
     for item in items:
         if isinstance(item, Drawing):
             points = np.concatenate(item.lines)
