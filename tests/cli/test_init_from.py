@@ -180,7 +180,9 @@ def test_a_magenta_checkpoint_reconstructs_data_in_their_units(forks, shared, tm
     done = forks.run(DRAW, theirs, "--reconstruct=0,1", cwd=tmp_path)
     assert done.status == 2 and "give --data_dir" in done.err
     where = (f"--data_dir={DATA}", "--data_set=tiny.npz")
-    done = forks.run(DRAW, theirs, "--reconstruct=0,1", *where, cwd=tmp_path)
+    done = forks.run(DRAW, theirs, "--reconstruct=0", *where, cwd=tmp_path)
+    assert done.status == 2 and "test 0 has more than 10 points (max_seq_len)" in done.err
+    done = forks.run(DRAW, theirs, "--reconstruct=3,9", *where, cwd=tmp_path)
     assert done.status == 0, done.err
     assert "normalizing factor 114.6" in done.out and drawn(tmp_path / "drawings.svg") == 4
 
