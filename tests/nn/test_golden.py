@@ -116,6 +116,7 @@ def test_one_adam_step(golden):
         assert (np.abs(ours[name] - value) <= tolerance).all(), name
 
 
+@pytest.mark.slow
 def test_cost_trajectory(golden):
     expected = golden.out("cost_trajectory")
     train_step = golden.train_step()

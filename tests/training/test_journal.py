@@ -37,6 +37,7 @@ TAGS = """Train_Cost Train_Reconstr_Cost Train_KL_Cost Learning_Rate KL_Weight T
     Eval_Masked_Reconstr_Cost Time_Taken_Eval Num_Trainable_Params""".split()
 
 
+@pytest.mark.slow
 def test_lines_events_and_history_agree(bench, folder, capsys):
     trainer = go(bench.start(folder, save_every=30), 60)
     out, err = capsys.readouterr()

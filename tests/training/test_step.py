@@ -5,7 +5,6 @@ import functools
 import numpy as np
 import pytest
 from bench import HPARAMS, assert_same, go
-from slow import slow_but
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data.batches import Batch, training_batch
@@ -31,8 +30,9 @@ def without_chance(parts, bucket_by_length):
     return model, step, evaluate, [(variable, variable.numpy()) for variable in variables]
 
 
-@pytest.mark.parametrize("count", slow_but([8, 9, 21], 9))
-@pytest.mark.parametrize("bucket_by_length", slow_but([False, True], False))
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [8, 9, 21])
+@pytest.mark.parametrize("bucket_by_length", [False, True])
 def test_a_batch_in_parts_is_the_batch(bench, count, bucket_by_length):
     results = []
     for parts in (1, PARTS):
