@@ -103,8 +103,7 @@ def _are_positions(numbers: _Numbers) -> bool:
     if (xy < 0).mean(axis=0).max() < 0.02:
         return bool(np.median(steps[drawn]) < np.median(lengths))
     # Positions around 0: neighbours are near each other, and those after a lift as far from 0 as
-    # others. Of 341 classes of QuickDraw none is taken for that, and nine in ten are when they are
-    # made positions around 0.
+    # others. A test tries all of QuickDraw's classes, and their positions.
     cut = (np.abs(xy) >= MAX_OFFSET).mean()  # numbers that are cut are all of one length
     if numbers.after_lift.sum() < 20 or cut > 0.05:
         return False

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.download import fetch
 from magenta_sketch.data.npz import read_npz
 from magenta_sketch.data.npz_archive import open_archive
@@ -61,7 +62,7 @@ def read_from(
     if is_url(data_dir):
         path = fetch(join_url(str(data_dir), name), report=report)
         try:
-            return read_npz(path, report=report)
+            return _read(path, name, report)
         except DataError as error:
             raise DataError(f"{error}; delete this cached file to have it fetched again") from None
     require_files(data_dir, [name])
@@ -75,7 +76,18 @@ def read_from(
         except OSError as error:
             raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
         ready_made.write(name, folder, report)
-    return read_npz(path, report=report)
+    return _read(path, name, report)
+
+
+def _read(path: Path, name: str, report: Report) -> dict[str, SketchSet]:
+    """Read a file, and report what it looks like if it seems to follow another convention."""
+    splits = read_npz(path, report=report)
+    if found := recognise(splits["train"]):
+        report(
+            f"note: {name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if so, "
+            f"`sketch_rnn_convert mend {path} --what={','.join(found)} --out=NEW.npz` mends it"
+        )
+    return splits
 
 
 def _missing_file(path: Path, name: str) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.data_dir import Report, read_from
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.offsets import normalizing_factor_of
@@ -87,9 +86,9 @@ def load_data_set(
 
     Args:
       names: a file in data_dir, with `.npz`, or a list of them.
-      data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
-        cache folder (or $MAGENTA_SKETCH_CACHE). A missing kanjivg.npz is built in the folder, which
-        is made if needed.
+      data_dir: a folder, by default the current one, or an http(s) URL. A file at a URL is
+        downloaded once, into the user's cache folder (or $MAGENTA_SKETCH_CACHE). A missing
+        kanjivg.npz is built in the folder, which is made if needed.
       max_seq_len: longer sketches are dropped. If there are none, or it is None, the data set's
         max_seq_len is the length of its longest sketch, as in Magenta.
       normalizing_factor: None: the standard deviation of all offsets of the training set, dx and dy
@@ -153,13 +152,6 @@ def _joined(
         splits = read_from(data_dir, name, report)
         counts = "/".join(str(len(splits[split])) for split in SPLITS)
         report(f"loaded {counts} train/valid/test sketches from {name}")
-        if found := recognise(splits["train"]):
-            path = os.path.join(data_dir, name)
-            report(
-                f"note: {name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if "
-                f"so, `sketch_rnn_convert mend {path} --what={','.join(found)} "
-                "--out=NEW.npz` mends it"
-            )
         for split in SPLITS:
             parts[split].append(splits[split])
     sets, dropped = {}, {}

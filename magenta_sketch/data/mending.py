@@ -12,25 +12,17 @@ from magenta_sketch.data.conventions import with_sound_lifts
 from magenta_sketch.data.npz import RawSplit, read_raw_npz
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.npz_writer import write_npz
-from magenta_sketch.data.offsets import MAX_OFFSET
+from magenta_sketch.data.offsets import MAX_OFFSET, rows_beyond
 from magenta_sketch.data.sketch_set import SketchSet, check_values, starts_of
 from magenta_sketch.data.splitting import SHARES, fill_empty, hash_of, splits_of
+from magenta_sketch.data.statistics import drawing_sizes
+from magenta_sketch.data.strokes import START_TOKEN
 from magenta_sketch.errors import DataError
 
-SIDE = 255.0  # pixels of the larger side of a typical drawing, with "size"
+SIDE = 255.0  # pixels of the larger side of the median drawing, after "size"
 
-# Name -> what it does, in the order in which they are done.
-STEPS = {
-    "stroke5": "make stroke-3 of stroke-5: (dx, dy, down, lift, end)",
-    "positions": "make offsets of positions, and drop the first row, which becomes the origin",
-    "leading_move": "drop the first row, which leads from (0, 0) to the first point",
-    "lifts": "make lifts of a column that has 1 where the pen is down",
-    "pieces": "remove lifts after which the pen does not move",
-    "size": f"scale all sketches by one factor, so that the median drawing has {SIDE:g} pixels",
-    "splits": "split the sketches anew, by their content",
-}
-
-Flat = tuple[NDArray[np.float64], NDArray[np.int64]]  # points [N, 3], starts [n + 1]
+Points = NDArray[np.float64]  # [N, 3], flat sketches
+Starts = NDArray[np.int64]  # [n + 1]
 
 
 def mend(
@@ -46,7 +38,8 @@ def mend(
     Args:
       path: the `.npz` file. Splits may be missing if `steps` has "splits".
       out: the new file, replaced if it exists.
-      steps: what to do, of `STEPS`.
+      steps: what to do, of `STEPS`, in whose order they are done; last "splits", which splits all
+        sketches anew by their content.
       shares: relative sizes of train, valid and test, for "splits".
       report: called with each line of text on what was done.
 
@@ -56,41 +49,60 @@ def mend(
 
     Example:
       >>> mend("lines.npz", "large.npz", ["size"])
-      size: scaled by 72.8571; the median drawing had 3.5
+      size: 4 points of 4 sketches
       wrote large.npz: 2/1/1 train/valid/test sketches
     """
     raw = read_raw_npz(path, columns=5 if "stroke5" in steps else 3)
-    flat = {split: _usable(part, f"{path}, {split}", steps) for split, part in raw.items()}
-    for name in STEPS:
-        if name not in steps or name not in (*_EACH, "lifts"):
-            continue
-        if name == "lifts":
-            flat = _with_lifts(flat)
-        else:
-            flat = {split: _EACH[name](*part) for split, part in flat.items()}
-        report(f"{name}: {_count(flat)}")
-    flat = {split: _without_empty(part, split, report) for split, part in flat.items()}
-    if "size" in steps:
-        flat = _sized(flat, report)
-    sets = {split: _checked(part, f"{path}, {split}") for split, part in flat.items()}
-    if "splits" in steps:
-        sets = _split_anew(sets, shares, report)
-    _require_all(sets, path, "splits" in steps)
-    whole = "/".join(str(len(sets[split])) for split in SPLITS)
-    write_npz(out, **sets)
-    report(f"wrote {out}: {whole} train/valid/test sketches")
-    beyond = sum(
-        int((np.abs(part.points[:, :2]) > MAX_OFFSET).any(axis=1).sum()) for part in sets.values()
+    points = np.concatenate([_finite(part, f"{path}, {split}") for split, part in raw.items()])
+    lengths = np.concatenate([np.diff(part.starts) for part in raw.values()])
+    of_split = np.repeat(
+        [SPLITS.index(split) for split in raw], [len(part.starts) - 1 for part in raw.values()]
     )
-    if beyond:
+    lengths, of_split = _without_empty(lengths, of_split, report)
+    for name, step in STEPS.items():
+        if name in steps:
+            points, starts = step(points, starts_of(lengths))
+            report(f"{name}: {len(points):,} points of {len(lengths):,} sketches")
+            lengths, of_split = _without_empty(np.diff(starts), of_split, report)
+    starts = starts_of(lengths)
+    check_values(points, starts, f"{path}, all splits")
+    sketches = SketchSet(points.astype(np.float32), starts)
+    if "splits" in steps:
+        sketches, of_split = _split_anew(sketches, shares, report)
+    sets = {split: sketches.take(np.flatnonzero(of_split == i)) for i, split in enumerate(SPLITS)}
+    _require_all(sets, path, "splits" in steps)
+    write_npz(out, **sets)
+    counts = "/".join(str(len(sets[split])) for split in SPLITS)
+    report(f"wrote {out}: {counts} train/valid/test sketches")
+    if beyond := len(rows_beyond(sketches.points)):
         report(
             f"note: {beyond:,} offsets are beyond {MAX_OFFSET}, and will be cut in training; "
             "add size to --what to scale the sketches"
         )
 
 
+def _finite(raw: RawSplit, name: str) -> Points:
+    if raw.refused:
+        index, reason = next(iter(raw.refused.items()))
+        raise DataError(reason if name in reason else f"{name}[{index}]: {reason}")
+    if not np.isfinite(raw.points).all():
+        raise DataError(
+            f"{name}: has values that are not finite; sketch_rnn_convert inspect says where"
+        )
+    return raw.points.astype(np.float64)
+
+
+def _without_empty(
+    lengths: NDArray[np.int64], of_split: NDArray[np.int64], report: Callable[[str], None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    keep = lengths > 0
+    if not keep.all():
+        report(f"left out {np.count_nonzero(~keep):,} sketches without points")
+    return lengths[keep], of_split[keep]
+
+
 def _require_all(sets: dict[str, SketchSet], path: str | os.PathLike[str], are_new: bool) -> None:
-    missing = [split for split in SPLITS if split not in sets or not len(sets[split])]
+    missing = [split for split, sketches in sets.items() if not len(sketches)]
     if missing:
         raise DataError(
             f"{path}: no sketch for {' and '.join(missing)}; "
@@ -102,132 +114,79 @@ def _require_all(sets: dict[str, SketchSet], path: str | os.PathLike[str], are_n
         )
 
 
-def _count(flat: dict[str, Flat]) -> str:
-    points = sum(len(points) for points, _ in flat.values())
-    sketches = sum(len(starts) - 1 for _, starts in flat.values())
-    return f"{points:,} points of {sketches:,} sketches"
+def _split_anew(
+    sketches: SketchSet, shares: Sequence[int], report: Callable[[str], None]
+) -> tuple[SketchSet, NDArray[np.uint8]]:
+    """Return each different sketch once, with the number of its split, by its content."""
+    hashes = [hash_of(np.ascontiguousarray(sketch, "<f4").tobytes()) for sketch in sketches]
+    keys, first = np.unique(np.array(hashes, np.uint64), return_index=True)
+    if len(keys) < len(sketches):
+        report(f"left out {len(sketches) - len(keys):,} sketches that repeat another")
+    splits = splits_of(keys, shares)
+    fill_empty(splits, keys)
+    order = np.argsort(first)
+    return sketches.take(first[order]), splits[order]
 
 
-def _usable(raw: RawSplit, name: str, steps: Sequence[str]) -> Flat:
-    if raw.refused:
-        index, why = next(iter(raw.refused.items()))
-        raise DataError(why if name in why else f"{name}[{index}]: {why}")
-    points = raw.points.astype(np.float64)
-    if not np.isfinite(points).all():
-        raise DataError(
-            f"{name}: has values that are not finite; sketch_rnn_convert inspect says where"
-        )
-    return points, raw.starts
+# ------------------------------------- the steps: points and starts, no sketch empty -> the same
 
 
-# ------------------------------------------------------------------- steps on single splits
+def _stroke3(points: Points, starts: Starts) -> tuple[Points, Starts]:
+    """Return stroke-5, [N, 5], as stroke-3: no start token, and up to the first end row."""
+    ends = np.cumsum(points[:, 4] > 0.5)
+    before = np.concatenate([[0], ends])[starts[:-1]]
+    keep = ends == np.repeat(before, np.diff(starts))
+    keep[starts[:-1]] &= (points[starts[:-1]] != START_TOKEN).any(axis=1)
+    stroke3 = np.column_stack([points[:, :2], points[:, 3] > 0.5])
+    return _kept(stroke3, starts, keep)
 
 
-def _stroke3(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
-    """Return stroke-5 as stroke-3: without a start token, and up to the first end row."""
-    ended = points[:, 4] > 0.5
-    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    before = np.cumsum(ended) - np.concatenate([[0], np.cumsum(ended)])[starts[:-1]][owner]
-    keep = before == 0
-    first = starts[:-1][np.diff(starts) > 0]
-    is_token = (points[first] == (0, 0, 1, 0, 0)).all(axis=1)
-    keep[first[is_token]] = False
-    mended = np.column_stack([points[:, :2], points[:, 3] > 0.5])[keep]
-    return mended, starts_of(np.bincount(owner[keep], minlength=len(starts) - 1))
-
-
-def _with_lifts(flat: dict[str, Flat]) -> dict[str, Flat]:
-    """Mend the lifts of all splits together: what 0 stands for is the same in all."""
-    lengths = np.concatenate([np.diff(starts) for _, starts in flat.values()])
-    points = np.concatenate([points for points, _ in flat.values()])
-    mended = with_sound_lifts(points, starts_of(lengths[lengths > 0]))
-    ends = np.cumsum([len(points) for points, _ in flat.values()])
-    parts = zip(flat.items(), np.split(mended, ends[:-1]), strict=True)
-    return {split: (part, starts) for (split, (_, starts)), part in parts}
-
-
-def _offsets(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
+def _offsets(points: Points, starts: Starts) -> tuple[Points, Starts]:
     """Return positions as offsets. The first position is the origin, which has no row."""
     moves = points.copy()
     moves[1:, :2] -= points[:-1, :2]
     return _without_first(moves, starts)
 
 
-def _without_first(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
+def _without_first(points: Points, starts: Starts) -> tuple[Points, Starts]:
     keep = np.ones(len(points), bool)
-    keep[starts[:-1][np.diff(starts) > 0]] = False
-    return points[keep], starts_of(np.maximum(np.diff(starts) - 1, 0))
+    keep[starts[:-1]] = False
+    return _kept(points, starts, keep)
 
 
-def _joined(points: NDArray[np.float64], starts: NDArray[np.int64]) -> Flat:
+def _lifts(points: Points, starts: Starts) -> tuple[Points, Starts]:
+    return with_sound_lifts(points, starts), starts
+
+
+def _joined(points: Points, starts: Starts) -> tuple[Points, Starts]:
     """Drop moves without length after a lift, and the lift before each."""
     lifted = points[:, 2] == 1
     in_place = np.zeros(len(points), bool)
     in_place[1:] = lifted[:-1] & (points[1:, :2] == 0).all(axis=1) & ~lifted[1:]
-    in_place[starts[:-1][np.diff(starts) > 0]] = False
+    in_place[starts[:-1]] = False
     points = points.copy()
     points[np.flatnonzero(in_place) - 1, 2] = 0
-    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    return points[~in_place], starts_of(np.bincount(owner[~in_place], minlength=len(starts) - 1))
+    return _kept(points, starts, ~in_place)
 
 
-_EACH: dict[str, Callable[[NDArray[np.float64], NDArray[np.int64]], Flat]] = {
+def _sized(points: Points, starts: Starts) -> tuple[Points, Starts]:
+    sizes = drawing_sizes(SketchSet(points.astype(np.float32), starts)).max(axis=1)
+    typical = float(np.median(sizes)) if len(sizes) else 0.0
+    if not typical > 0:
+        raise DataError("size: the median drawing has no extent, so nothing can be scaled by it")
+    return points * [SIDE / typical, SIDE / typical, 1.0], starts
+
+
+def _kept(points: Points, starts: Starts, keep: NDArray[np.bool_]) -> tuple[Points, Starts]:
+    """Return only the rows of a mask, bool [N]. Sketches may become empty."""
+    return points[keep], np.concatenate([[0], np.cumsum(keep)])[starts]
+
+
+STEPS: dict[str, Callable[[Points, Starts], tuple[Points, Starts]]] = {
     "stroke5": _stroke3,
     "positions": _offsets,
     "leading_move": _without_first,
+    "lifts": _lifts,
     "pieces": _joined,
+    "size": _sized,
 }
-
-
-# ------------------------------------------------------------------------- steps on the whole
-
-
-def _without_empty(flat: Flat, split: str, report: Callable[[str], None]) -> Flat:
-    points, starts = flat
-    lengths = np.diff(starts)
-    if (lengths == 0).any():
-        report(f"left out {int((lengths == 0).sum()):,} {split} sketches without points")
-    return points, starts_of(lengths[lengths > 0])
-
-
-def _sized(flat: dict[str, Flat], report: Callable[[str], None]) -> dict[str, Flat]:
-    sides = [side for part in flat.values() for side in _sides(*part)]
-    typical = float(np.median(sides)) if sides else 0.0
-    if not typical > 0:
-        raise DataError("size: the median drawing has no extent, so nothing can be scaled by it")
-    factor = SIDE / typical
-    report(f"size: scaled by {factor:.6g}; the median drawing had {typical:.6g}")
-    scale = np.array([factor, factor, 1.0])
-    return {split: (points * scale, starts) for split, (points, starts) in flat.items()}
-
-
-def _sides(points: NDArray[np.float64], starts: NDArray[np.int64]) -> list[float]:
-    """Return the larger side of each drawing."""
-    sides = []
-    for start, end in zip(starts[:-1], starts[1:], strict=True):
-        positions = np.concatenate([np.zeros((1, 2)), np.cumsum(points[start:end, :2], axis=0)])
-        sides.append(float(np.ptp(positions, axis=0).max()))
-    return sides
-
-
-def _checked(flat: Flat, name: str) -> SketchSet:
-    points, starts = flat
-    if len(points):
-        check_values(points, starts, name)
-    return SketchSet(points.astype(np.float32), starts)
-
-
-def _split_anew(
-    sets: dict[str, SketchSet], shares: Sequence[int], report: Callable[[str], None]
-) -> dict[str, SketchSet]:
-    """Return all sketches in splits by their content; each different sketch once."""
-    whole = SketchSet.concatenate(list(sets.values()))
-    hashes = [hash_of(np.ascontiguousarray(sketch, "<f4").tobytes()) for sketch in whole]
-    keys, first = np.unique(np.array(hashes, np.uint64), return_index=True)
-    if len(keys) < len(whole):
-        report(f"left out {len(whole) - len(keys):,} sketches that repeat another")
-    splits = splits_of(keys, shares)
-    fill_empty(splits, keys)
-    return {
-        split: whole.take(np.sort(first[splits == number])) for number, split in enumerate(SPLITS)
-    }

@@ -22,8 +22,8 @@ from magenta_sketch.data.npz_archive import (
     splits_in,
 )
 from magenta_sketch.data.npz_split import decode_split
-from magenta_sketch.data.offsets import MAX_OFFSET, clamped, count_beyond
-from magenta_sketch.data.sketch_set import SketchSet, check_values
+from magenta_sketch.data.offsets import MAX_OFFSET, clamped, rows_beyond
+from magenta_sketch.data.sketch_set import SketchSet, check_values, owners_of
 from magenta_sketch.errors import DataError
 
 
@@ -64,18 +64,20 @@ def read_npz(
         if missing and (all_splits or not present):
             raise missing_splits(archive, missing, label)
         result = {}
-        beyond = np.zeros(2, np.int64)  # offsets and sketches
+        offsets = cut = 0
         for split in present:
             name = f"{label}, {split}"
             points, starts = decode_split(split_bytes(archive, split, name), name)
             if len(starts) == 1:
                 raise DataError(f"{name}: the split is empty, expected at least 1 sketch")
             check_values(points, starts, name)
-            beyond += count_beyond(points, starts)
+            beyond = rows_beyond(points)
+            offsets += len(beyond)
+            cut += len(np.unique(owners_of(beyond, starts)))
             result[split] = SketchSet(clamped(points), starts)
-    if beyond.any() and report is not None:
+    if offsets and report is not None:
         report(
-            f"note: {label}: {beyond[0]:,} offsets of {beyond[1]:,} sketches are beyond "
+            f"note: {label}: {offsets:,} offsets of {cut:,} sketches are beyond "
             f"{MAX_OFFSET} and are cut to it; `sketch_rnn_convert mend {path} --what=size "
             "--out=NEW.npz` scales all sketches"
         )

@@ -46,18 +46,21 @@ def _what_it_is(path: Path) -> str:
     """Return what a file that is no archive looks like, and what to do."""
     with open(path, "rb") as file:
         head = file.read(1 << 12)
-    text = decode_head(head).lstrip().lower()
+    text = _text(head).lstrip().lower()
     if head.startswith(b"\x93NUMPY"):
         return (
             "a single NumPy array (.npy), not a data set (.npz); magenta_sketch.write_npz makes "
             "one of lists of sketches"
         )
-    if text.startswith(("<!doctype html", "<html", "<?xml", "<svg")):
-        what = "an SVG file" if "<svg" in text else "a web page"
-        return f"{what}, not a data set (.npz); " + (
-            "sketch_rnn_convert data makes one of a folder of them"
-            if "svg" in what.lower()
-            else "download the file itself, not the page that shows it"
+    if text.startswith(("<?xml", "<svg")) and "<svg" in text:
+        return (
+            "an SVG file, not a data set (.npz); sketch_rnn_convert data makes one of a folder of "
+            "them"
+        )
+    if text.startswith(("<!doctype html", "<html")):
+        return (
+            "a web page, not a data set (.npz); download the file itself, not the page that shows "
+            "it"
         )
     if text.startswith(("{", "[")) or "drawing" in text.partition("\n")[0].split(","):
         return (
@@ -78,8 +81,8 @@ def _what_it_is(path: Path) -> str:
     return "not a data set, which is an .npz file; sketch_rnn_convert data makes one of drawings"
 
 
-def decode_head(head: bytes) -> str:
-    """Return the begin of a file as text, whatever is in it."""
+def _text(head: bytes) -> str:
+    """Return the beginning of a file as text, whatever is in it."""
     try:
         return decode(head)
     except ValueError:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.npz import RawSplit
-from magenta_sketch.data.offsets import MAX_OFFSET
-from magenta_sketch.data.sketch_set import ADVICE, SketchSet
+from magenta_sketch.data.offsets import MAX_OFFSET, rows_beyond
+from magenta_sketch.data.sketch_set import ADVICE, SketchSet, owners_of
 
 NAMED = 10  # places that are named for each kind, at most
 JUMP = 2.0  # typical diagonals; an offset inside a typical drawing is at most one
@@ -101,7 +101,7 @@ def find_refused_and_clamped(raw: RawSplit, split: str, finds: Finds) -> NDArray
     odd = finite & (lifts != 0) & (lifts != 1)
     usable = lengths > 0
     for kind, rows in (("non_finite", np.flatnonzero(~finite)), ("odd_lifts", np.flatnonzero(odd))):
-        owners, firsts = np.unique(_owner(rows, raw.starts), return_index=True)
+        owners, firsts = np.unique(owners_of(rows, raw.starts), return_index=True)
         usable[owners] = False
         found = (
             Place(split, int(i), f"point {row - raw.starts[i]}: {raw.points[row].tolist()}")
@@ -109,17 +109,11 @@ def find_refused_and_clamped(raw: RawSplit, split: str, finds: Finds) -> NDArray
         )
         finds.add(kind, found, len(owners))
 
-    offsets = raw.points[:, :2]  # two comparisons, because int16 has no absolute value of -32768
-    beyond = ((offsets > MAX_OFFSET) | (offsets < -MAX_OFFSET)).any(axis=1)
-    owners = np.unique(_owner(np.flatnonzero(finite & beyond), raw.starts))
+    beyond = rows_beyond(raw.points)
+    owners = np.unique(owners_of(beyond[finite[beyond]], raw.starts))
     found = (Place(split, int(i), _largest(raw, int(i))) for i in owners)
     finds.add("clamped", found, len(owners))
     return usable
-
-
-def _owner(rows: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return for each row of the points the index of its sketch."""
-    return np.searchsorted(starts, rows, side="right") - 1
 
 
 def _largest(raw: RawSplit, index: int) -> str:

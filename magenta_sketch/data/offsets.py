@@ -23,17 +23,10 @@ def clamped(points: np.ndarray) -> NDArray[np.float32]:
     return points
 
 
-def count_beyond(points: np.ndarray, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many offsets `clamped` changes, and in how many sketches.
-
-    Args:
-      points: [N, 3], flat sketches.
-      starts: [n + 1].
-    """
+def rows_beyond(points: np.ndarray) -> NDArray[np.int64]:
+    """Return which rows of points [N, 3] have an offset that `clamped` changes."""
     offsets = points[:, :2]  # two comparisons, because int16 has no absolute value of -32768
-    rows = np.flatnonzero(((offsets > MAX_OFFSET) | (offsets < -MAX_OFFSET)).any(axis=1))
-    owners = np.searchsorted(starts, rows, side="right")
-    return np.array([len(rows), len(np.unique(owners))], np.int64)
+    return np.flatnonzero(((offsets > MAX_OFFSET) | (offsets < -MAX_OFFSET)).any(axis=1))
 
 
 def normalizing_factor_of(train: SketchSet) -> float:

@@ -139,6 +139,12 @@ def starts_of(lengths: ArrayLike) -> NDArray[np.int64]:
 
 ADVICE = "; to mend it, "  # begins what to do in the messages of `check_shape`
 
+
+def owners_of(rows: ArrayLike, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each row of flat points the index of its sketch."""
+    return np.searchsorted(starts, rows, side="right") - 1
+
+
 # Other formats of sketches that people have, by the numbers in a row, and what to do about them.
 _OTHER_FORMATS = {
     4: f", which is another format{ADVICE}keep dx, dy and the lift of each row, such as "
@@ -182,5 +188,5 @@ def check_values(points: np.ndarray, starts: NDArray[np.int64], name: str) -> No
 
 
 def _place(row: int, starts: NDArray[np.int64], name: str) -> str:
-    index = int(np.searchsorted(starts, row, side="right")) - 1
+    index = int(owners_of(row, starts))
     return f"{name}[{index}]: point {row - int(starts[index])}"

@@ -104,10 +104,7 @@ class LocalEngine:
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": _path()},
             )
-        order = {
-            "task": dataclasses.asdict(task),
-            "cores": self._shares[slot],
-        }
+        order = {"task": dataclasses.asdict(task), "cores": self._shares[slot]}
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has ended: `_outcome` sees why
             process.stdin.write(json.dumps(order).encode() + b"\n")

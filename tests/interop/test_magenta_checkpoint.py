@@ -75,12 +75,14 @@ def test_the_config_says_the_rest(shared):
     assert trained.config.hparams.batch_size == 4
 
 
-def test_an_older_config_with_numbers_for_switches_and_unknown_names(copy):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_older_config_with_numbers_for_switches_and_unknown_names(copy, encoding):
+    """Also if a program of Windows has saved it."""
     values = json.loads((copy / "model_config.json").read_text())
     values |= {"use_recurrent_dropout": 1, "is_training": 0, "model_params_of_old": [3]}
     values |= {"data_set": "cat.npz", "kl_weight": 1}
     del values["scale"]
-    (copy / "model_config.json").write_text(json.dumps(values))
+    (copy / "model_config.json").write_text(json.dumps(values), encoding=encoding)
     notes = []
     hparams = magenta_sketch.load(copy, warn=notes.append).config.hparams
     assert hparams.use_recurrent_dropout is True

@@ -240,6 +240,8 @@ def test_a_published_model_is_written_as_it_was(shared, tmp_path, name, length, 
     )
     again, original = (json.loads(p.read_text()) for p in (tmp_path / "again.json", path))
     assert again == original
+    (tmp_path / "again.json").write_text(path.read_text(), encoding="utf-8-sig")  # by Windows
+    assert magenta_sketch.load(tmp_path / "again.json").normalizing_factor == factor
 
 
 HUGE = base64.b64encode(bytes(18 * 10**6)).decode()  # [10**6, 9] zeros
@@ -260,6 +262,7 @@ def change(value, **paths):
         (lambda v: change(v, mode=1), "mode 1 is conditional, but there are 5 weights"),
         (lambda v: change(v, mode=3), "mode is 3, expected 0, 1 or 2"),
         (lambda v: change(v, mode=True), "mode is True"),
+        (lambda v: change(v, mode=[0]), r"mode is \[0\], expected 0, 1 or 2"),
         (lambda v: change(v, scale_factor=0), "scale_factor is 0, expected a number above 0"),
         (lambda v: change(v, scale_factor="big"), "scale_factor is 'big'"),
         (lambda v: change(v, max_seq_len=-4), "max_seq_len is -4"),

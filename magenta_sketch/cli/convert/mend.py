@@ -17,8 +17,6 @@ The steps are done in this order. The old file stays as it is.
 
 from __future__ import annotations
 
-import pathlib
-
 from absl import flags
 
 from magenta_sketch.cli import program, values
@@ -27,7 +25,7 @@ from magenta_sketch.errors import UsageError
 
 TAKES_FILES = True
 
-# In the order in which they are done; `mending.STEPS` has the same, but imports NumPy.
+# In the order in which they are done. `mending.STEPS` has all but the last, but imports NumPy.
 STEPS = ("stroke5", "positions", "leading_move", "lifts", "pieces", "size", "splits")
 
 FLAGS = program.new_flags()
@@ -61,16 +59,12 @@ def main(files: list[str]) -> int:
             )
     if not FLAGS.out or not FLAGS.out.endswith(".npz"):
         raise UsageError("--out must be the name of the new file, ending in .npz")
-    out = pathlib.Path(FLAGS.out)
-    if out.exists() and not FLAGS.overwrite:
-        raise UsageError(
-            f"--out={out} is there already: give --overwrite to replace it, or another name"
-        )
+    values.require_free(FLAGS.out, FLAGS.overwrite)
     shares = values.three_numbers("shares", FLAGS.shares)
     if shares is not None and "splits" not in what:
         raise UsageError("--shares is for --what=splits")
     from magenta_sketch.data.mending import mend
     from magenta_sketch.data.splitting import SHARES
 
-    mend(files[0], out, what, shares=shares or SHARES)
+    mend(files[0], FLAGS.out, what, shares=shares or SHARES)
     return 0

@@ -36,9 +36,8 @@ class Bad(NamedTuple):
     detail: str = ""
 
 
-Numbered = tuple[
-    int, Any
-]  # its line or number in the file, from 1; a dict, `Bad`, or another value
+# Its line or number in the file, from 1; a dict, `Bad`, or another value.
+Numbered = tuple[int, Any]
 
 
 def read_records(path: Path, advance: Callable[[int], None]) -> Iterator[Numbered]:
@@ -49,7 +48,7 @@ def read_records(path: Path, advance: Callable[[int], None]) -> Iterator[Numbere
       advance: called now and then with the number of bytes read since the last call.
 
     Raises:
-      DataError: the file cannot be read, is damaged or cut short, or is CSV without drawings.
+      DataError: the file cannot be read, or is damaged or cut short.
     """
     number = done = 0
     try:

@@ -3,8 +3,9 @@
 These are read: `path`, `line`, `polyline`, `polygon`, `rect`, `circle` and `ellipse`, in groups,
 links, nested `svg`s and what `use` refers to, with all transforms. A filled shape gives its
 outline. These are not drawn: contents of `defs`, `symbol`, clip paths and the like, unless `use`
-refers to them; what is invisible (see `svg_style`); and backgrounds (see `svg_backgrounds`). Text,
-images and filters are ignored. So are clip paths and masks, which is noted.
+refers to them; what is invisible (see `svg_style`); and backgrounds (see `svg_backgrounds`). Texts
+and images are not drawn either, and clip paths and masks not applied; this is noted. Filters are
+ignored.
 """
 
 from __future__ import annotations

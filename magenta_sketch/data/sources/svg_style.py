@@ -2,8 +2,8 @@
 
 The properties in `svg_declarations.PROPERTIES` are read, with the priorities of CSS. Attributes are
 weakest; then come the rules of style sheets, by specificity and order; then `style`; `!important`
-is strongest. Invalid CSS, `@` rules (also `@import` and `@media`) and sheets in other files are
-ignored.
+is strongest. Invalid CSS, sheets in other files and `@` rules are ignored, but not `@media all` and
+`@media screen`.
 """
 
 from __future__ import annotations

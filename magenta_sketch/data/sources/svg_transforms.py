@@ -74,9 +74,7 @@ def parse_origin(text: str, viewport: tuple[float, float]) -> tuple[float, float
         elif number < 2:
             if token.type == "percentage":
                 found[number] = token.value / 100 * viewport[number]
-            elif token == "center" or (token.type == "ident" and token.lower_value == "center"):
-                pass
-            else:
+            elif token.type != "ident" or token.lower_value != "center":
                 found[number] = _number(token, _LENGTHS, text)
         number += 1
     if not 1 <= number <= 3:

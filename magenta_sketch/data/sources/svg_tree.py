@@ -32,6 +32,7 @@ TEXTS = "texts and pictures"
 GEOMETRY_IN_CSS = "sizes of shapes in CSS"
 
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
+_TEXTS = {"text", "image"}
 _DRAWN = SHAPES | {"svg", "g", "a", "switch", "use"}
 
 
@@ -85,17 +86,15 @@ class Tree:
             element, outer = todo.pop()
             count += 1
             used += bool(outer.uses)
-            if count > MOST_ELEMENTS or used > MOST_USED:
-                raise ValueError(
-                    f"over {MOST_USED:,} elements drawn by `use`"
-                    if used > MOST_USED
-                    else f"over {MOST_ELEMENTS:,} elements"
-                )
+            if used > MOST_USED:
+                raise ValueError(f"over {MOST_USED:,} elements drawn by `use`")
+            if count > MOST_ELEMENTS:
+                raise ValueError(f"over {MOST_ELEMENTS:,} elements")
             tag = tag_of(element)
-            if tag not in _DRAWN:
-                self.passed_over.update([TEXTS] if tag in ("text", "image") else [])
+            if tag not in _DRAWN | _TEXTS or is_hidden(own := self._styles.of(element)):
                 continue
-            if is_hidden(own := self._styles.of(element)):
+            if tag in _TEXTS:
+                self.passed_over[TEXTS] += 1
                 continue
             inner = self._inside(own, outer)
             if tag in SHAPES:
