@@ -152,12 +152,10 @@ def _goes_on(line: bytes, following: bytes, is_whole: bool) -> bool:
     """
     from orjson import JSONDecodeError, loads
 
-    if following:
-        return following in b'"}'
     try:
         loads(line)
     except JSONDecodeError:
-        return is_whole
+        return following in b'"}' if following else is_whole
     return False
 
 

@@ -299,6 +299,14 @@ MEMBERS = {
 }
 
 
+@pytest.mark.parametrize("line", [b"}", b'"a": 1', b"}]"])
+def test_a_bad_line_after_a_whole_drawing(tmp_path, line):
+    """The first line is whole, so these are lines, not one object that goes on."""
+    first, second, third = read(write(tmp_path / "a.ndjson", RAW, line, RAW))
+    assert isinstance(first, Drawing) and isinstance(third, Drawing)
+    assert isinstance(second, Skipped) and second.reason == "not JSON"
+
+
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.binary(), JSON, st.fixed_dictionaries({}, optional=MEMBERS)))
