@@ -91,7 +91,7 @@ def sketch_to_pixel_svg(stroke3: np.ndarray) -> str:
     return document(drawing)
 
 
-class Sketch(NamedTuple):
+class Strokes(NamedTuple):
     """A checked sketch.
 
     polylines: strokes as absolute positions, float64 [k, 2] each, in the sketch's units. center:
@@ -110,7 +110,7 @@ class Sketch(NamedTuple):
         return [(line - self.center) * scale + middle for line in self.polylines]
 
 
-def checked(stroke3: Any, what: str) -> Sketch:
+def checked(stroke3: Any, what: str) -> Strokes:
     """Check a stroke-3 sketch [n, 3] and return its polylines.
 
     Raises:
@@ -128,7 +128,7 @@ def checked(stroke3: Any, what: str) -> Sketch:
     if rows.ndim != 2 or rows.shape[1] != 3:
         raise ArgumentError(f"{what} must be stroke-3, shape [n, 3], got shape {list(rows.shape)}")
     if len(rows) == 0:
-        return Sketch([], np.zeros(2), np.zeros(2))
+        return Strokes([], np.zeros(2), np.zeros(2))
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         at = int(np.argmin(finite))
@@ -141,7 +141,7 @@ def checked(stroke3: Any, what: str) -> Sketch:
     if not (np.abs(points) < 1e300).all():  # sums and differences below stay finite
         raise ArgumentError(f"{what} has offsets so large that its coordinates are not finite")
     low, high = points.min(axis=0), points.max(axis=0)
-    return Sketch(polylines, (low + high) / 2, high - low)
+    return Strokes(polylines, (low + high) / 2, high - low)
 
 
 class Square(NamedTuple):
@@ -175,7 +175,7 @@ class Square(NamedTuple):
             )
         return cls(inner, stroke_width)
 
-    def scale(self, *sketches: Sketch) -> float:
+    def scale(self, *sketches: Strokes) -> float:
         """Return the factor that makes the largest of the sketches fill the square."""
         longest = max((float(sketch.extent.max()) for sketch in sketches), default=0.0)
         return self.inner / longest if longest > 0 else 1.0
@@ -224,7 +224,7 @@ def sketch_group(
     """
     group = drawing.g(class_="sketch")
     for line in polylines:
-        group.add(drawing.path(_path_data(line, number)))
+        group.add(drawing.path(path_data(line, number)))
     return group
 
 
@@ -237,7 +237,12 @@ def document(drawing: svgwrite.Drawing) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + drawing.tostring() + "\n"
 
 
-def _path_data(points: np.ndarray, number: Callable[[float], str]) -> str:
+def path_data(points: np.ndarray, number: Callable[[float], str]) -> str:
+    """Return the data of a path through points [k, 2]. A single point becomes a dot.
+
+    >>> path_data(np.array([[0, 0], [3, 4.5]]), short_number)
+    'M0 0L3 4.5'
+    """
     corners = [f"{number(x)} {number(y)}" for x, y in points.tolist()]
     if len(corners) == 1:
         corners *= 2  # a path of one point draws nothing; a line without length draws a dot

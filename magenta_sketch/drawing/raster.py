@@ -1,0 +1,37 @@
+"""SVG pictures as PNG files, by resvg."""
+
+from __future__ import annotations
+
+import pathlib
+
+LARGEST = 8192  # pixels of a side, so that a picture takes at most 256 MiB
+
+
+def svg_to_png(text: str, *, zoom: float = 2.0) -> bytes:
+    """Return an SVG document as a PNG file.
+
+    Texts are in DejaVu Sans, which matplotlib brings, and in the system's fonts for letters that it
+    lacks.
+
+    Args:
+      text: the document.
+      zoom: pixels of the PNG for each pixel of the SVG, above 0. 2 is sharp on most screens. It is
+        lowered where a side would have over `LARGEST` pixels.
+
+    >>> from magenta_sketch.drawing.svg import sketch_to_svg
+    >>> svg_to_png(sketch_to_svg(np.array([[30, 0, 1], [0, 40, 1]])))[1:4]
+    b'PNG'
+    """
+    import resvg_py
+
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=text, zoom=zoom, font_files=[_font()], sans_serif_family="DejaVu Sans"
+        )
+    )
+
+
+def _font() -> str:
+    import matplotlib
+
+    return str(pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))

@@ -1,0 +1,125 @@
+"""Sketches that show themselves in notebooks, and are plain arrays and lists elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsIndex, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from magenta_sketch.drawing.picture import Picture, as_picture
+from magenta_sketch.errors import ArgumentError
+
+_SHOWN = 100  # sketches of a list that a notebook shows
+
+
+class Sketch(np.ndarray):
+    """A stroke-3 sketch [n, 3]: a NumPy array that notebooks show as a drawing.
+
+    Attributes:
+      given: number of points that it began with, see `TrainedModel.complete`; 0 if it was drawn
+        from the start. Pictures show these in another colour. Parts of a sketch do not keep it.
+
+    >>> sketch = Sketch([[30, 0, 1], [-15, -10, 0], [0, 40, 1]], given=1)
+    >>> sketch.shape, sketch.dtype.name, sketch.given, sketch[1:].given
+    ((3, 3), 'float32', 1, 0)
+    """
+
+    given: int
+
+    def __new__(cls, points: ArrayLike, given: int = 0) -> Sketch:
+        sketch = np.asarray(points, np.float32).view(cls)
+        sketch.given = given
+        return sketch
+
+    def __array_finalize__(self, source: Any) -> None:
+        same = getattr(source, "shape", None) == self.shape
+        self.given = getattr(source, "given", 0) if same else 0
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return _inline(as_picture(np.atleast_2d(self) if self.ndim == 0 else self))
+        except ArgumentError:  # a part that is no sketch, such as sketch[:, 0]
+            return None
+
+
+class SketchList(list[Sketch]):
+    """A list of sketches that notebooks show as a grid.
+
+    Attributes:
+      columns: sketches in a row of the grid. None: a grid that is nearly square.
+
+    >>> sketches = SketchList([[[30, 0, 1]], [[0, 40, 1]]])
+    >>> len(sketches), sketches[0].tolist(), type(sketches[:1]).__name__
+    (2, [[30.0, 0.0, 1.0]], 'SketchList')
+    """
+
+    def __init__(self, sketches: Iterable[ArrayLike] = (), columns: int | None = None):
+        super().__init__(one if isinstance(one, Sketch) else Sketch(one) for one in sketches)
+        self.columns = columns
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Sketch: ...
+    @overload
+    def __getitem__(self, index: slice) -> SketchList: ...
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return SketchList(found, self.columns) if isinstance(index, slice) else found
+
+    def __add__(self, others: Any) -> SketchList:
+        return SketchList([*self, *others], self.columns)
+
+    def _repr_svg_(self) -> str | None:
+        if not self:
+            return None
+        if len(self) <= _SHOWN:
+            return _inline(as_picture(self))
+        shown = as_picture(self[:_SHOWN])
+        return _inline(Picture(shown.rows, title=f"the first {_SHOWN} of {len(self):,} sketches"))
+
+
+class SketchGrid(list[SketchList]):
+    """Rows of sketches, with titles, that notebooks show as a grid.
+
+    Attributes:
+      row_titles, column_titles, title: see `Picture`. Titles of columns are those of the rows'
+        sketches.
+      beside: a sketch, or None, to be shown to the left of each row. It is not in the list.
+      beside_title: the title of that column.
+
+    >>> grid = SketchGrid([[[[30, 0, 1]], [[0, 40, 1]]]], row_titles=["lines"])
+    >>> grid[0][1].tolist(), grid.picture().size
+    ([[0.0, 40.0, 1.0]], (375.0, 160.0))
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Iterable[ArrayLike]],
+        *,
+        row_titles: Sequence[str] = (),
+        column_titles: Sequence[str] = (),
+        title: str | None = None,
+        beside: Sequence[np.ndarray | None] = (),
+        beside_title: str = "",
+    ):
+        super().__init__(SketchList(row) for row in rows)
+        self.row_titles, self.column_titles, self.title = row_titles, column_titles, title
+        self.beside, self.beside_title = beside, beside_title
+
+    def picture(self) -> Picture:
+        """Return the rows as a `Picture`."""
+        rows: list[list[np.ndarray | None]] = [list(row) for row in self]
+        heads = list(self.column_titles)
+        if self.beside:
+            rows = [[left, *row] for left, row in zip(self.beside, rows, strict=True)]
+            heads = [self.beside_title, *heads]
+        return Picture(rows, heads, self.row_titles, self.title)
+
+    def _repr_svg_(self) -> str | None:
+        return _inline(self.picture()) if any(self) else None
+
+
+def _inline(picture: Picture) -> str:
+    """Return a picture as SVG without an XML declaration, which has no place within a page."""
+    return picture.to_svg().partition("\n")[2]
