@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.data import write_npz as write_npz
     from magenta_sketch.drawing.grid import save_grid as save_grid
     from magenta_sketch.drawing.grid import save_svg as save_svg
+    from magenta_sketch.drawing.sketches import Sketch as Sketch
+    from magenta_sketch.drawing.sketches import SketchList as SketchList
     from magenta_sketch.errors import ArgumentError as ArgumentError
     from magenta_sketch.errors import DataError as DataError
     from magenta_sketch.errors import HParamsError as HParamsError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.errors import RunError as RunError
     from magenta_sketch.errors import SketchError as SketchError
     from magenta_sketch.from_python import train as train
+    from magenta_sketch.inference.classifying import classify as classify
     from magenta_sketch.inference.trained_model import TrainedModel as TrainedModel
     from magenta_sketch.interop.loading import load as load
     from magenta_sketch.nn.sketch_rnn import SketchRNN as SketchRNN
@@ -51,10 +54,13 @@ _HOMES = {
     "ModelFileError": "errors",
     "RunConfig": "config",
     "RunError": "errors",
+    "Sketch": "drawing.sketches",
     "SketchError": "errors",
+    "SketchList": "drawing.sketches",
     "SketchRNN": "nn.sketch_rnn",
     "SketchSet": "data",
     "TrainedModel": "inference.trained_model",
+    "classify": "inference.classifying",
     "evaluation_dataset": "training.keras_datasets",
     "load": "interop.loading",
     "load_data_set": "data",

@@ -20,6 +20,7 @@ class Purpose(enum.IntEnum):
     ENCODING = 4  # latent noise of `TrainedModel.encode`
     PRIOR = 5  # latent vectors of new sketches
     LOSSES = 6  # latent noise of `TrainedModel.losses`
+    LOG_PROB = 7  # latent noise of `TrainedModel.log_prob`
     BATCH = 0x6261746368  # choice and augmentation of a training batch
 
 

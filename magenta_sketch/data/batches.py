@@ -115,19 +115,27 @@ def evaluation_batches(sketches: SketchSet, config: RunConfig) -> Iterator[Batch
     return batches()
 
 
-def pad(sketches: Sequence[ArrayLike], config: RunConfig) -> Batch:
-    """Return stroke-3 sketches, each [n, 3] in pixel units, as one batch of max_seq_len + 1 rows.
+def pad(
+    sketches: Sequence[ArrayLike] | SketchSet, config: RunConfig, rows: int | None = None
+) -> Batch:
+    """Return stroke-3 sketches, each [n, 3] in pixel units, as one batch of rows + 1 rows.
+
+    Args:
+      sketches: the sketches.
+      config: has max_seq_len and the normalizing factor.
+      rows: rows after the start token. None: max_seq_len.
 
     Raises:
-      ValueError: a sketch is invalid (`SketchSet.from_sketches`) or longer than max_seq_len.
+      ValueError: a sketch is invalid (`SketchSet.from_sketches`), or has more points than ``rows``.
 
     Example:
       >>> pad([[[4, 0, 1]]], RunConfig.of(max_seq_len=1, normalizing_factor=2)).strokes[0].tolist()
       [[0.0, 0.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 1.0, 0.0]]
     """
-    batch = SketchSet.from_sketches(sketches)
-    _check_lengths(batch, config.max_seq_len)
-    return _sorted_batch(batch.points, batch.starts, config.max_seq_len, config.normalizing_factor)
+    rows = config.max_seq_len if rows is None else rows
+    batch = sketches if isinstance(sketches, SketchSet) else SketchSet.from_sketches(sketches)
+    _check_lengths(batch, rows)
+    return _sorted_batch(batch.points, batch.starts, rows, config.normalizing_factor)
 
 
 def _sorted_batch(

@@ -37,9 +37,17 @@ class Sketch(np.ndarray):
         same = getattr(source, "shape", None) == self.shape
         self.given = getattr(source, "given", 0) if same else 0
 
+    def __array_wrap__(
+        self, array: np.ndarray, context: Any = None, return_scalar: bool = False
+    ) -> Any:
+        # Results that are no sketches, such as sketch.max() and abs(sketch[:, 0]), are NumPy's own.
+        if array.ndim == 2 and array.shape[1] == 3:
+            return super().__array_wrap__(array, context)
+        return np.asarray(array)[()]
+
     def _repr_svg_(self) -> str | None:
         try:
-            return _inline(as_picture(np.atleast_2d(self) if self.ndim == 0 else self))
+            return _inline(as_picture(self)) if self.ndim == 2 else None
         except ArgumentError:  # a part that is no sketch, such as sketch[:, 0]
             return None
 
@@ -67,7 +75,7 @@ class SketchList(list[Sketch]):
         found = super().__getitem__(index)
         return SketchList(found, self.columns) if isinstance(index, slice) else found
 
-    def __add__(self, others: Any) -> SketchList:
+    def __add__(self, others: Any) -> SketchList:  # type: ignore[override]
         return SketchList([*self, *others], self.columns)
 
     def _repr_svg_(self) -> str | None:

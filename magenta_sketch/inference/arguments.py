@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch.config.kinds import show
+from magenta_sketch.data.sketch_set import check_values
 from magenta_sketch.errors import ArgumentError
 
 
@@ -25,6 +26,35 @@ def natural(name: str, value: Any) -> int:
     if not 0 <= number < 2**63:
         raise ArgumentError(f"{name} must be a whole number from 0 to 2**63 - 1, got {value!r}")
     return number
+
+
+def positive(name: str, value: Any) -> int:
+    """Return ``value`` as an int. Raise ValueError if it is not a whole number of 1 or more."""
+    number = natural(name, value)
+    if number == 0:
+        raise ArgumentError(f"{name} must be at least 1, got 0")
+    return number
+
+
+def one_sketch(name: str, sketch: Any) -> np.ndarray:
+    """Return a copy of a stroke-3 sketch as a plain float32 array [n, 3], n >= 1.
+
+    Raises:
+      ValueError: it has another shape, no points, a number that is not finite, or a lift other than
+        0 and 1. The message calls it ``name``.
+    """
+    try:
+        array = np.array(sketch, np.float32)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"{name} must be stroke-3, numbers [n, 3], got {show(sketch)}"
+        ) from None
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise ArgumentError(f"{name} must be stroke-3, shape [n, 3], got shape {list(array.shape)}")
+    if not len(array):
+        raise ArgumentError(f"{name} has no points, expected at least 1")
+    check_values(array, np.array([0, len(array)]), name)
+    return array
 
 
 def noise_scale(scale: Any) -> float:

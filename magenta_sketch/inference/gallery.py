@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +23,8 @@ def save_gallery(
     Reconstructions use z = mu, without noise. For an unconditional model there are only new
     sketches.
     """
-    rows, titles = [], []
+    rows: list[Sequence[np.ndarray]] = []
+    titles = []
     if trained.conditional:
         # Spread over the set, because it may be sorted by class.
         chosen = np.linspace(0, len(test) - 1, min(COLUMNS, len(test))).astype(int)

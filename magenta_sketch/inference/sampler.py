@@ -11,9 +11,10 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from magenta_sketch._backend import tf
-from magenta_sketch.data.strokes import START_TOKEN
+from magenta_sketch.data.strokes import START_TOKEN, STROKE_WIDTH
 from magenta_sketch.errors import ArgumentError
 from magenta_sketch.inference.arguments import natural
 from magenta_sketch.nn import mixture
@@ -70,6 +71,7 @@ class _Drawing(NamedTuple):
     """The sketches that are being drawn. Each tensor has one row per sketch."""
 
     numbers: tf.Tensor  # places of these sketches in the batch
+    noise_rows: tf.Tensor  # the row of the noise that each uses
     points: tf.Tensor  # their last points, stroke-5
     state: list[tf.Tensor]
     own: Any  # `Context.own`
@@ -79,10 +81,11 @@ class _Settings(NamedTuple):
     """Values that are the same for all sketches and points."""
 
     shared: Any  # `Context.shared`
-    batch: tf.Tensor
+    noises: tf.Tensor  # number of rows of the noise
     max_seq_len: tf.Tensor
     temperature: tf.Tensor
     seeds: tf.Tensor  # a `seed_table`
+    given: tf.Tensor  # the points that all sketches begin with, [n, 5], and one more row
 
 
 class Sampler:
@@ -106,6 +109,8 @@ class Sampler:
         greedy: bool = False,
         seed: int = 0,
         part: int = 0,
+        given: np.ndarray | None = None,
+        noise_rows: ArrayLike | None = None,
     ) -> list[np.ndarray]:
         """Draw one sketch for each row of ``z``.
 
@@ -117,6 +122,10 @@ class Sampler:
           greedy: take the most likely component, its mean, and the most likely pen state.
           seed: 0 <= seed < 2**63. Equal seeds draw equal sketches.
           part: 0 or more. Parts of one seed have independent noise.
+          given: the first points of all sketches, stroke-5 [n, 5], n < max_seq_len, none an end.
+            They are fed to the decoder in place of what it draws, and begin the result.
+          noise_rows: for each sketch the row of the noise that it uses, 0 or more. Sketches with
+            equal rows are drawn from the same random numbers. None: each has its own.
 
         Returns:
           A list of stroke-3 arrays [n, 3] in model units.
@@ -134,18 +143,22 @@ class Sampler:
         if not batch:
             return []
         own, shared = self.decoder.context(z, batch)
+        rows = np.arange(batch) if noise_rows is None else np.asarray(noise_rows)
+        begun = np.zeros([0, STROKE_WIDTH]) if given is None else given
         drawing = _Drawing(
             numbers=tf.range(batch),
+            noise_rows=tf.constant(rows, tf.int32),
             points=tf.tile(tf.constant([START_TOKEN]), [batch, 1]),
             state=self.decoder.initial_state(z, batch),
             own=own,
         )
         settings = _Settings(
             shared=shared,
-            batch=tf.constant(batch),
+            noises=tf.constant(rows.max() + 1, tf.int32),
             max_seq_len=tf.constant(max_seq_len),
             temperature=tf.constant(temperature, tf.float32),
             seeds=seed_table(seed, part, Purpose.SAMPLING),
+            given=tf.constant([*begun, START_TOKEN], tf.float32),  # one row at least
         )
         loop = self._loop(bool(greedy), drawing, settings)
         pieces, t = [], 0
@@ -163,6 +176,7 @@ class Sampler:
                 lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), drawing
             )
             fixed = tf.nest.map_structure(tf.TensorSpec.from_tensor, settings)
+            fixed = fixed._replace(given=tf.TensorSpec([None, STROKE_WIDTH], tf.float32))
             self._loops[greedy] = tf.function(
                 functools.partial(self._draw, greedy),
                 input_signature=[tf.TensorSpec([], tf.int32), any_rows, fixed],
@@ -183,6 +197,7 @@ class Sampler:
         count = tf.size(drawing.numbers)
         enough = tf.cast(_STILL_DRAWING * tf.cast(count, tf.float32), tf.int32)
         drawn = tf.TensorArray(tf.float32, settings.max_seq_len - first, element_shape=[None, 5])
+        given = tf.shape(settings.given)[0] - 1
 
         def running(
             t: tf.Tensor, points: Any, state: Any, ended: tf.Tensor, drawn: Any
@@ -203,8 +218,9 @@ class Sampler:
                 points = mixture.greedy_points(params)
             else:
                 params = mixture.adjust_temperature(params, settings.temperature)
-                noise = _noise(settings, drawing.numbers, t)
+                noise = _noise(settings, drawing.noise_rows, t)
                 points = mixture.draw_points(params, *noise)
+            points = tf.where(t < given, settings.given[tf.minimum(t, given)], points)
             ended = tf.logical_or(ended, points[:, 4] > 0.5)
             return t + 1, points, state, ended, drawn.write(t - first, points)
 
@@ -215,15 +231,16 @@ class Sampler:
         return drawn.gather(tf.range(t - first)), after, ended
 
 
-def _noise(settings: _Settings, numbers: tf.Tensor, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _noise(settings: _Settings, rows: tf.Tensor, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return uniform and normal noise, both [sketches, 2], for time step ``t``.
 
-    It is drawn for the whole batch, so that it does not depend on which sketches have ended.
+    It is drawn for the whole batch, so that it does not depend on which sketches have ended. A
+    row's numbers do not depend on the number of rows.
     """
-    shape, here = [settings.batch, 2], tf.stack([0, tf.cast(t, tf.int64)])
+    shape, here = [settings.noises, 2], tf.stack([0, tf.cast(t, tf.int64)])
     uniforms = tf.random.stateless_uniform(shape, settings.seeds[0] + here, alg="philox")
     normals = tf.random.stateless_normal(shape, settings.seeds[1] + here, alg="philox")
-    return tf.gather(uniforms, numbers), tf.gather(normals, numbers)
+    return tf.gather(uniforms, rows), tf.gather(normals, rows)
 
 
 def _only(drawing: _Drawing, chosen: np.ndarray) -> _Drawing:

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from magenta_sketch._backend import tf
-from magenta_sketch.data import batches
 from magenta_sketch.data.sketch_set import Sketches
+from magenta_sketch.drawing.sketches import Sketch, SketchGrid, SketchList
 from magenta_sketch.errors import ArgumentError
-from magenta_sketch.inference import saving
-from magenta_sketch.inference.arguments import latent_vectors, natural, noise_scale
-from magenta_sketch.inference.sampler import PointDecoder, Sampler
+from magenta_sketch.inference import latent, saving
+from magenta_sketch.inference.arguments import (
+    latent_vectors,
+    natural,
+    noise_scale,
+    one_sketch,
+    positive,
+)
+from magenta_sketch.inference.coder import Coder
+from magenta_sketch.inference.latent_map import LatentMap, map_of
+from magenta_sketch.inference.scoring import LogProb, Scorer
 from magenta_sketch.nn.encoder import draw_z
-from magenta_sketch.nn.losses import SketchLosses
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.seeds import Purpose
 
-_AT_ONCE = 1000  # sketches drawn together: more need memory and are not faster
+SCALES = (0.0, 0.5, 1.0, 2.0, 4.0)  # of a noise ladder
 
 
-class TrainedModel:
-    """A Sketch-RNN with trained weights: encode, decode, sample and save.
+class TrainedModel(Coder):
+    """A Sketch-RNN with trained weights: encode, decode, draw, walk in its latent space, and save.
 
     `magenta_sketch.load` and `magenta_sketch.train` return one. Sketches are stroke-3 arrays [n, 3]
     in the units of the data (pixels). Latent vectors are float32 [batch, Z].
@@ -52,22 +60,9 @@ class TrainedModel:
         step: int = 0,
         data_known: bool = True,
     ):
-        self.model, self.config = model, model.config
+        super().__init__(model)
         self.adam, self.step, self.data_known = adam_state, step, data_known
-        self._sampler = Sampler(PointDecoder(model.decoder))
-        encoder: Any = model.encoder  # None for an unconditional model, which never calls it
-        self._encode = tf.function(
-            lambda strokes, lengths: encoder(strokes, lengths),
-            reduce_retracing=True,
-            autograph=False,
-        )
-        self._losses = tf.function(
-            lambda strokes, lengths, seeds, scale, to_first_end: model(
-                strokes, lengths, seeds=seeds, scale=scale, to_first_end=to_first_end
-            ),
-            reduce_retracing=True,
-            autograph=False,
-        )
+        self._scorer = Scorer(model)
 
     def __repr__(self) -> str:
         hps = self.config.hparams
@@ -77,20 +72,6 @@ class TrainedModel:
             f"{hps.dec_rnn_size}, {hps.num_mixture} mixture components, max_seq_len "
             f"{self.max_seq_len}, normalizing factor {self.normalizing_factor:.4f})"
         )
-
-    @property
-    def units_known(self) -> bool:
-        """Whether the model knows its normalizing factor.
-
-        A Magenta checkpoint does not contain it. Sketches are then in model units until
-        `with_normalizing_factor` sets it.
-        """
-        return self.config.normalizing_factor is not None
-
-    @property
-    def normalizing_factor(self) -> float:
-        """Data units (pixels) in one model unit, above 0. 1 if unknown."""
-        return self.config.normalizing_factor or 1.0
 
     def with_normalizing_factor(self, factor: float) -> TrainedModel:
         """Return the same model with another normalizing factor.
@@ -122,217 +103,260 @@ class TrainedModel:
         """
         saving.save(path, self.model, self.config, self.step)
 
-    @property
-    def conditional(self) -> bool:
-        """Whether the model has an encoder and a latent vector."""
-        return self.model.encoder is not None
-
-    @property
-    def z_size(self) -> int:
-        """Size Z of a latent vector. 0 for an unconditional model."""
-        return self.config.hparams.z_size if self.conditional else 0
-
-    @property
-    def max_seq_len(self) -> int:
-        """Largest number of points of a sketch."""
-        return self.config.max_seq_len
-
-    def encode_distribution(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
-        """Return mu and sigma, both [batch, Z], of the sketches' posteriors N(mu, sigma²).
-
-        Args:
-          sketches: a sequence of stroke-3 arrays [n, 3], or a `SketchSet`.
-
-        Raises:
-          ValueError: the model is unconditional, or a sketch has a wrong shape or more than
-            max_seq_len points.
-
-        >>> model = TrainedModel(SketchRNN())
-        >>> mu, sigma = model.encode_distribution([np.array([[3, 0, 0], [0, 4, 1]])])
-        >>> mu.shape, sigma.shape
-        ((1, 128), (1, 128))
-        """
-        if not self.conditional:
-            raise ArgumentError(
-                "this model is unconditional, without an encoder and a latent vector: use sample"
-            )
-        mu = np.zeros((len(sketches), self.z_size), np.float32)
-        presig = np.zeros_like(mu)
-        for rows, batch in self._batches(sketches):
-            found = self._encode(tf.constant(batch.strokes[:, 1:]), tf.constant(batch.lengths))
-            mu[rows], presig[rows] = (part.numpy() for part in found)
-        return mu, np.exp(0.5 * presig)
-
-    def encode(self, sketches: Sketches, *, scale: float = 0.0, seed: int = 0) -> np.ndarray:
-        """Return the latent vectors [batch, Z] of sketches: mu + scale · sigma · eps.
-
-        Args:
-          sketches: a sequence of stroke-3 arrays [n, 3], or a `SketchSet`.
-          scale: noise scale, 0 or more. 0 gives the mean mu, 1 a draw from the posterior.
-          seed: seed of the noise, 0 <= seed < 2**63.
-
-        Raises:
-          ValueError: as for `encode_distribution`, or scale or seed is out of its range.
-
-        >>> model = TrainedModel(SketchRNN())
-        >>> model.encode([np.array([[3, 0, 0], [0, 4, 1]])], scale=1.0, seed=2).shape
-        (1, 128)
-        """
-        seed, scale = natural("seed", seed), noise_scale(scale)
-        mu, sigma = self.encode_distribution(sketches)
-        presig = 2.0 * np.log(sigma)
-        z = draw_z(
-            tf.constant(mu), tf.constant(presig), scale, seed_table(seed, 0, Purpose.ENCODING)
-        )
-        return z.numpy()
-
-    def losses(
+    def interpolate(
         self,
-        sketches: Sketches,
+        a: ArrayLike,
+        b: ArrayLike,
+        steps: int = 10,
         *,
-        scale: float = 0.0,
-        seed: int = 0,
-        to_first_end: bool = False,
-    ) -> SketchLosses:
-        """Return the losses of sketches, each an array [batch], in nats per point.
-
-        Sums over a sketch's points are divided by max_seq_len, as in training. Papers quote
-        ``masked_reconstruction``. The kl of an unconditional model is 0.
-
-        Args:
-          sketches, scale, seed: as for `encode`.
-          to_first_end: count one end row per sketch, not all up to max_seq_len, as training with
-            bucket_by_length does. This changes ``reconstruction`` only.
-
-        Raises:
-          ValueError: a sketch has a wrong shape or more than max_seq_len points, or scale or seed
-            is out of its range.
-
-        >>> model = TrainedModel(SketchRNN())
-        >>> model.losses([np.array([[3, 0, 0], [0, 4, 1]])]).masked_reconstruction.shape
-        (1,)
-        """
-        seed, scale = natural("seed", seed), noise_scale(scale)
-        found = SketchLosses(*(np.zeros(len(sketches), np.float32) for _ in SketchLosses._fields))
-        for part, (rows, batch) in enumerate(self._batches(sketches)):
-            losses = self._losses(
-                tf.constant(batch.strokes),
-                tf.constant(batch.lengths),
-                seed_table(seed, part, Purpose.LOSSES),
-                tf.constant(scale, tf.float32),
-                bool(to_first_end),
-            )
-            for values, new in zip(found, losses, strict=True):
-                values[rows] = new.numpy()
-        return found
-
-    def _batches(self, sketches: Sketches) -> Iterator[tuple[np.ndarray, batches.Batch]]:
-        """Yield batches of sketches, each with the indices of its sketches."""
-        size = self.config.hparams.batch_size
-        for start in range(0, len(sketches), size):
-            part = [sketches[i] for i in range(start, min(start + size, len(sketches)))]
-            batch = batches.pad(part, self.config)
-            yield start + batch.order, batch
-
-    def prior(self, count: int, *, seed: int = 0) -> np.ndarray:
-        """Draw ``count`` latent vectors [count, Z] from the prior N(0, 1).
-
-        Raises:
-          ValueError: count is not an integer of 0 or more, or seed not one below 2**63.
-
-        >>> TrainedModel(SketchRNN()).prior(3, seed=1).shape
-        (3, 128)
-        """
-        count, seed = natural("count", count), natural("seed", seed)
-        noise = seed_table(seed, 0, Purpose.PRIOR)[0]
-        return tf.random.stateless_normal([count, self.z_size], noise, alg="philox").numpy()
-
-    def decode(
-        self,
-        z: np.ndarray,
-        *,
+        how: latent.Path = "slerp",
         temperature: float = 1.0,
         greedy: bool = False,
         seed: int = 0,
-    ) -> list[np.ndarray]:
-        """Draw one stroke-3 sketch for each row of ``z`` [batch, Z].
+    ) -> SketchList:
+        """Draw a walk from one sketch to another through the latent space.
+
+        All steps are drawn from the same random numbers, so that they differ by z alone. The first
+        and last are the reconstructions of ``a`` and ``b`` as `reconstruct` draws each alone.
 
         Args:
-          z: latent vectors, from `encode` or `prior` for example.
-          temperature: in (0, 1]. Low is tidy, high is varied (Ha & Eck 2017, eq. 8).
-          greedy: always draw the most likely point. Temperature and seed then have no effect.
-          seed: 0 <= seed < 2**63. Equal seeds draw equal sketches.
+          a, b: the ends, sketches [n, 3] or latent vectors [Z].
+          steps: number of sketches, both ends included, at least 2.
+          how: "slerp", spherically (`latent.slerp`), or "linear".
+          temperature, greedy, seed: as for `decode`.
 
         Raises:
-          ValueError: the model is unconditional, z has a wrong shape or is not finite, or
-            temperature or seed is out of its range.
+          ValueError: the model is unconditional, an end is neither a sketch nor a latent vector, or
+            another argument is out of its range.
 
-        >>> drawings = TrainedModel(SketchRNN()).decode(np.zeros((2, 128)), temperature=0.4)
-        >>> len(drawings), drawings[0].shape[1]
+        >>> a, b = [[3, 0, 0], [0, 4, 1]], [[0, 2, 1], [3, 0, 1]]
+        >>> len(TrainedModel(SketchRNN()).interpolate(a, b, steps=5, greedy=True))
+        5
+        """
+        steps = natural("steps", steps)
+        if steps < 2:
+            raise ArgumentError(f"steps must be at least 2, the ends, got {steps}")
+        ends = self._latents(a=a, b=b)
+        z = latent.path(ends[0], ends[1], steps, how)
+        return SketchList(self._draw_alike(z, temperature, greedy, seed), columns=steps)
+
+    def grid(
+        self,
+        corners: Sequence[ArrayLike],
+        rows: int = 5,
+        columns: int = 5,
+        *,
+        how: latent.Path = "slerp",
+        temperature: float = 1.0,
+        greedy: bool = False,
+        seed: int = 0,
+    ) -> SketchGrid:
+        """Draw the latent space between four sketches (Ha & Eck 2017, section 4.3).
+
+        Args:
+          corners: four sketches [n, 3] or latent vectors [Z]: top left, top right, bottom left and
+            bottom right.
+          rows, columns: size of the grid, corners included, at least 2.
+          how, temperature, greedy, seed: as for `interpolate`.
+
+        Returns:
+          Rows of sketches: ``grid[row][column]``.
+
+        Raises:
+          ValueError: as for `interpolate`, or there are not four corners.
+
+        >>> corners = [[[3, 0, 1]], [[0, 3, 1]], [[-3, 0, 1]], [[0, -3, 1]]]
+        >>> grid = TrainedModel(SketchRNN()).grid(corners, rows=2, columns=3, greedy=True)
+        >>> len(grid), len(grid[0])
         (2, 3)
         """
-        if not self.conditional:
-            raise ArgumentError(
-                "this model is unconditional, without a latent vector to decode: use sample"
-            )
-        z = latent_vectors(z, self.z_size)
-        return self._draw(z, len(z), temperature, greedy, seed)
+        rows, columns = natural("rows", rows), natural("columns", columns)
+        if min(rows, columns) < 2:
+            raise ArgumentError(f"rows and columns must be at least 2, got {rows} and {columns}")
+        if len(corners) != 4:
+            raise ArgumentError(f"a grid has 4 corners, got {len(corners)}")
+        ends = self._latents(**{f"corners[{i}]": corner for i, corner in enumerate(corners)})
+        z = latent.grid(ends, rows, columns, how).reshape(-1, self.z_size)
+        drawn = self._draw_alike(z, temperature, greedy, seed)
+        return SketchGrid(drawn[i : i + columns] for i in range(0, len(drawn), columns))
 
-    def sample(
-        self, count: int, *, temperature: float = 1.0, greedy: bool = False, seed: int = 0
-    ) -> list[np.ndarray]:
-        """Draw ``count`` new stroke-3 sketches: z from the prior, decoded, or unconditionally.
-
-        Other arguments are those of `decode`. A greedy unconditional model draws the same sketch
-        ``count`` times.
-
-        Raises:
-          ValueError: count is not an integer of 0 or more, or temperature or seed is out of its
-            range.
-
-        >>> len(TrainedModel(SketchRNN()).sample(3, temperature=0.3, seed=1))
-        3
-        """
-        count = natural("count", count)
-        z = self.prior(count, seed=seed) if self.conditional else None
-        return self._draw(z, count, temperature, greedy, seed)
-
-    def reconstruct(
+    def analogy(
         self,
-        sketches: Sketches,
+        a: ArrayLike,
+        b: ArrayLike,
+        c: ArrayLike,
         *,
-        scale: float = 0.0,
         temperature: float = 1.0,
         greedy: bool = False,
         seed: int = 0,
-    ) -> list[np.ndarray]:
-        """Encode and decode: return one stroke-3 sketch for each of ``sketches``.
+    ) -> Sketch:
+        """Draw z_a + (z_b - z_c), such as cat + (pig - face of a pig) (Ha & Eck 2017, fig. 8).
 
-        Arguments and errors are those of `encode` and `decode`.
+        Args:
+          a, b, c: sketches [n, 3] or latent vectors [Z].
+          temperature, greedy, seed: as for `decode`.
 
-        >>> model = TrainedModel(SketchRNN())
-        >>> len(model.reconstruct([np.array([[3, 0, 0], [0, 4, 1]])], temperature=0.2))
-        1
+        Raises:
+          ValueError: as for `interpolate`.
+
+        >>> a, b = [[3, 0, 1]], [[0, 3, 1]]
+        >>> TrainedModel(SketchRNN()).analogy(a, b, b, greedy=True).shape[1]
+        3
         """
-        z = self.encode(sketches, scale=scale, seed=seed)
-        return self.decode(z, temperature=temperature, greedy=greedy, seed=seed)
+        z = latent.analogy(*self._latents(a=a, b=b, c=c))
+        return self._draw_alike(z[None], temperature, greedy, seed)[0]
 
-    def _draw(
-        self, z: np.ndarray | None, count: int, temperature: float, greedy: bool, seed: int
-    ) -> list[np.ndarray]:
-        if z is not None:
-            z = self.model.decoder_z(tf.constant(z)).numpy()
-        drawn: list[np.ndarray] = []
-        # Once even for no sketches: `Sampler.decode` checks the arguments.
-        for part, start in enumerate(range(0, max(count, 1), _AT_ONCE)):
-            drawn += self._sampler.decode(
-                None if z is None else z[start : start + _AT_ONCE],
-                count=min(count - start, _AT_ONCE),
-                max_seq_len=self.max_seq_len,
-                temperature=temperature,
-                greedy=greedy,
-                seed=seed,
-                part=part,
+    def latent_map(
+        self,
+        sketches: Sketches,
+        *,
+        rows: int = 9,
+        columns: int = 9,
+        labels: Sequence[str] | None = None,
+        temperature: float = 1.0,
+        greedy: bool = False,
+        seed: int = 0,
+    ) -> LatentMap:
+        """Map the latent vectors of sketches onto the plane in which they vary most.
+
+        The plane is that of the first two principal components of mu. It is decoded on a grid that
+        covers all sketches.
+
+        Args:
+          sketches: at least three stroke-3 arrays [n, 3], or a `SketchSet`.
+          rows, columns: size of the grid, at least 2.
+          labels: a text for each sketch, such as its class. Its dot has the colour of this text.
+          temperature, greedy, seed: as for `interpolate`.
+
+        Raises:
+          ValueError: the model is unconditional, there are too few sketches, all have the same
+            latent vector, or an argument is out of its range.
+
+        >>> sketches = [np.array([[x, 3, 1]]) for x in range(4)]
+        >>> found = TrainedModel(SketchRNN()).latent_map(sketches, rows=2, columns=3, greedy=True)
+        >>> found.positions.shape, len(found.drawings), len(found.drawings[0])
+        ((4, 2), 2, 3)
+        """
+        rows, columns = natural("rows", rows), natural("columns", columns)
+        if min(rows, columns) < 2:
+            raise ArgumentError(f"rows and columns must be at least 2, got {rows} and {columns}")
+        if labels is not None and len(labels) != len(sketches):
+            raise ArgumentError(f"labels has {len(labels)} texts for {len(sketches)} sketches")
+        mu = self.encode(sketches)
+        return map_of(
+            mu,
+            lambda z: self._draw_alike(z, temperature, greedy, seed),
+            rows,
+            columns,
+            labels,
+        )
+
+    def noise_ladder(
+        self,
+        sketch: ArrayLike,
+        scales: Sequence[float] = SCALES,
+        draws: int = 5,
+        *,
+        temperature: float = 1.0,
+        greedy: bool = False,
+        seed: int = 0,
+    ) -> SketchGrid:
+        """Reconstruct a sketch with more and more noise in z: how far until it is another drawing?
+
+        z is mu + scale · sigma · eps. The sketches of a column have the same eps, and are drawn
+        from the same random numbers: only the scale differs.
+
+        Args:
+          sketch: stroke-3 [n, 3].
+          scales: a row of the result for each, 0 or more.
+          draws: sketches in a row.
+          temperature, greedy, seed: as for `decode`.
+
+        Returns:
+          Rows of sketches: ``ladder[i][j]`` is draw j at ``scales[i]``.
+
+        Raises:
+          ValueError: as for `reconstruct`, or an argument is out of its range.
+
+        >>> ladder = TrainedModel(SketchRNN()).noise_ladder([[3, 0, 1]], draws=2, greedy=True)
+        >>> len(ladder), len(ladder[0])
+        (5, 2)
+        """
+        given, draws, seed = (
+            one_sketch("sketch", sketch),
+            positive("draws", draws),
+            natural("seed", seed),
+        )
+        scales = [noise_scale(scale) for scale in scales]
+        if not scales:
+            raise ArgumentError("scales is empty: give at least one noise scale")
+        mu, sigma = (np.tile(one, (draws, 1)) for one in self.encode_distribution([given]))
+        seeds = seed_table(seed, 0, Purpose.ENCODING)
+        presig = 2.0 * np.log(sigma)
+        z = [draw_z(tf.constant(mu), tf.constant(presig), scale, seeds).numpy() for scale in scales]
+        rows = np.tile(np.arange(draws), len(scales))
+        drawn = self._draw(np.concatenate(z), len(rows), temperature, greedy, seed, noise_rows=rows)
+        return SketchGrid(
+            (drawn[i : i + draws] for i in range(0, len(drawn), draws)),
+            row_titles=[f"scale {scale:g}" for scale in scales],
+            beside=[given, *[None] * (len(scales) - 1)],
+            beside_title="original",
+        )
+
+    def log_prob(
+        self, sketches: Sketches, *, draws: int = 1, seed: int = 0, fit_size: bool = False
+    ) -> LogProb:
+        """Return how probable sketches are, in nats.
+
+        For an unconditional model this is log p(x): the density of the offsets, in data units, and
+        the probabilities of the pen states, with the end. For a conditional model it is the lower
+        bound E[log p(x|z)] - KL(q(z|x) || N(0, 1)), with the whole KL (Kingma & Welling 2014,
+        arXiv:1312.6114, eq. 3). Sketches may have more than max_seq_len points.
+
+        Args:
+          sketches: stroke-3 arrays [n, 3], or a `SketchSet`.
+          draws: number of z per sketch over which a conditional model's bound is averaged, 1 or
+            more.
+          seed: seed of these draws.
+          fit_size: score each sketch at the size at which it is most probable, of 33 between 1/4
+            and 4 times its own. This is the likelihood, with the size as a free parameter.
+
+        Raises:
+          ValueError: a sketch has a wrong shape or values, or an argument is out of its range.
+
+        >>> found = TrainedModel(SketchRNN()).log_prob([np.array([[3, 0, 0], [0, 4, 1]])])
+        >>> found.per_sketch.shape, found.size.tolist()
+        ((1,), [1.0])
+        """
+        draws, seed = positive("draws", draws), natural("seed", seed)
+        return self._scorer.log_prob(sketches, self.config, draws, seed, fit_size)
+
+    def _latents(self, **named: Any) -> np.ndarray:
+        """Return latent vectors [n, Z] of arguments: each a sketch, which is encoded, or a z."""
+        if not self.conditional:
+            raise ArgumentError(
+                "this model is unconditional, without a latent space: use sample or complete"
             )
-        factor = np.array([self.normalizing_factor] * 2 + [1.0], np.float32)
-        return [sketch * factor for sketch in drawn]
+        result = np.zeros((len(named), self.z_size), np.float32)
+        sketches: dict[int, np.ndarray] = {}
+        for i, (name, value) in enumerate(named.items()):
+            try:
+                dimensions = np.ndim(value)
+            except ValueError:  # rows of different lengths
+                dimensions = -1
+            if dimensions == 1:
+                result[i] = latent_vectors(np.asarray(value)[None], self.z_size)[0]
+            elif dimensions == 2:
+                sketches[i] = one_sketch(name, value)
+            else:
+                raise ArgumentError(
+                    f"{name} must be a sketch, numbers [n, 3], or a latent vector [{self.z_size}]"
+                )
+        if sketches:
+            result[list(sketches)] = self.encode(list(sketches.values()))
+        return result
+
+    def _draw_alike(self, z: np.ndarray, temperature: float, greedy: bool, seed: int) -> SketchList:
+        """Decode latent vectors [batch, Z], all with the same random numbers."""
+        z, same = np.asarray(z, np.float32), np.zeros(len(z), np.int64)
+        return self._draw(z, len(z), temperature, greedy, seed, noise_rows=same)

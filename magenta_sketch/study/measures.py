@@ -11,7 +11,7 @@ import numpy as np
 
 from magenta_sketch.study.scalars import SCALARS
 
-Sketches = list[np.ndarray]
+Sketches = Sequence[np.ndarray]
 
 INTERPOLATIONS = 2  # rows of interpolations for the report
 VERSION = 3  # measures of another version are measured again

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from magenta_sketch.data import DataSet, SketchSet
+from magenta_sketch.inference.latent import path as latent_path
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.study import chamfer, latent
 from magenta_sketch.study.baselines import evenly_spread, mean, to_nearest, training_sketches
@@ -132,7 +133,7 @@ def _reconstructions(
         "ended_reconstructions": _ended(trained, noisy),
     }
     shown = evenly_spread(len(chosen), settings.shown)
-    drawings = {
+    drawings: dict[str, Sketches] = {
         name: [sketches[i] for i in shown]
         for name, sketches in (
             ("originals", originals),
@@ -145,9 +146,8 @@ def _reconstructions(
 
 def _interpolations(trained: TrainedModel, mu: np.ndarray) -> list[Sketches]:
     """Return rows of greedy drawings: linear interpolations between pairs of mu, [shown, Z]."""
-    part = np.linspace(0, 1, INTERPOLATION_STEPS)[:, None]
     return [
-        trained.decode((1 - part) * mu[i] + part * mu[j], greedy=True)
+        trained.decode(latent_path(mu[i], mu[j], INTERPOLATION_STEPS, "linear"), greedy=True)
         for i, j in interpolation_ends(range(len(mu)))
     ]
 

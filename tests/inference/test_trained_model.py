@@ -128,7 +128,7 @@ def same(one, other):
 def test_many_sketches_are_drawn_in_parts(model, monkeypatch):
     z = np.repeat(model.prior(1, seed=3), 10, axis=0)
     whole = model.decode(z, seed=1)
-    monkeypatch.setattr(magenta_sketch.inference.trained_model, "_AT_ONCE", 4)
+    monkeypatch.setattr(magenta_sketch.inference.coder, "_AT_ONCE", 4)
     parts = model.decode(z, seed=1)
     assert len(parts) == 10
     assert same(parts[:4], whole[:4])

@@ -1,0 +1,117 @@
+"""How probable sketches are to a model, and which of several models they fit best."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magenta_sketch._backend import tf
+from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.data import batches
+from magenta_sketch.data.sketch_set import Sketches, SketchSet
+from magenta_sketch.nn import mixture, recurrence
+from magenta_sketch.nn.encoder import draw_z
+from magenta_sketch.nn.losses import kl_divergence
+from magenta_sketch.nn.randomness import seed_table
+from magenta_sketch.nn.sketch_rnn import SketchRNN
+from magenta_sketch.seeds import Purpose
+
+SIZES = 2.0 ** (np.arange(-16, 17) / 8)  # tried by fit_size: in steps of 9 %
+
+
+class LogProb(NamedTuple):
+    """Log probabilities of sketches, or lower bounds of them, in nats.
+
+    Attributes:
+      per_sketch: of the whole sketch, [n].
+      per_point: per_sketch divided by the sketch's number of points, [n].
+      size: the factor by which the sketch was scaled, [n]; 1 without fit_size.
+
+    >>> LogProb._fields
+    ('per_sketch', 'per_point', 'size')
+    """
+
+    per_sketch: NDArray[np.float64]
+    per_point: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+
+class Scorer:
+    """Computes log probabilities with a network."""
+
+    def __init__(self, model: SketchRNN):
+        self._model = model
+        strokes = tf.TensorSpec([None, None, 5], tf.float32)
+        self._log_probs = tf.function(
+            self._compute,
+            input_signature=[
+                strokes,
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([None, 2], tf.int64),
+            ],
+            autograph=False,
+        )
+
+    def log_prob(
+        self, sketches: Sketches, config: RunConfig, draws: int, seed: int, fit_size: bool
+    ) -> LogProb:
+        """Return the `LogProb` of stroke-3 sketches in data units.
+
+        Args:
+          config: has the batch size and the normalizing factor.
+          draws, seed, fit_size: see `TrainedModel.log_prob`.
+        """
+        if not isinstance(sketches, SketchSet):
+            sketches = SketchSet.from_sketches(sketches)
+        lengths, count = sketches.lengths, len(sketches)
+        scaling = np.log(config.normalizing_factor or 1.0)
+        sizes = SIZES if fit_size else np.ones(1)
+        found = np.zeros((len(sizes), count))
+        for i, size in enumerate(sizes):
+            factors = np.array([size, size, 1.0])
+            resized = SketchSet(sketches.points * factors, sketches.starts)
+            # An offset's density in data units: that of x·size/factor, times (size/factor)².
+            jacobian = 2.0 * lengths * (np.log(size) - scaling)
+            found[i] = self._in_model_units(resized, config, draws, seed) + jacobian
+        best = np.argmax(found, axis=0)
+        value = found[best, np.arange(count)]
+        return LogProb(value, value / lengths, sizes[best])
+
+    def _in_model_units(
+        self, sketches: SketchSet, config: RunConfig, draws: int, seed: int
+    ) -> NDArray[np.float64]:
+        result = np.zeros(len(sketches))
+        if self._model.encoder is None:
+            draws = 1
+        order = np.argsort(sketches.lengths, kind="stable")
+        for part, start in enumerate(range(0, len(sketches), config.hparams.batch_size)):
+            chosen = order[start : start + config.hparams.batch_size]
+            rows = int(sketches.lengths[chosen[-1]]) + 1  # so that every sketch has its end
+            batch = batches.pad(sketches.take(chosen), config, rows)
+            strokes, lengths = tf.constant(batch.strokes), tf.constant(batch.lengths)
+            for draw in range(draws):
+                seeds = seed_table(seed, part, Purpose.LOG_PROB, draw)
+                values = self._log_probs(strokes, lengths, seeds).numpy()
+                result[chosen[batch.order]] += values / draws
+        return result
+
+    def _compute(self, strokes: tf.Tensor, lengths: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """Return log p(x), or a draw of its lower bound, in model units, [batch]."""
+        model = self._model
+        inputs, target = strokes[:, :-1], strokes[:, 1:]
+        kl: Any = 0.0
+        z = None
+        if model.encoder is not None:
+            mu, presig = model.encoder(target, lengths)
+            z = model.decoder_z(draw_z(mu, presig, 1.0, seeds))
+            kl = kl_divergence(mu, presig) * model.hparams.z_size
+        points = lengths + 1  # and the end
+        params = mixture.split_output(model.decoder(inputs, z, lengths=points))
+        target = recurrence.rows(tf.transpose(target, [1, 0, 2]), points)
+        # Not `losses.point_losses`, which adds a floor to the density for the sake of training.
+        offsets = mixture.log_density(params, target[:, :2], model.hparams.reg_covar)
+        pens = -tf.nn.softmax_cross_entropy_with_logits(target[:, 2:], params.pen_logits)
+        values = offsets * (1.0 - target[:, 4]) + pens
+        return recurrence.per_sketch(values, points) - kl
