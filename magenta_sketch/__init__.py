@@ -26,8 +26,10 @@ if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.data import SketchSet as SketchSet
     from magenta_sketch.data import load_data_set as load_data_set
     from magenta_sketch.data import write_npz as write_npz
+    from magenta_sketch.data.sources.single import read_svg as read_svg
     from magenta_sketch.drawing.grid import save_grid as save_grid
     from magenta_sketch.drawing.grid import save_svg as save_svg
+    from magenta_sketch.drawing.saving import save_drawings as save_drawings
     from magenta_sketch.drawing.sketches import Sketch as Sketch
     from magenta_sketch.drawing.sketches import SketchList as SketchList
     from magenta_sketch.errors import ArgumentError as ArgumentError
@@ -64,6 +66,8 @@ _HOMES = {
     "evaluation_dataset": "training.keras_datasets",
     "load": "interop.loading",
     "load_data_set": "data",
+    "read_svg": "data.sources.single",
+    "save_drawings": "drawing.saving",
     "save_grid": "drawing.grid",
     "save_svg": "drawing.grid",
     "schedule_callbacks": "training.callbacks",

@@ -13,8 +13,8 @@ from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.drawing.curves import save_training_curve
-from magenta_sketch.inference.gallery import save_gallery
 from magenta_sketch.errors import HParamsError, ModelFileError, RunError
+from magenta_sketch.inference.gallery import save_gallery
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load

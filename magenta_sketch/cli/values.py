@@ -81,12 +81,23 @@ def is_one_svg(out: str) -> bool:
             f"--out={out}: drawings are SVG; choose a name that ends in .svg, or a folder"
         )
     one = path.suffix.lower() == ".svg"
-    if one and path.is_dir():
+    require_kind(out, ".svg" if one else "")
+    return one
+
+
+def require_kind(out: str, ending: str) -> None:
+    """Raise UsageError if a folder is in the place of a file, or a file in that of a folder.
+
+    Args:
+      out: the value of --out.
+      ending: the ending of the file that is to be written, or "" for a folder.
+    """
+    path = pathlib.Path(out)
+    if ending and path.is_dir():
         raise UsageError(f"--out={out} is a folder; name a file in it, or another folder")
-    if not one and path.exists() and not path.is_dir():
+    if not ending and path.exists() and not path.is_dir():
         raise UsageError(f"--out={out} is a file; name a folder, or a file that ends in .svg")
     require_room(out)
-    return one
 
 
 def parse_numbers(

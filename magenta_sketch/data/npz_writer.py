@@ -75,15 +75,16 @@ def stream_npz(
     Args:
       path: the file, replaced if it exists; its folder must exist.
       dtype: "<i2" or "<f4".
-      splits: for each of train, valid and test: the number of sketches, at least 1, and an iterable
-        of them, valid stroke-3 sketches [n, 3] of that type. It is read one split after another.
+      splits: for train, valid and test, or some of them: the number of sketches, at least 1, and an
+        iterable of them, valid stroke-3 sketches [n, 3] of that type. It is read one split after
+        another.
 
     Raises:
       DataError: a split is too large for `read_npz`, or the file cannot be written.
     """
     path = Path(path)
     with writing(path), replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for split in SPLITS:
+        for split in (name for name in SPLITS if name in splits):
             # This ZipInfo has a fixed date, so the bytes depend on the data alone.
             member = zipfile.ZipInfo(f"{split}.npy")
             member.compress_type = zipfile.ZIP_DEFLATED

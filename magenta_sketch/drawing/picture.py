@@ -81,7 +81,7 @@ class Picture:
     >>> sketch = np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])
     >>> picture = Picture([[sketch, sketch], [sketch]], row_titles=["a", "b"])
     >>> picture.to_svg().count('class="sketch"'), picture.size
-    (3, (345.1, 320.0))
+    (3, (343.0, 320.0))
     """
 
     rows: Sequence[Sequence[np.ndarray | None]]

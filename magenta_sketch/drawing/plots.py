@@ -37,6 +37,20 @@ def color_of(rank: int, count: int, ordered: bool) -> Any:
     return matplotlib.colormaps["viridis"](0.88 * rank / max(count - 1, 1))
 
 
+def hex_color_of(rank: int, count: int) -> str:
+    """Return the colour of item ``rank`` of ``count``, which have no order, as SVG writes it.
+
+    >>> hex_color_of(1, 3), hex_color_of(11, 12)
+    ('#d55e00', '#b0dd2f')
+    """
+    color = color_of(rank, count, ordered=False)
+    if isinstance(color, str):
+        return color
+    from matplotlib.colors import to_hex
+
+    return to_hex(color)
+
+
 def marker_of(rank: int) -> str:
     """Return the marker of item ``rank``. Markers repeat after eight."""
     return MARKERS[rank % len(MARKERS)]

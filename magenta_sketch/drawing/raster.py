@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 
+from magenta_sketch.drawing.picture import Picture
+
 LARGEST = 8192  # pixels of a side, so that a picture takes at most 256 MiB
 
 
@@ -15,8 +17,7 @@ def svg_to_png(text: str, *, zoom: float = 2.0) -> bytes:
 
     Args:
       text: the document.
-      zoom: pixels of the PNG for each pixel of the SVG, above 0. 2 is sharp on most screens. It is
-        lowered where a side would have over `LARGEST` pixels.
+      zoom: pixels of the PNG for each pixel of the SVG, above 0. 2 is sharp on most screens.
 
     >>> from magenta_sketch.drawing.svg import sketch_to_svg
     >>> svg_to_png(sketch_to_svg(np.array([[30, 0, 1], [0, 40, 1]])))[1:4]
@@ -29,6 +30,19 @@ def svg_to_png(text: str, *, zoom: float = 2.0) -> bytes:
             svg_string=text, zoom=zoom, font_files=[_font()], sans_serif_family="DejaVu Sans"
         )
     )
+
+
+def to_png(picture: Picture, *, zoom: float = 2.0) -> bytes:
+    """Return a picture as a PNG file.
+
+    Args:
+      picture: the picture.
+      zoom: as for `svg_to_png`; it is lowered where a side would have over `LARGEST` pixels.
+
+    >>> to_png(Picture([[np.array([[30, 0, 1], [0, 40, 1]])]]))[1:4]
+    b'PNG'
+    """
+    return svg_to_png(picture.to_svg(), zoom=min(zoom, LARGEST / max(picture.size)))
 
 
 def _font() -> str:

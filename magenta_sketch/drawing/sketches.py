@@ -98,7 +98,7 @@ class SketchGrid(list[SketchList]):
 
     >>> grid = SketchGrid([[[[30, 0, 1]], [[0, 40, 1]]]], row_titles=["lines"])
     >>> grid[0][1].tolist(), grid.picture().size
-    ([[0.0, 40.0, 1.0]], (375.0, 160.0))
+    ([[0.0, 40.0, 1.0]], (376.7, 160.0))
     """
 
     def __init__(

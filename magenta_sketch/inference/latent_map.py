@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.drawing.picture import Dot, Picture
-from magenta_sketch.drawing.plots import BLUE, color_of
+from magenta_sketch.drawing.plots import BLUE, hex_color_of
 from magenta_sketch.drawing.sketches import SketchGrid, SketchList
 from magenta_sketch.inference.latent import Plane, principal_plane, scatter_limits
 
@@ -32,7 +32,7 @@ class LatentMap:
     >>> plane = principal_plane([[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]])
     >>> line = SketchGrid([[[[3, 0, 1]]]])
     >>> LatentMap(plane, np.zeros((1, 2)), np.zeros(1), np.zeros(1), line).picture().size
-    (160.0, 184.9)
+    (160.0, 197.8)
     """
 
     plane: Plane
@@ -45,7 +45,7 @@ class LatentMap:
     def picture(self) -> Picture:
         """Return the decoded grid with the sketches as dots on it."""
         names = sorted(set(self.labels or ()))
-        colors = {name: _hex(color_of(i, len(names), False)) for i, name in enumerate(names)}
+        colors = {name: hex_color_of(i, len(names)) for i, name in enumerate(names)}
         columns, rows = self._in_cells()
         count = len(self.positions)
         dots = [
@@ -103,11 +103,3 @@ def map_of(
     drawn = draw(plane.at(np.stack(np.meshgrid(x, y), axis=-1)).reshape(rows * columns, -1))
     grid = SketchGrid(drawn[i : i + columns] for i in range(0, len(drawn), columns))
     return LatentMap(plane, positions, x, y, grid, labels)
-
-
-def _hex(color: object) -> str:
-    if isinstance(color, str):
-        return color
-    from matplotlib.colors import to_hex
-
-    return to_hex(color)  # type: ignore[arg-type]

@@ -135,16 +135,12 @@ class Sampler:
         """
         _require_temperature(temperature)
         seed, part = natural("seed", seed), natural("part", part)
-        if z is None:
-            batch = natural("count", count)
-        else:
-            z = tf.constant(z, tf.float32)
-            batch = len(z)
+        z = None if z is None else tf.constant(z, tf.float32)
+        batch = natural("count", count) if z is None else len(z)
         if not batch:
             return []
-        own, shared = self.decoder.context(z, batch)
         rows = np.arange(batch) if noise_rows is None else np.asarray(noise_rows)
-        begun = np.zeros([0, STROKE_WIDTH]) if given is None else given
+        own, shared = self.decoder.context(z, batch)
         drawing = _Drawing(
             numbers=tf.range(batch),
             noise_rows=tf.constant(rows, tf.int32),
@@ -158,16 +154,22 @@ class Sampler:
             max_seq_len=tf.constant(max_seq_len),
             temperature=tf.constant(temperature, tf.float32),
             seeds=seed_table(seed, part, Purpose.SAMPLING),
-            given=tf.constant([*begun, START_TOKEN], tf.float32),  # one row at least
+            given=_with_one_row(given),
         )
-        loop = self._loop(bool(greedy), drawing, settings)
+        return _assemble(self._run(bool(greedy), drawing, settings, max_seq_len), batch)
+
+    def _run(
+        self, greedy: bool, drawing: _Drawing, settings: _Settings, max_seq_len: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Draw until all have ended. Return the pieces for `_assemble`."""
+        loop = self._loop(greedy, drawing, settings)
         pieces, t = [], 0
         while len(drawing.numbers) and t < max_seq_len:
             points, after, ended = loop(tf.constant(t), drawing, settings)
             pieces.append((drawing.numbers.numpy(), points.numpy()))
             t += len(points)
             drawing = _only(after, ~ended.numpy())
-        return _assemble(pieces, batch)
+        return pieces
 
     def _loop(self, greedy: bool, drawing: _Drawing, settings: _Settings) -> Any:
         """Return `_draw`, compiled once for any number of sketches."""
@@ -241,6 +243,11 @@ def _noise(settings: _Settings, rows: tf.Tensor, t: tf.Tensor) -> tuple[tf.Tenso
     uniforms = tf.random.stateless_uniform(shape, settings.seeds[0] + here, alg="philox")
     normals = tf.random.stateless_normal(shape, settings.seeds[1] + here, alg="philox")
     return tf.gather(uniforms, rows), tf.gather(normals, rows)
+
+
+def _with_one_row(given: np.ndarray | None) -> tf.Tensor:
+    """Return given points with one more row, so that a row can be taken at any time step."""
+    return tf.constant([*(() if given is None else given), START_TOKEN], tf.float32)
 
 
 def _only(drawing: _Drawing, chosen: np.ndarray) -> _Drawing:

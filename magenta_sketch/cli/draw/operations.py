@@ -1,0 +1,298 @@
+"""What sketch_rnn_draw can draw: each operation gives sketches, their names, and a picture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from magenta_sketch.cli import model_flags, values
+from magenta_sketch.cli.draw.flags import FLAGS, MOST_SKETCHES, NEW, scales
+from magenta_sketch.data.loading import DataSet, load_data_set
+from magenta_sketch.data.sources.single import read_svg_sketch
+from magenta_sketch.drawing.picture import Picture, as_picture
+from magenta_sketch.errors import DataError, UsageError
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from magenta_sketch.inference.trained_model import TrainedModel
+
+MOST_MAPPED = 1000  # sketches on a map, unless --count says otherwise
+_COMPLETED = 8  # endings
+# The larger side of a begun drawing, in model units, in the middle of the sizes that are tried,
+# which go from 1/4 to 4 times it. Whole drawings are 5 to 10 model units large.
+_BEGUN = 3.0
+
+
+class Drawn(NamedTuple):
+    """What was drawn.
+
+    Attributes:
+      named: sketches [n, 3] with the names of their files.
+      picture: makes the picture of all of them.
+      what: what they are, for the last line of the command, such as "7 new sketches".
+      new: the sketches that the model drew.
+    """
+
+    named: Sequence[tuple[str, np.ndarray]]
+    picture: Callable[[], Picture]
+    what: str
+    new: Sequence[np.ndarray]
+
+
+class _Originals(NamedTuple):
+    """Sketches of a data set: numbers, titles such as "test 7", names for files, and points."""
+
+    numbers: list[int]
+    titles: list[str]
+    names: list[str]
+    sketches: list[np.ndarray]
+
+
+def draw(operation: str, trained: TrainedModel) -> Drawn:
+    """Draw what the flags ask for.
+
+    Raises:
+      SketchError: the model, the data or a sketch cannot be used for it.
+    """
+    how = {"temperature": FLAGS.temperature, "greedy": FLAGS.greedy, "seed": FLAGS.seed}
+    if operation == NEW:
+        return _new(trained, how)
+    if operation != "complete" and not trained.conditional:
+        instead = (
+            "and cannot reconstruct: leave out --reconstruct"
+            if operation == "reconstruct"
+            else f"without a latent space: leave out --{operation}, or use --complete"
+        )
+        raise UsageError(f"{FLAGS.model_dir} is unconditional, {instead}")
+    return _OPERATIONS[operation](trained, how)
+
+
+def _new(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    sketches = trained.sample(FLAGS.count or 10, **how)
+    named = [(f"sketch-{number:04d}", sketch) for number, sketch in enumerate(sketches)]
+    picture = lambda: as_picture(sketches, columns=FLAGS.columns)  # noqa: E731
+    return Drawn(named, picture, f"{len(sketches)} new sketches", list(sketches))
+
+
+def _reconstruct(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    count = FLAGS.count or 1
+    asked = values.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
+    if len(asked) * count > MOST_SKETCHES:
+        raise UsageError(
+            f"--reconstruct names {len(asked)} sketches, which --count={count} times over are "
+            f"more than {MOST_SKETCHES}: draw them in several goes"
+        )
+    trained, found = _sketches(trained, "reconstruct", asked)
+    # In one call: the first reconstruction of every sketch, then the second, and so on.
+    drawn = trained.reconstruct(found.sketches * count, scale=FLAGS.scale, **how)
+    rows = [[one, *drawn[i :: len(asked)]] for i, one in enumerate(found.sketches)]
+    named = [
+        (f"{name}-original" if i == 0 else f"{name}-reconstruction-{i}", sketch)
+        for name, row in zip(found.names, rows, strict=True)
+        for i, sketch in enumerate(row)
+    ]
+    heads = [f"reconstruction {i + 1}" for i in range(count)] if count > 1 else ["reconstruction"]
+    picture = lambda: Picture(rows, ["original", *heads], found.titles)  # noqa: E731
+    return Drawn(named, picture, f"{len(rows)} sketches beside their reconstructions", list(drawn))
+
+
+def _complete(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    count = FLAGS.count or _COMPLETED
+    if FLAGS.complete.isdecimal():
+        trained, found = _sketches(trained, "complete", [_number("complete")])
+        original, title, stem = found.sketches[0], found.titles[0], found.names[0]
+        points = FLAGS.points or max(1, len(original) // 2)
+        if points > len(original):
+            raise UsageError(f"--points={points}: {title} has {len(original)} points")
+    else:
+        original, title, stem = _begun(trained), None, Path(FLAGS.complete).stem
+        points = len(original) if FLAGS.points is None else min(FLAGS.points, len(original))
+    given = original[:points]
+    if len(given) >= trained.max_seq_len:
+        raise UsageError(
+            f"--complete={FLAGS.complete}: {len(given)} points leave no room, as the model draws "
+            f"at most {trained.max_seq_len}: give fewer, --points={trained.max_seq_len // 2}"
+        )
+    z = FLAGS.z if trained.conditional else None
+    if FLAGS["z"].present and not trained.conditional:
+        raise UsageError(f"{FLAGS.model_dir} is unconditional, without a z: leave out --z")
+    drawn = trained.complete(given, count, z=z, keep_strokes=FLAGS.keep_strokes, **how)
+    named = [(f"{stem}-ending-{i + 1}", sketch) for i, sketch in enumerate(drawn)]
+
+    def picture() -> Picture:
+        shown = as_picture(drawn, columns=FLAGS.columns)
+        if title is None:
+            return shown
+        cells = [original, *drawn]
+        columns = FLAGS.columns or len(as_picture(cells).rows[0])
+        rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
+        return Picture(rows, captions=[[title]])
+
+    return Drawn(named, picture, f"{count} endings of {len(given)} points", list(drawn))
+
+
+def _begun(trained: TrainedModel) -> np.ndarray:
+    """Return the drawing of a file, in the model's data units."""
+    path = FLAGS.complete
+    if not path.lower().endswith((".svg", ".svgz")):
+        raise UsageError(
+            f"--complete={path}: give the name of a .svg file, or the number of a sketch"
+        )
+    middle = _BEGUN * trained.normalizing_factor
+    found = read_svg_sketch(Path(path).expanduser(), FLAGS.size or middle)
+    for note in found.notes:
+        print(f"note: {path}: {note}")
+    sketch = found.sketch
+    if FLAGS.size is None:
+        factor = float(trained.log_prob([sketch], fit_size=True).size[0])
+        sketch[:, :2] *= np.float32(factor)
+        print(
+            f"{path}: taken with a larger side of {middle * factor:.3g} units, which the model finds "
+            "most probable; --size sets it"
+        )
+    return sketch
+
+
+def _interpolate(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    numbers = values.parse_numbers(FLAGS.interpolate, "interpolate", most=100)
+    if len(numbers) < 2:
+        raise UsageError(f"--interpolate={FLAGS.interpolate}: give two or more sketches, as 3,17")
+    trained, found = _sketches(trained, "interpolate", numbers)
+    z = trained.encode(found.sketches)
+    rows, named = [], []
+    for i in range(len(numbers) - 1):
+        row = trained.interpolate(z[i], z[i + 1], FLAGS.steps, how=FLAGS.how, **how)
+        rows.append([found.sketches[i], *row, found.sketches[i + 1]])
+        way = f"{found.names[i]}-to-{numbers[i + 1]:05d}"
+        named += [(f"{way}-step-{step + 1:02d}", sketch) for step, sketch in enumerate(row)]
+    heads = ["original", *[""] * FLAGS.steps, "original"]
+    titles = [f"{found.titles[i]} to {numbers[i + 1]}" for i in range(len(rows))]
+    new = [sketch for _, sketch in named]
+    picture = lambda: Picture(rows, heads, titles)  # noqa: E731
+    return Drawn(named, picture, f"{len(rows)} interpolations of {FLAGS.steps} sketches", new)
+
+
+def _grid(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    trained, found = _sketches(trained, "grid", _exactly("grid", 4, "3,17,40,41"))
+    rows, columns = FLAGS.rows or 6, FLAGS.columns or 6
+    grid = trained.grid(found.sketches, rows, columns, how=FLAGS.how, **how)
+    named = [
+        (f"grid-{i + 1:02d}-{j + 1:02d}", sketch)
+        for i, row in enumerate(grid)
+        for j, sketch in enumerate(row)
+    ]
+    what = f"a grid of {rows} times {columns} sketches"
+    return Drawn(named, grid.picture, what, [sketch for _, sketch in named])
+
+
+def _analogy(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    numbers = _exactly("analogy", 3, "3,17,40")
+    trained, found = _sketches(trained, "analogy", numbers)
+    sketch = trained.analogy(*found.sketches, **how)
+    a, b, c = found.titles
+    heads = [a, f"+ ({b}", f"- {c})", "="]
+    name = "analogy-" + "-".join(f"{number:05d}" for number in numbers)
+    picture = lambda: Picture([[*found.sketches, sketch]], heads)  # noqa: E731
+    return Drawn([(name, sketch)], picture, f"{a} + ({b} - {c})", [sketch])
+
+
+def _map(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    trained, data = _data(trained)
+    sketches, labels = _labelled(trained, data)
+    most = FLAGS.count or MOST_MAPPED
+    if len(sketches) > most:  # evenly spread, as data sets may be sorted
+        chosen = np.unique(np.linspace(0, len(sketches) - 1, most).astype(int))
+        sketches, labels = sketches.take(chosen), labels and [labels[i] for i in chosen]
+    rows, columns = FLAGS.rows or 9, FLAGS.columns or 9
+    found = trained.latent_map(sketches, rows=rows, columns=columns, labels=labels, **how)
+    named = [
+        (f"map-{i + 1:02d}-{j + 1:02d}", sketch)
+        for i, row in enumerate(found.drawings)
+        for j, sketch in enumerate(row)
+    ]
+    what = f"a map of {len(sketches)} {FLAGS.split} sketches"
+    return Drawn(named, found.picture, what, [sketch for _, sketch in named])
+
+
+def _labelled(trained: TrainedModel, data: DataSet) -> tuple[Any, list[str] | None]:
+    """Return the sketches of the split, and for several data sets the name of each one's."""
+    names = list(FLAGS.data_set or trained.config.hparams.data_set)
+    if len(names) < 2:
+        return getattr(data, FLAGS.split), None
+    place, labels = FLAGS.data_dir or trained.config.data_dir, []
+    for name in names:
+        one = load_data_set(
+            [name],
+            place,
+            max_seq_len=trained.max_seq_len,
+            normalizing_factor=trained.normalizing_factor,
+            report=lambda line: None,
+        )
+        labels += [name.removesuffix(".npz")] * len(getattr(one, FLAGS.split))
+    return getattr(data, FLAGS.split), labels
+
+
+def _noise_ladder(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
+    trained, found = _sketches(trained, "noise_ladder", [_number("noise_ladder")])
+    rungs = scales()
+    ladder = trained.noise_ladder(found.sketches[0], rungs, FLAGS.count or 5, **how)
+    named = [
+        (f"{found.names[0]}-scale-{scale:g}-{j + 1}", sketch)
+        for scale, row in zip(rungs, ladder, strict=True)
+        for j, sketch in enumerate(row)
+    ]
+    ladder.beside_title = found.titles[0]
+    what = f"{found.titles[0]} at {len(rungs)} noise scales, {len(ladder[0])} times each"
+    return Drawn(named, ladder.picture, what, [sketch for _, sketch in named])
+
+
+def _number(flag: str) -> int:
+    return _exactly(flag, 1, "7")[0]
+
+
+def _exactly(flag: str, count: int, example: str) -> list[int]:
+    numbers = values.parse_numbers(str(FLAGS[flag].value), flag)
+    if len(numbers) != count:
+        what = "one sketch" if count == 1 else f"{count} sketches"
+        raise UsageError(f"--{flag} takes {what}, such as --{flag}={example}, got {len(numbers)}")
+    return numbers
+
+
+def _sketches(
+    trained: TrainedModel, flag: str, numbers: list[int]
+) -> tuple[TrainedModel, _Originals]:
+    """Return the sketches with these numbers, and the model with the data's normalizing factor."""
+    trained, data = _data(trained)
+    try:
+        sketches = [data.sketch(FLAGS.split, number) for number in numbers]
+    except DataError as error:
+        raise UsageError(f"--{flag}={FLAGS[flag].value}: {error}") from None
+    titles = [f"{FLAGS.split} {number}" for number in numbers]
+    names = [f"{FLAGS.split}-{number:05d}" for number in numbers]
+    return trained, _Originals(numbers, titles, names, sketches)
+
+
+def _data(trained: TrainedModel) -> tuple[TrainedModel, DataSet]:
+    trained, data = model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+    info, place = trained.config, FLAGS.data_dir or trained.config.data_dir
+    if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
+        print(
+            f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
+            "on; numbers may name other sketches",
+            file=sys.stderr,
+        )
+    return trained, data
+
+
+_OPERATIONS = {
+    "reconstruct": _reconstruct,
+    "complete": _complete,
+    "interpolate": _interpolate,
+    "grid": _grid,
+    "analogy": _analogy,
+    "map": _map,
+    "noise_ladder": _noise_ladder,
+}
