@@ -1,20 +1,16 @@
-"""@magenta/sketch, unmodified, with files that we wrote and one that was published."""
-
-import shutil
+"""@magenta/sketch, unmodified, computes the same as ours from files that we wrote."""
 
 import numpy as np
 import pytest
+from client_page import open_client
 
-import magenta_sketch
 from magenta_sketch._backend import tf
-from magenta_sketch.inference.sampler import PointDecoder
 from magenta_sketch.interop import sketch_rnn_js
 from magenta_sketch.interop.folding import fold
 from magenta_sketch.nn import mixture
 
 pytestmark = pytest.mark.slow  # Chromium
 
-PAGE = "<!doctype html><meta charset=utf-8><link rel=icon href=data:,><script src=%s></script>"
 FACTOR = 37.5  # pixels in a model unit
 PARTS = ("pi", "muX", "muY", "sigmaX", "sigmaY", "corr", "pen")
 
@@ -36,57 +32,11 @@ model.initialize().then(() => {
 }).catch((error) => done(String(error)));
 """
 
-# The client's drawing, model units, with the random numbers of ours: rows of stroke-5. Without
-# them the likeliest component's mean and the likeliest pen state.
-DRAWING = """
-const [file, count, temperature, uniforms, normals, done] = arguments;
-ms.tf.setBackend("cpu");
-const model = new ms.SketchRNN(file);
-const likeliest = (values) => values.indexOf(Math.max(...values));
-const choose = (values, uniform) => {
-  let [index, sum] = [0, values[0]];
-  while (sum <= uniform && index < values.length - 1) sum += values[++index];
-  return index;
-};
-model.initialize().then(() => {
-  model.setPixelFactor(model.info.scale_factor);
-  const rows = [];
-  let row = model.zeroInput();
-  let state = model.zeroState();
-  while (rows.length < count && row[4] !== 1) {
-    state = model.update(row, state);
-    const {pi, muX, muY, sigmaX, sigmaY, corr, pen} = model.getPDF(state, temperature, temperature);
-    const [u, n] = [uniforms && uniforms[rows.length], normals && normals[rows.length]];
-    const k = u ? choose([...pi], u[0]) : likeliest([...pi]);
-    const p = u ? choose([...pen], u[1]) : likeliest([...pen]);
-    row = [muX[k], muY[k], 0, 0, 0];
-    if (n) {
-      const rho = corr[k];
-      row[0] += sigmaX[k] * n[0];
-      row[1] += sigmaY[k] * (rho * n[0] + Math.sqrt(1 - rho * rho) * n[1]);
-    }
-    row[2 + p] = 1;
-    rows.push(row);
-  }
-  done(rows);
-}).catch((error) => done(String(error)));
-"""
-
 
 @pytest.fixture
 def client(browser, sketch_js, serve, tmp_path):
     """(a folder, a function that runs a script on a page served from it, with @magenta/sketch)."""
-    shutil.copy(sketch_js, tmp_path)
-    (tmp_path / "page.html").write_text(PAGE % sketch_js.name, encoding="utf-8")
-    address, _ = serve(tmp_path)
-    browser.get(f"{address}page.html")
-
-    def run(script, *arguments):
-        found = browser.execute_async_script(script, *arguments)
-        assert not isinstance(found, str), found
-        return found
-
-    return tmp_path, run
+    return open_client(browser, sketch_js, serve, tmp_path)
 
 
 def sequence(time=40):
@@ -163,41 +113,3 @@ def test_a_conditional_decoder_at_some_z(client, lstm):
         back = sketch_rnn_js.read(folder / file).build()
         assert_agree(pdfs, ours(back, points, state=[folded.h, folded.c]), 1e-3)
         assert_agree(pdfs, ours(model, points, z=z), 5e-3)
-
-
-@pytest.fixture
-def bird(client, shared):
-    folder, run = client
-    shutil.copy(shared / "models" / "bird.gen.json", folder)
-    return magenta_sketch.load(folder / "bird.gen.json"), lambda *how: run(
-        DRAWING, "bird.gen.json", *how
-    )
-
-
-def test_a_published_model_draws_the_same_greedily(bird):
-    model, draw = bird
-    (sketch,) = model.sample(1, greedy=True)
-    expected = sketch / np.array([model.normalizing_factor] * 2 + [1.0])
-    rows = np.array(draw(60, 1.0, None, None))
-    assert len(rows) == len(expected[:60]) == 60
-    np.testing.assert_allclose(rows[:, [0, 1, 3]], expected[:60], rtol=0, atol=1e-3)
-
-
-def test_a_published_model_draws_the_same_with_the_same_noise(bird):
-    model, draw = bird
-    random, temperature = np.random.default_rng(5), 0.5
-    uniforms, normals = random.random((129, 2)), random.normal(size=(129, 2))
-    decoder, expected = PointDecoder(model.model.decoder), []
-    point, state = tf.constant([[0.0, 0.0, 1.0, 0.0, 0.0]]), decoder.initial_state(None, 1)
-    context = decoder.context(None, 1)
-    while len(expected) < 129 and point[0, 4] != 1.0:
-        output, state = decoder.step(point, context, state)
-        params = mixture.adjust_temperature(mixture.split_output(output), temperature)
-        noise = (uniforms, normals)
-        point = mixture.draw_points(
-            params, *(tf.constant(x[len(expected)][None], tf.float32) for x in noise)
-        )
-        expected.append(point[0].numpy())
-    rows = np.array(draw(129, temperature, uniforms.tolist(), normals.tolist()))
-    assert rows.shape == np.shape(expected) and len(rows) > 40
-    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-3)
