@@ -114,6 +114,9 @@ setup(
         "test": [
             "hypothesis>=6",
             "import-linter>=2.7",
+            "ipykernel>=6",
+            "nbclient>=0.10",
+            "nbformat>=5.10",
             "pytest>=8",
             "pytest-xdist>=3.5",
             "pyyaml>=6",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch.config.kinds import show
-from magenta_sketch.data.sketch_set import check_values
 from magenta_sketch.errors import ArgumentError
 
 
@@ -53,7 +52,12 @@ def one_sketch(name: str, sketch: Any) -> np.ndarray:
         raise ArgumentError(f"{name} must be stroke-3, shape [n, 3], got shape {list(array.shape)}")
     if not len(array):
         raise ArgumentError(f"{name} has no points, expected at least 1")
-    check_values(array, np.array([0, len(array)]), name)
+    for row, (dx, dy, lift) in enumerate(array.tolist()):
+        if not (math.isfinite(dx) and math.isfinite(dy) and lift in (0.0, 1.0)):
+            raise ArgumentError(
+                f"{name} must have finite offsets and lifts of 0 or 1, got {[dx, dy, lift]} as "
+                f"point {row}"
+            )
     return array
 
 
