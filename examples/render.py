@@ -37,8 +37,11 @@ def page(notebook: nbformat.NotebookNode) -> tuple[str, dict[str, bytes]]:
             parts.append(cell.source)
             continue
         parts.append(f"```python\n{cell.source}\n```")
+        printed = "".join(one.text for one in cell.outputs if one.get("name") == "stdout")
+        if printed.strip():
+            parts.append(f"```text\n{printed.strip()}\n```")
         for output in cell.outputs:
-            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            text = output.get("data", {}).get("text/plain", "")
             svg = output.get("data", {}).get("image/svg+xml")
             if svg:
                 name = f"{len(pictures) + 1:02d}.svg"

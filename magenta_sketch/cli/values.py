@@ -101,9 +101,21 @@ def require_kind(out: str, ending: str) -> None:
 
 
 def parse_numbers(
-    text: str, flag: str, *, most: int = 100_000, what: str = "sketches"
+    text: str,
+    flag: str,
+    *,
+    most: int = 100_000,
+    what: str = "sketches",
+    example: str = "0,7,20-23",
 ) -> list[int]:
     """Return the numbers in a flag's value: "0,7,20-23" -> [0, 7, 20, 21, 22, 23].
+
+    Args:
+      text: the value of the flag.
+      flag: its name, for messages.
+      most: how many numbers it may name.
+      what: what has these numbers, for messages.
+      example: a value that can be used, for messages.
 
     Raises:
       UsageError: the text has another form, or names more than ``most`` numbers.
@@ -117,7 +129,7 @@ def parse_numbers(
             text = text if len(text) <= 80 else f"{text[:80]}..."
             raise UsageError(
                 f"--{flag}={text}: {part.strip()!r} is not a number or a range; "
-                + (typography.advice(part) or "write something like 0,7,20-23")
+                + (typography.advice(part) or f"write something like {example}")
             )
         start, stop = int(first), int(last if dash else first) + 1
         if not start < stop <= start + 10_000:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import svgwrite
 
+from magenta_sketch.config.kinds import show
 from magenta_sketch.drawing.layout import Layout, Words, add_rules, add_words
 from magenta_sketch.drawing.plots import BLUE
 from magenta_sketch.drawing.svg import (
@@ -186,7 +187,8 @@ class Picture:
         return document(drawing)
 
     def _repr_svg_(self) -> str:
-        return self.to_svg()
+        # Without the XML declaration, which has no place within a page.
+        return self.to_svg().partition("\n")[2]
 
 
 def line_path(drawing: svgwrite.Drawing, line: Line, **more: Any) -> Any:
@@ -252,11 +254,16 @@ def as_picture(
 def is_one_sketch(sketches: Any) -> bool:
     """Return whether this is one sketch (an array or a list of points), not a sequence of them.
 
+    Raises:
+      ArgumentError: it is no sequence at all.
+
     >>> is_one_sketch([[3, 0, 1]]), is_one_sketch([np.array([[3, 0, 1]])])
     (True, False)
     """
     if isinstance(sketches, np.ndarray):
         return sketches.ndim == 2
+    if not (hasattr(sketches, "__len__") and hasattr(sketches, "__getitem__")):
+        raise ArgumentError(f"expected a sketch or a list of sketches, got {show(sketches)}")
     return len(sketches) > 0 and np.ndim(sketches[0]) == 1 and len(sketches[0]) == 3
 
 

@@ -111,10 +111,8 @@ def panel_to_svg(
     fonts = {"font.size": 9.5, "legend.fontsize": 8.5, "legend.title_fontsize": 8.5}
     # Names of data sets may contain $, which is no formula, and letters that the font lacks.
     text = {"svg.fonttype": "path", "text.parse_math": False}
-    with (
-        settings(f"magenta_sketch {name}", **fonts, **text),
-        warnings.catch_warnings(action="ignore", category=UserWarning),
-    ):
+    with settings(f"magenta_sketch {name}", **fonts, **text), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         figure = Figure(figsize=size, layout="constrained")
         panel = figure.subplots()
         make_plain(panel)

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from magenta_sketch.config.kinds import show
 from magenta_sketch.data.npz_writer import stream_npz
 from magenta_sketch.data.sketch_set import SketchSet
-from magenta_sketch.drawing.animation import to_animated_svg, to_gif
+from magenta_sketch.drawing.animation import LARGEST_GIF, to_animated_svg, to_gif
 from magenta_sketch.drawing.picture import Picture, as_picture, is_one_sketch
 from magenta_sketch.drawing.plotter import page_named, to_page
-from magenta_sketch.drawing.raster import to_png
+from magenta_sketch.drawing.raster import LARGEST, to_png
+from magenta_sketch.drawing.sketches import SketchGrid
+from magenta_sketch.drawing.svg import checked
 from magenta_sketch.errors import ArgumentError
 from magenta_sketch.files import write_bytes
 
@@ -25,18 +29,21 @@ PICTURES = (".svg", ".png", ".gif")
 NUMBERS = (".npz", ".json")
 # Names that ask for something that we cannot write, and would make strange folders.
 _OTHERS = ".jpg .jpeg .webp .bmp .tif .tiff .pdf .eps .ps .svgz .html .ndjson .mp4 .apng".split()
+_LEAST = 4.0  # pixels of a sketch's cell: below, nothing is seen of it
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
     """Return what a name asks for: ".svg", ".png", ".gif", ".npz", ".json", or "" for a folder.
 
     Raises:
-      ArgumentError: it ends as files of another kind do.
+      ArgumentError: it ends as files of another kind do, or is nothing but an ending.
 
     >>> kind_of("a.PNG"), kind_of("birds")
     ('.png', '')
     """
-    ending = pathlib.Path(path).suffix.lower()
+    ending, name = pathlib.Path(path).suffix.lower(), pathlib.Path(path).name
+    if name.lower() in (*PICTURES, *NUMBERS):
+        raise ArgumentError(f"{path}: a name is missing before {name}")
     if ending in (*PICTURES, *NUMBERS):
         return ending
     if ending in _OTHERS:
@@ -75,7 +82,8 @@ def save_drawings(
       page: a paper size in millimetres, such as "a4", "a4-landscape" or "300x200", only for .svg
         and folders. Each stroke is one path; titles and lines between sketches are left out.
       absolute: only for .json.
-      names: names of the sketches for .json and folders. None: sketch-0000 and so on.
+      names: names of the sketches for .json and folders, where they must differ. None:
+        sketch-0000 and so on.
       layout: columns, cell, stroke_width and shared_scale, see `as_picture`.
 
     Raises:
@@ -92,15 +100,16 @@ def save_drawings(
     path = pathlib.Path(path)
     if kind in PICTURES:
         picture = as_picture(drawings, **layout)
+        _require_visible(path, kind, picture)
         write_bytes(path, _encoder(kind, animate, page)(picture))
         return
     named = _named(drawings, names)
     if kind == ".json":
         write_bytes(path, _to_json(named, absolute))
     elif kind == ".npz":
-        path.parent.mkdir(parents=True, exist_ok=True)
         _write_npz(path, [sketch for _, sketch in named])
     else:
+        _require_file_names([name for name, _ in named])
         encode = _encoder(".svg", animate, page)
         for name, sketch in named:
             write_bytes(path / f"{name}.svg", encode(as_picture(sketch, **layout)))
@@ -124,9 +133,27 @@ def require_fitting(kind: str, *, animate: bool, page: str | None, absolute: boo
     if page is not None:
         page_named(page)
         if animate:
-            raise ArgumentError(
-                "a page for a plotter cannot be animated: leave out animate or page"
-            )
+            raise ArgumentError("animate is not for a page, which a plotter draws: leave out one")
+
+
+def _require_visible(path: pathlib.Path, kind: str, picture: Picture) -> None:
+    """Raise ArgumentError if nothing would be seen of a picture's sketches, as they are so many."""
+    largest = {".png": LARGEST, ".gif": LARGEST_GIF}.get(kind)
+    if largest is not None and picture.cell * largest / max(picture.size) < _LEAST:
+        rows, columns = len(picture.rows), max(map(len, picture.rows))
+        raise ArgumentError(
+            f"{path}: {rows:,} rows and {columns:,} columns are too many for a {kind}, whose sides "
+            f"have at most {largest:,} pixels: draw fewer sketches, or choose .svg"
+        )
+
+
+def _require_file_names(names: Sequence[str]) -> None:
+    """Raise ArgumentError if a name is used twice, or is that of no file in the folder."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ArgumentError(f"names has {show(name)} {count} times: files must differ")
+        if not name or name != pathlib.PurePath(name).name or "\0" in name:
+            raise ArgumentError(f"names must be names of files, without folders, got {show(name)}")
 
 
 def _encoder(kind: str, animate: bool, page: str | None) -> Callable[[Picture], bytes]:
@@ -141,8 +168,11 @@ def _encoder(kind: str, animate: bool, page: str | None) -> Callable[[Picture], 
 
 
 def _named(drawings: Any, names: Sequence[str] | None) -> list[tuple[str, np.ndarray]]:
-    """Return all sketches with their names."""
-    if isinstance(drawings, Picture) or hasattr(drawings, "picture"):
+    """Return all sketches with their names. Check them."""
+    sketches: list[Any]
+    if isinstance(drawings, SketchGrid):  # without what its picture shows beside the rows
+        sketches = [one for row in drawings for one in row]
+    elif isinstance(drawings, Picture) or hasattr(drawings, "picture"):
         picture = drawings if isinstance(drawings, Picture) else drawings.picture()
         sketches = [one for row in picture.rows for one in row if one is not None]
     elif is_one_sketch(drawings):
@@ -155,6 +185,8 @@ def _named(drawings: Any, names: Sequence[str] | None) -> list[tuple[str, np.nda
         names = [f"sketch-{number:04d}" for number in range(len(sketches))]
     if len(names) != len(sketches):
         raise ArgumentError(f"names has {len(names)} entries for {len(sketches)} sketches")
+    for i, sketch in enumerate(sketches):
+        checked(sketch, f"sketch {i}")
     return list(zip(names, sketches, strict=True))
 
 
@@ -165,7 +197,7 @@ def _to_json(named: list[tuple[str, np.ndarray]], absolute: bool) -> bytes:
         {
             "name": name,
             "given": int(getattr(sketch, "given", 0)),
-            "points": _positions(sketch) if absolute else np.array(sketch, np.float32),
+            "points": _positions(sketch) if absolute else np.array(sketch, np.float32, order="C"),
         }
         for name, sketch in named
     ]
@@ -186,6 +218,7 @@ def _write_npz(path: pathlib.Path, sketches: list[np.ndarray]) -> None:
     if not drawn:
         raise ArgumentError(f"{path}: all sketches are empty, and a data set cannot hold these")
     points = SketchSet.from_sketches(drawn)  # checks them
+    path.parent.mkdir(parents=True, exist_ok=True)
 
     def items() -> Iterator[np.ndarray]:
         for sketch in points:

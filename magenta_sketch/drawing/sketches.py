@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
@@ -40,16 +40,22 @@ class Sketch(np.ndarray):
     def __array_wrap__(
         self, array: np.ndarray, context: Any = None, return_scalar: bool = False
     ) -> Any:
-        # Results that are no sketches, such as sketch.max() and abs(sketch[:, 0]), are NumPy's own.
-        if array.ndim == 2 and array.shape[1] == 3:
+        # Results that are no sketches, such as sketch.max(), abs(sketch[:, 0]) and sketch > 0, are
+        # NumPy's own.
+        if array.ndim == 2 and array.shape[1] == 3 and array.dtype != bool:
             return super().__array_wrap__(array, context)
         return np.asarray(array)[()]
 
+    def __reduce__(self) -> Any:
+        parts: Any = super().__reduce__()
+        return *parts[:2], (parts[2], self.given)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state[0])
+        self.given = state[1]
+
     def _repr_svg_(self) -> str | None:
-        try:
-            return _inline(as_picture(self)) if self.ndim == 2 else None
-        except ArgumentError:  # a part that is no sketch, such as sketch[:, 0]
-            return None
+        return _shown(lambda: as_picture(self)) if self.ndim == 2 else None
 
 
 class SketchList(list[Sketch]):
@@ -82,9 +88,9 @@ class SketchList(list[Sketch]):
         if not self:
             return None
         if len(self) <= _SHOWN:
-            return _inline(as_picture(self))
-        shown = as_picture(self[:_SHOWN])
-        return _inline(Picture(shown.rows, title=f"the first {_SHOWN} of {len(self):,} sketches"))
+            return _shown(lambda: as_picture(self))
+        title = f"the first {_SHOWN} of {len(self):,} sketches"
+        return _shown(lambda: Picture(as_picture(self[:_SHOWN]).rows, title=title))
 
 
 class SketchGrid(list[SketchList]):
@@ -120,14 +126,19 @@ class SketchGrid(list[SketchList]):
         rows: list[list[np.ndarray | None]] = [list(row) for row in self]
         heads = list(self.column_titles)
         if self.beside:
+            if len(self.beside) != len(rows):
+                raise ArgumentError(f"beside has {len(self.beside)} entries for {len(rows)} rows")
             rows = [[left, *row] for left, row in zip(self.beside, rows, strict=True)]
             heads = [self.beside_title, *heads]
         return Picture(rows, heads, self.row_titles, self.title)
 
     def _repr_svg_(self) -> str | None:
-        return _inline(self.picture()) if any(self) else None
+        return _shown(self.picture) if any(self) else None
 
 
-def _inline(picture: Picture) -> str:
-    """Return a picture as SVG without an XML declaration, which has no place within a page."""
-    return picture.to_svg().partition("\n")[2]
+def _shown(picture: Callable[[], Picture]) -> str | None:
+    """Return a picture as SVG for notebooks, or None, so that they write out what is no sketch."""
+    try:
+        return picture()._repr_svg_()
+    except ValueError:  # such as a part of a sketch, sketch[:, :2]
+        return None

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from typing import Any
 
 from tqdm import tqdm
@@ -171,7 +172,9 @@ def _progress_bar(start_step: int, total_steps: int) -> Any:
     settings = {"initial": start_step, "total": total_steps, "unit": "step"}
     settings |= {"smoothing": 0.05, "desc": "training"}
     if "ipykernel" in sys.modules:
-        from tqdm.auto import tqdm as notebook_bar  # a widget if possible
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of missing widgets: the bar is text then
+            from tqdm.auto import tqdm as notebook_bar  # a widget if possible
 
         return notebook_bar(**settings)
     if sys.stderr is None or not sys.stderr.isatty():

@@ -346,8 +346,8 @@ DRAW = [
         "--data_set=[cat.npz]: leave out brackets and spaces, --data_set=A.npz,B.npz",
     ),
     (
-        "--model_dir=model|--out=x.png",
-        "--out=x.png: drawings are SVG; choose a name that ends in .svg, or a folder",
+        "--model_dir=model|--out=x.jpg",
+        "--out=x.jpg: drawings are written as .svg, .png, .gif, .npz, .json, or to a folder",
     ),
     (
         "--model_dir=model|--out=afile/x.svg",

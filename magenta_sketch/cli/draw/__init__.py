@@ -19,10 +19,15 @@ model can be a run's folder, a .keras file, a Magenta checkpoint directory or a 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from magenta_sketch.cli import program
 from magenta_sketch.cli.draw import flags
 from magenta_sketch.cli.draw.flags import FLAGS
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def main() -> int:
@@ -43,15 +48,25 @@ def main() -> int:
     else:
         names, sketches = zip(*drawn.named, strict=True)
         save_drawings(FLAGS.out, list(sketches), names=list(names), **how)
+        count = len(sketches) - (empty if kind == ".npz" else 0)
         each = ", one SVG each" if kind == "" else ""
-        print(f"wrote {len(sketches)} sketches to {FLAGS.out}{each}: {drawn.what}")
+        many = "1 sketch" if count == 1 else f"{count} sketches"
+        print(f"wrote {many} to {FLAGS.out}{each}: {drawn.what}")
+    _note_short(drawn.new, empty, kind)
+    return 0
+
+
+def _note_short(sketches: Sequence[np.ndarray], empty: int, kind: str) -> None:
+    """Say how many sketches are empty, or nothing but the points that they began with."""
     if empty:
         left_out = "; they are not in the file" if kind == ".npz" else ""
         print(
             f"note: {empty} of them empty: the model ended the sketch before its second point"
             f"{left_out}"
         )
-    return 0
+    finished = sum(len(sketch) == getattr(sketch, "given", 0) > 0 for sketch in sketches)
+    if finished:
+        print(f"note: {finished} of them without an ending: the model takes the sketch as finished")
 
 
 def run() -> None:

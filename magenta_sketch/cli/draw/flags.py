@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
 from magenta_sketch.data.data_dir import require_files
-from magenta_sketch.errors import ArgumentError, UsageError
+from magenta_sketch.errors import ArgumentError, DataError, UsageError
 
 MOST_SKETCHES = 100_000  # all are in memory before the first is written
 LARGEST_SCALE = 1e6  # a larger one could take z out of float32's range
 SCALES = ["0", "0.5", "1", "2", "4"]
+DRAWS = 5  # of a noise ladder at each scale, unless --count says otherwise
 
 NEW = "new sketches"  # what is drawn without any of the flags below
 OPERATIONS = (
@@ -24,6 +27,15 @@ OPERATIONS = (
     "map",
     "noise_ladder",
 )
+# How many numbers of sketches an operation takes, from least to most, and a value that can be used.
+NUMBERS = {
+    "reconstruct": (1, MOST_SKETCHES, "0,7,20-23"),
+    "complete": (1, 1, "7"),
+    "interpolate": (2, 100, "3,17"),
+    "grid": (4, 4, "3,17,40,41"),
+    "analogy": (3, 3, "3,17,40"),
+    "noise_ladder": (1, 1, "7"),
+}
 # Flags that only some operations use.
 ONLY_FOR = {
     "scale": ("reconstruct",),
@@ -207,21 +219,31 @@ def operation() -> str:
     """
     values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
+    _check_ranges()
     given = [name for name in OPERATIONS if FLAGS[name].value not in (None, False)]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} exclude each other: draw one at a time")
     wanted = given[0] if given else NEW
     for name, users in ONLY_FOR.items():
         if FLAGS[name].present and wanted not in users:
-            places = " and ".join(f"--{user}" if user in OPERATIONS else user for user in users[:4])
+            places = _listed([f"--{user}" if user in OPERATIONS else user for user in users])
             places = places if users != OPERATIONS else "sketches of a data set, such as --grid"
             missing = f"not for --{wanted}" if given else "which is missing"
             raise UsageError(f"--{name} is for {places}, {missing}")
     _check_out()
-    _check_numbers()
+    if wanted == "complete":
+        _check_complete()
+    elif wanted in NUMBERS:
+        numbers(wanted)
+    _check_counts()
     if FLAGS.data_dir:
         require_files(FLAGS.data_dir, FLAGS.data_set or ())
     return wanted
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return words as text: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _check_out() -> None:
@@ -230,15 +252,19 @@ def _check_out() -> None:
     out = FLAGS.out
     try:
         kind = kind_of(out)
+    except ArgumentError as error:  # it begins with the name
+        raise UsageError(f"--out={error}") from None
+    try:
         require_fitting(kind, animate=FLAGS.animate, page=FLAGS.page, absolute=FLAGS.absolute)
-    except ArgumentError as error:
-        text = str(error)
-        raise UsageError(f"--out={text}" if text.startswith(out) else f"--{text}") from None
+    except ArgumentError as error:  # it begins with the option
+        raise UsageError(f"--{error}") from None
     values.require_kind(out, kind)
     values.require_free(out, FLAGS.overwrite)
+    if kind == ".json":
+        model_flags.require_apart(FLAGS, out)
 
 
-def _check_numbers() -> None:
+def _check_ranges() -> None:
     if not 0.0 < FLAGS.temperature <= 1.0:
         raise UsageError(
             f"--temperature must be in (0, 1], got {FLAGS.temperature:g}; for no randomness at all "
@@ -251,11 +277,73 @@ def _check_numbers() -> None:
         )
     if FLAGS.size is not None and not 0.0 < FLAGS.size < LARGEST_SCALE:
         raise UsageError(f"--size must be above 0 and below {LARGEST_SCALE:g}, got {FLAGS.size:g}")
-    if FLAGS.noise_ladder is not None:
-        scales()
     for name in ("rows", "columns"):
         if (FLAGS.grid or FLAGS.map) and FLAGS[name].value == 1:
             raise UsageError(f"--{name} must be at least 2, as corners are part of it, got 1")
+
+
+def _check_complete() -> None:
+    from magenta_sketch.data.sources.single import read_svg_sketch
+
+    text = FLAGS.complete
+    if not completes_file():
+        numbers("complete")
+        if FLAGS["size"].present:
+            raise UsageError(f"--size is for a file, not for sketch {text}: leave it out")
+        return
+    if not text.lower().endswith((".svg", ".svgz")):
+        raise UsageError(
+            f"--complete={text}: give the name of a .svg file, or the number of a sketch"
+        )
+    for name in ("split", "data_dir", "data_set"):
+        if FLAGS[name].present:
+            raise UsageError(f"--{name} is for numbers of sketches, not for a file: leave it out")
+    path = Path(text).expanduser()
+    if path.exists() and path.resolve() == Path(FLAGS.out).resolve():
+        raise UsageError(f"--out={FLAGS.out} is the drawing to be completed: name another file")
+    try:
+        read_svg_sketch(path)
+    except DataError as error:
+        raise UsageError(f"--complete={error}") from None
+
+
+def _check_counts() -> None:
+    count = FLAGS.count
+    if FLAGS.reconstruct is not None:
+        asked = len(numbers("reconstruct"))
+        if asked * (count or 1) > MOST_SKETCHES:
+            raise UsageError(
+                f"--reconstruct names {asked} sketches, which --count={count} times over are "
+                f"more than {MOST_SKETCHES}: draw them in several goes"
+            )
+    if FLAGS.noise_ladder is not None and len(scales()) * (count or DRAWS) > MOST_SKETCHES:
+        raise UsageError(
+            f"--count={count} at each of {len(scales())} scales are more than {MOST_SKETCHES} "
+            "sketches: draw fewer"
+        )
+    if FLAGS.map and count is not None and count < 3:
+        raise UsageError(f"--count must be at least 3 for --map, got {count}")
+
+
+def completes_file() -> bool:
+    """Return whether --complete names a file (True) or has the number of a sketch (False)."""
+    return not FLAGS.complete.isdecimal()
+
+
+def numbers(flag: str) -> list[int]:
+    """Return the numbers of sketches in a flag's value.
+
+    Raises:
+      UsageError: the value has another form, or too few or too many numbers.
+    """
+    least, most, example = NUMBERS[flag]
+    limit = MOST_SKETCHES if least == most else most
+    found = values.parse_numbers(str(FLAGS[flag].value), flag, most=limit, example=example)
+    if len(found) < least or len(found) > most:
+        what = "one sketch" if most == 1 else f"{least} sketches"
+        what += "" if least == most else " or more"
+        raise UsageError(f"--{flag} takes {what}, such as --{flag}={example}, got {len(found)}")
+    return found
 
 
 def scales() -> list[float]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from magenta_sketch.cli import model_flags, values
-from magenta_sketch.cli.draw.flags import FLAGS, MOST_SKETCHES, NEW, scales
+from magenta_sketch.cli import model_flags
+from magenta_sketch.cli.draw.flags import DRAWS, FLAGS, NEW, completes_file, numbers, scales
 from magenta_sketch.data.loading import DataSet, load_data_set
 from magenta_sketch.data.sources.single import read_svg_sketch
 from magenta_sketch.drawing.picture import Picture, as_picture
@@ -22,8 +23,8 @@ if TYPE_CHECKING:  # it imports TensorFlow
 MOST_MAPPED = 1000  # sketches on a map, unless --count says otherwise
 _COMPLETED = 8  # endings
 # The larger side of a begun drawing, in model units, in the middle of the sizes that are tried,
-# which go from 1/4 to 4 times it. Whole drawings are 5 to 10 model units large.
-_BEGUN = 3.0
+# which go from 1/4 to 4 times it. Whole drawings are 10 to 17 model units large.
+_BEGUN = 4.0
 
 
 class Drawn(NamedTuple):
@@ -67,25 +68,34 @@ def draw(operation: str, trained: TrainedModel) -> Drawn:
             else f"without a latent space: leave out --{operation}, or use --complete"
         )
         raise UsageError(f"{FLAGS.model_dir} is unconditional, {instead}")
-    return _OPERATIONS[operation](trained, how)
+    drawn = _OPERATIONS[operation](trained, how)
+    return drawn._replace(named=list(_distinct(drawn.named)))
+
+
+def _distinct(named: Sequence[tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+    """Return the sketches with names that differ, also of those that were asked for twice."""
+    seen: Counter[str] = Counter()
+    for name, sketch in named:
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}-again-{seen[name]}", sketch
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _new(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     sketches = trained.sample(FLAGS.count or 10, **how)
     named = [(f"sketch-{number:04d}", sketch) for number, sketch in enumerate(sketches)]
     picture = lambda: as_picture(sketches, columns=FLAGS.columns)  # noqa: E731
-    return Drawn(named, picture, f"{len(sketches)} new sketches", list(sketches))
+    what = "1 new sketch" if len(sketches) == 1 else f"{len(sketches)} new sketches"
+    return Drawn(named, picture, what, list(sketches))
 
 
 def _reconstruct(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     count = FLAGS.count or 1
-    asked = values.parse_numbers(FLAGS.reconstruct, "reconstruct", most=MOST_SKETCHES)
-    if len(asked) * count > MOST_SKETCHES:
-        raise UsageError(
-            f"--reconstruct names {len(asked)} sketches, which --count={count} times over are "
-            f"more than {MOST_SKETCHES}: draw them in several goes"
-        )
-    trained, found = _sketches(trained, "reconstruct", asked)
+    trained, found = _sketches(trained, "reconstruct")
+    asked = found.numbers
     # In one call: the first reconstruction of every sketch, then the second, and so on.
     drawn = trained.reconstruct(found.sketches * count, scale=FLAGS.scale, **how)
     rows = [[one, *drawn[i :: len(asked)]] for i, one in enumerate(found.sketches)]
@@ -96,29 +106,31 @@ def _reconstruct(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     ]
     heads = [f"reconstruction {i + 1}" for i in range(count)] if count > 1 else ["reconstruction"]
     picture = lambda: Picture(rows, ["original", *heads], found.titles)  # noqa: E731
-    return Drawn(named, picture, f"{len(rows)} sketches beside their reconstructions", list(drawn))
+    what = "1 sketch beside its" if len(rows) == 1 else f"{len(rows)} sketches beside their"
+    return Drawn(named, picture, f"{what} reconstructions", list(drawn))
 
 
 def _complete(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     count = FLAGS.count or _COMPLETED
-    if FLAGS.complete.isdecimal():
-        trained, found = _sketches(trained, "complete", [_number("complete")])
+    z = FLAGS.z if trained.conditional else None
+    if FLAGS["z"].present and not trained.conditional:
+        raise UsageError(f"{FLAGS.model_dir} is unconditional, without a z: leave out --z")
+    if completes_file():
+        original, title, stem = _begun(trained), None, Path(FLAGS.complete).stem
+        points = FLAGS.points or len(original)
+    else:
+        trained, found = _sketches(trained, "complete")
         original, title, stem = found.sketches[0], found.titles[0], found.names[0]
         points = FLAGS.points or max(1, len(original) // 2)
-        if points > len(original):
-            raise UsageError(f"--points={points}: {title} has {len(original)} points")
-    else:
-        original, title, stem = _begun(trained), None, Path(FLAGS.complete).stem
-        points = len(original) if FLAGS.points is None else min(FLAGS.points, len(original))
+    if points > len(original):
+        has = _counted(len(original), "point")
+        raise UsageError(f"--points={points}: {title or FLAGS.complete} has {has}")
     given = original[:points]
     if len(given) >= trained.max_seq_len:
         raise UsageError(
             f"--complete={FLAGS.complete}: {len(given)} points leave no room, as the model draws "
             f"at most {trained.max_seq_len}: give fewer, --points={trained.max_seq_len // 2}"
         )
-    z = FLAGS.z if trained.conditional else None
-    if FLAGS["z"].present and not trained.conditional:
-        raise UsageError(f"{FLAGS.model_dir} is unconditional, without a z: leave out --z")
     drawn = trained.complete(given, count, z=z, keep_strokes=FLAGS.keep_strokes, **how)
     named = [(f"{stem}-ending-{i + 1}", sketch) for i, sketch in enumerate(drawn)]
 
@@ -131,16 +143,13 @@ def _complete(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
         rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
         return Picture(rows, captions=[[title]])
 
-    return Drawn(named, picture, f"{count} endings of {len(given)} points", list(drawn))
+    what = f"{_counted(count, 'ending')} of {_counted(points, 'point')}"
+    return Drawn(named, picture, what, list(drawn))
 
 
 def _begun(trained: TrainedModel) -> np.ndarray:
     """Return the drawing of a file, in the model's data units."""
     path = FLAGS.complete
-    if not path.lower().endswith((".svg", ".svgz")):
-        raise UsageError(
-            f"--complete={path}: give the name of a .svg file, or the number of a sketch"
-        )
     middle = _BEGUN * trained.normalizing_factor
     found = read_svg_sketch(Path(path).expanduser(), FLAGS.size or middle)
     for note in found.notes:
@@ -150,33 +159,31 @@ def _begun(trained: TrainedModel) -> np.ndarray:
         factor = float(trained.log_prob([sketch], fit_size=True).size[0])
         sketch[:, :2] *= np.float32(factor)
         print(
-            f"{path}: taken with a larger side of {middle * factor:.3g} units, which the model finds "
-            "most probable; --size sets it"
+            f"{path}: taken with a larger side of {middle * factor:.3g} units, which the model "
+            "finds most probable; --size sets it"
         )
     return sketch
 
 
 def _interpolate(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
-    numbers = values.parse_numbers(FLAGS.interpolate, "interpolate", most=100)
-    if len(numbers) < 2:
-        raise UsageError(f"--interpolate={FLAGS.interpolate}: give two or more sketches, as 3,17")
-    trained, found = _sketches(trained, "interpolate", numbers)
+    trained, found = _sketches(trained, "interpolate")
     z = trained.encode(found.sketches)
     rows, named = [], []
-    for i in range(len(numbers) - 1):
+    for i in range(len(found.numbers) - 1):
         row = trained.interpolate(z[i], z[i + 1], FLAGS.steps, how=FLAGS.how, **how)
         rows.append([found.sketches[i], *row, found.sketches[i + 1]])
-        way = f"{found.names[i]}-to-{numbers[i + 1]:05d}"
+        way = f"{found.names[i]}-to-{found.numbers[i + 1]:05d}"
         named += [(f"{way}-step-{step + 1:02d}", sketch) for step, sketch in enumerate(row)]
     heads = ["original", *[""] * FLAGS.steps, "original"]
-    titles = [f"{found.titles[i]} to {numbers[i + 1]}" for i in range(len(rows))]
+    titles = [f"{found.titles[i]} to {found.numbers[i + 1]}" for i in range(len(rows))]
     new = [sketch for _, sketch in named]
     picture = lambda: Picture(rows, heads, titles)  # noqa: E731
-    return Drawn(named, picture, f"{len(rows)} interpolations of {FLAGS.steps} sketches", new)
+    what = f"{_counted(len(rows), 'interpolation')} of {FLAGS.steps} sketches"
+    return Drawn(named, picture, what, new)
 
 
 def _grid(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
-    trained, found = _sketches(trained, "grid", _exactly("grid", 4, "3,17,40,41"))
+    trained, found = _sketches(trained, "grid")
     rows, columns = FLAGS.rows or 6, FLAGS.columns or 6
     grid = trained.grid(found.sketches, rows, columns, how=FLAGS.how, **how)
     named = [
@@ -184,17 +191,19 @@ def _grid(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
         for i, row in enumerate(grid)
         for j, sketch in enumerate(row)
     ]
+    captions = [[""] * columns for _ in range(rows)]  # of the corners
+    captions[0][0], captions[0][-1], captions[-1][0], captions[-1][-1] = found.titles
+    picture = lambda: Picture(list(grid), captions=captions)  # noqa: E731
     what = f"a grid of {rows} times {columns} sketches"
-    return Drawn(named, grid.picture, what, [sketch for _, sketch in named])
+    return Drawn(named, picture, what, [sketch for _, sketch in named])
 
 
 def _analogy(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
-    numbers = _exactly("analogy", 3, "3,17,40")
-    trained, found = _sketches(trained, "analogy", numbers)
+    trained, found = _sketches(trained, "analogy")
     sketch = trained.analogy(*found.sketches, **how)
     a, b, c = found.titles
     heads = [a, f"+ ({b}", f"- {c})", "="]
-    name = "analogy-" + "-".join(f"{number:05d}" for number in numbers)
+    name = "analogy-" + "-".join(f"{number:05d}" for number in found.numbers)
     picture = lambda: Picture([[*found.sketches, sketch]], heads)  # noqa: E731
     return Drawn([(name, sketch)], picture, f"{a} + ({b} - {c})", [sketch])
 
@@ -236,43 +245,31 @@ def _labelled(trained: TrainedModel, data: DataSet) -> tuple[Any, list[str] | No
 
 
 def _noise_ladder(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
-    trained, found = _sketches(trained, "noise_ladder", [_number("noise_ladder")])
+    trained, found = _sketches(trained, "noise_ladder")
     rungs = scales()
-    ladder = trained.noise_ladder(found.sketches[0], rungs, FLAGS.count or 5, **how)
+    ladder = trained.noise_ladder(found.sketches[0], rungs, FLAGS.count or DRAWS, **how)
     named = [
         (f"{found.names[0]}-scale-{scale:g}-{j + 1}", sketch)
         for scale, row in zip(rungs, ladder, strict=True)
         for j, sketch in enumerate(row)
     ]
     ladder.beside_title = found.titles[0]
-    what = f"{found.titles[0]} at {len(rungs)} noise scales, {len(ladder[0])} times each"
+    times = _counted(len(ladder[0]), "time")
+    what = f"{found.titles[0]} at {_counted(len(rungs), 'noise scale')}, {times} each"
     return Drawn(named, ladder.picture, what, [sketch for _, sketch in named])
 
 
-def _number(flag: str) -> int:
-    return _exactly(flag, 1, "7")[0]
-
-
-def _exactly(flag: str, count: int, example: str) -> list[int]:
-    numbers = values.parse_numbers(str(FLAGS[flag].value), flag)
-    if len(numbers) != count:
-        what = "one sketch" if count == 1 else f"{count} sketches"
-        raise UsageError(f"--{flag} takes {what}, such as --{flag}={example}, got {len(numbers)}")
-    return numbers
-
-
-def _sketches(
-    trained: TrainedModel, flag: str, numbers: list[int]
-) -> tuple[TrainedModel, _Originals]:
-    """Return the sketches with these numbers, and the model with the data's normalizing factor."""
+def _sketches(trained: TrainedModel, flag: str) -> tuple[TrainedModel, _Originals]:
+    """Return the sketches that a flag names, and the model with the data's normalizing factor."""
+    asked = numbers(flag)
     trained, data = _data(trained)
     try:
-        sketches = [data.sketch(FLAGS.split, number) for number in numbers]
+        sketches = [data.sketch(FLAGS.split, number) for number in asked]
     except DataError as error:
         raise UsageError(f"--{flag}={FLAGS[flag].value}: {error}") from None
-    titles = [f"{FLAGS.split} {number}" for number in numbers]
-    names = [f"{FLAGS.split}-{number:05d}" for number in numbers]
-    return trained, _Originals(numbers, titles, names, sketches)
+    titles = [f"{FLAGS.split} {number}" for number in asked]
+    names = [f"{FLAGS.split}-{number:05d}" for number in asked]
+    return trained, _Originals(asked, titles, names, sketches)
 
 
 def _data(trained: TrainedModel) -> tuple[TrainedModel, DataSet]:
