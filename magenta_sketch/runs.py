@@ -256,7 +256,7 @@ def train_run(
     stop = StopRequest()
     try:
         evaluated = int(trainer.state.evaluated_step)
-        with stop.listening(), Journal(folder, trainer.step, total, evaluated) as journal:
+        with stop.listening(), Journal(folder, trainer.step, total, evaluated, report) as journal:
             trainer.run(total, journal, stop)
             if journal.history:
                 tolerance = config.hparams.kl_tolerance

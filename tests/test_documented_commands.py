@@ -69,6 +69,8 @@ def test_it_is_understood(page, command, monkeypatch):
     if words[0] == "pytest":
         paths = [word for word in words[1:] if not word.startswith("-") and "/" in word]
         assert all((ROOT / path.split("::")[0]).exists() for path in paths)
+    elif words[0].startswith("examples/"):
+        assert (ROOT / words[0]).exists() and not words[1:]
     elif words[0].startswith("benchmarks/"):
         parse_as_benchmark(words, monkeypatch)
     elif words[0] == "sketch_rnn_convert":

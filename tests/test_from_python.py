@@ -24,9 +24,11 @@ def quiet(line):
 
 
 @pytest.mark.slow
-def test_it_is_the_program_and_gives_its_best_model(tmp_path):
+def test_it_is_the_program_and_gives_its_best_model(tmp_path, capsys):
     lines = []
     model = magenta_sketch.train(tmp_path / "run", report=lines.append, **SMALL)
+    assert capsys.readouterr().out == ""  # all lines are reported, also those of training
+    assert any(line.startswith("valid at step 4: ") for line in lines)
     again = magenta_sketch.load(tmp_path / "run")
     assert model.step == again.step and model.config == again.config
     sketches = [np.array([[3, 4, 0], [5, 0, 1]], np.float32)]

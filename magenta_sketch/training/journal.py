@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from tqdm import tqdm
@@ -29,8 +30,8 @@ _SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
 class Journal:
     """Report on a run.
 
-    Lines go to standard output. The progress bar goes to standard error, if that is a terminal, or
-    into a notebook. Use the journal in a with statement, which closes the bar and the files. All
+    Lines go to ``report``. The progress bar goes to standard error, if that is a terminal, or into
+    a notebook. Use the journal in a with statement, which closes the bar and the files. All
     methods raise `RunError` if something cannot be written, and BrokenPipeError if standard output
     has no reader any more.
 
@@ -40,6 +41,7 @@ class Journal:
       total_steps: steps of the whole run.
       evaluated_step: the last evaluated step of the restored state. Later evaluations in an old
         history are removed. None: start_step.
+      report: called with each line.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class Journal:
         start_step: int,
         total_steps: int,
         evaluated_step: int | None = None,
+        report: Callable[[str], None] = print,
     ):
         self.folder = folder
         self.start_step, self.total_steps = start_step, total_steps
+        self._report = report
         last = {"train": start_step}
         if evaluated_step is not None:
             last |= {"valid": evaluated_step, "test": evaluated_step}
@@ -82,12 +86,11 @@ class Journal:
             self._events.close()
 
     def say(self, text: str) -> None:
-        """Print a line, above the bar if there is one."""
+        """Report a line, above the bar if there is one."""
         with writing(self.folder, "standard output"):  # it may be a log file, on a full disk
-            if self._bar is None or sys.stdout is None:
-                print(text, flush=True)
-            else:
-                self._bar.write(text, file=sys.stdout)
+            with contextlib.nullcontext() if self._bar is None else tqdm.external_write_mode():
+                self._report(text)
+            if sys.stdout is not None:
                 sys.stdout.flush()
 
     def advance(self, cost: float) -> None:
