@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,7 @@ def classify(
     models: Mapping[str, TrainedModel],
     *,
     priors: Mapping[str, float] | None = None,
-    draws: int = 1,
-    seed: int = 0,
-    fit_size: bool = False,
+    **how: Any,
 ) -> Classification:
     """Classify sketches by Bayes' rule, with a model for each class.
 
@@ -54,8 +52,8 @@ def classify(
       models: a model for each class, by its name.
       priors: probability of each class before the sketch is seen, above 0; they are divided by
         their sum. None: equal.
-      draws, seed, fit_size: as for `TrainedModel.log_prob`. fit_size is right for sketches of other
-        sizes than those that the models were trained on.
+      how: arguments of `TrainedModel.log_prob`. fit_size is right for sketches of other sizes than
+        those that the models were trained on.
 
     Raises:
       ValueError: there are no models, priors do not fit them, a model does not know its units, or
@@ -68,16 +66,13 @@ def classify(
     if not models:
         raise ArgumentError("models is empty: give a model for each class")
     for name, model in models.items():
-        if not (model.units_known or fit_size):
+        if not (model.units_known or how.get("fit_size")):
             raise ArgumentError(
                 f"the model of {name} does not know its normalizing factor, so its densities "
                 "cannot be compared: use with_normalizing_factor, or fit_size=True"
             )
     log_priors = np.log(_checked(priors, list(models)))
-    found = [
-        model.log_prob(sketches, draws=draws, seed=seed, fit_size=fit_size)
-        for model in models.values()
-    ]
+    found = [model.log_prob(sketches, **how) for model in models.values()]
     log_probs = np.stack([one.per_sketch for one in found], axis=1)
     joint = log_probs + log_priors
     weights = np.exp(joint - joint.max(axis=1, keepdims=True))

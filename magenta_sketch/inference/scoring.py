@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch._backend import tf
+from magenta_sketch.config.kinds import show
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import batches
 from magenta_sketch.data.sketch_set import Sketches, SketchSet
+from magenta_sketch.data.strokes import START_TOKEN
+from magenta_sketch.errors import ArgumentError
+from magenta_sketch.inference.arguments import natural, positive
 from magenta_sketch.nn import mixture, recurrence
 from magenta_sketch.nn.encoder import draw_z
 from magenta_sketch.nn.losses import kl_divergence
@@ -18,6 +22,9 @@ from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.seeds import Purpose
 
+Start = Literal["pen_down", "zeros"]
+# What the decoder is fed before the first point, stroke-5.
+STARTS = {"pen_down": START_TOKEN, "zeros": (0.0, 0.0, 0.0, 0.0, 0.0)}
 SIZES = 2.0 ** (np.arange(-16, 17) / 8)  # tried by fit_size: in steps of 9 %
 
 
@@ -38,6 +45,31 @@ class LogProb(NamedTuple):
     size: NDArray[np.float64]
 
 
+class Scoring(NamedTuple):
+    """How to score: the arguments of `TrainedModel.log_prob`.
+
+    >>> Scoring(draws=4).start
+    'pen_down'
+    """
+
+    draws: int = 1
+    seed: int = 0
+    fit_size: bool = False
+    dequantize: bool = False
+    start: Start = "pen_down"
+
+    def checked(self) -> Scoring:
+        """Return the same with numbers as ints.
+
+        Raises:
+          ValueError: an argument is out of its range.
+        """
+        if self.start not in STARTS:
+            raise ArgumentError(f"start must be one of {', '.join(STARTS)}, got {show(self.start)}")
+        draws, seed = positive("draws", self.draws), natural("seed", self.seed)
+        return self._replace(draws=draws, seed=seed)
+
+
 class Scorer:
     """Computes log probabilities with a network."""
 
@@ -54,47 +86,44 @@ class Scorer:
             autograph=False,
         )
 
-    def log_prob(
-        self, sketches: Sketches, config: RunConfig, draws: int, seed: int, fit_size: bool
-    ) -> LogProb:
+    def log_prob(self, sketches: Sketches, config: RunConfig, how: Scoring) -> LogProb:
         """Return the `LogProb` of stroke-3 sketches in data units.
 
         Args:
           config: has the batch size and the normalizing factor.
-          draws, seed, fit_size: see `TrainedModel.log_prob`.
         """
         if not isinstance(sketches, SketchSet):
             sketches = SketchSet.from_sketches(sketches)
         lengths, count = sketches.lengths, len(sketches)
         scaling = np.log(config.normalizing_factor or 1.0)
-        sizes = SIZES if fit_size else np.ones(1)
+        sizes = SIZES if how.fit_size else np.ones(1)
         found = np.zeros((len(sizes), count))
-        for i, size in enumerate(sizes):
-            factors = np.array([size, size, 1.0])
-            resized = SketchSet(sketches.points * factors, sketches.starts)
-            # An offset's density in data units: that of x·size/factor, times (size/factor)².
-            jacobian = 2.0 * lengths * (np.log(size) - scaling)
-            found[i] = self._in_model_units(resized, config, draws, seed) + jacobian
+        draws = how.draws if how.dequantize or self._model.encoder is not None else 1
+        for draw in range(draws):
+            drawn = _dequantized(sketches, how.seed, draw) if how.dequantize else sketches
+            for i, size in enumerate(sizes):
+                factors = np.array([size, size, 1.0])
+                resized = SketchSet(drawn.points * factors, drawn.starts)
+                # An offset's density in data units: that of x·size/factor, times (size/factor)².
+                jacobian = 2.0 * lengths * (np.log(size) - scaling)
+                found[i] += (self._in_model_units(resized, config, how, draw) + jacobian) / draws
         best = np.argmax(found, axis=0)
         value = found[best, np.arange(count)]
         return LogProb(value, value / lengths, sizes[best])
 
     def _in_model_units(
-        self, sketches: SketchSet, config: RunConfig, draws: int, seed: int
+        self, sketches: SketchSet, config: RunConfig, how: Scoring, draw: int
     ) -> NDArray[np.float64]:
         result = np.zeros(len(sketches))
-        if self._model.encoder is None:
-            draws = 1
         order = np.argsort(sketches.lengths, kind="stable")
         for part, start in enumerate(range(0, len(sketches), config.hparams.batch_size)):
             chosen = order[start : start + config.hparams.batch_size]
             rows = int(sketches.lengths[chosen[-1]]) + 1  # so that every sketch has its end
             batch = batches.pad(sketches.take(chosen), config, rows)
+            batch.strokes[:, 0] = STARTS[how.start]
             strokes, lengths = tf.constant(batch.strokes), tf.constant(batch.lengths)
-            for draw in range(draws):
-                seeds = seed_table(seed, part, Purpose.LOG_PROB, draw)
-                values = self._log_probs(strokes, lengths, seeds).numpy()
-                result[chosen[batch.order]] += values / draws
+            seeds = seed_table(how.seed, part, Purpose.LOG_PROB, draw)
+            result[chosen[batch.order]] = self._log_probs(strokes, lengths, seeds).numpy()
         return result
 
     def _compute(self, strokes: tf.Tensor, lengths: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
@@ -115,3 +144,15 @@ class Scorer:
         pens = -tf.nn.softmax_cross_entropy_with_logits(target[:, 2:], params.pen_logits)
         values = offsets * (1.0 - target[:, 4]) + pens
         return recurrence.per_sketch(values, points) - kl
+
+
+def _dequantized(sketches: SketchSet, seed: int, draw: int) -> SketchSet:
+    """Return the sketches with uniform noise of ±½ on all positions but the origin."""
+    noise = np.random.default_rng([seed, Purpose.LOG_PROB, draw]).uniform(
+        -0.5, 0.5, (len(sketches.points), 2)
+    )
+    before = np.concatenate([np.zeros((1, 2)), noise[:-1]])
+    before[sketches.starts[:-1]] = 0.0  # a first offset leads from the origin
+    points = sketches.points.copy()
+    points[:, :2] += noise - before
+    return SketchSet(points, sketches.starts)

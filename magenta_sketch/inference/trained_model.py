@@ -24,7 +24,7 @@ from magenta_sketch.inference.arguments import (
 )
 from magenta_sketch.inference.coder import Coder
 from magenta_sketch.inference.latent_map import LatentMap, map_of
-from magenta_sketch.inference.scoring import LogProb, Scorer
+from magenta_sketch.inference.scoring import LogProb, Scorer, Scoring, Start
 from magenta_sketch.nn.encoder import draw_z
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -304,7 +304,14 @@ class TrainedModel(Coder):
         )
 
     def log_prob(
-        self, sketches: Sketches, *, draws: int = 1, seed: int = 0, fit_size: bool = False
+        self,
+        sketches: Sketches,
+        *,
+        draws: int = 1,
+        seed: int = 0,
+        fit_size: bool = False,
+        dequantize: bool = False,
+        start: Start = "pen_down",
     ) -> LogProb:
         """Return how probable sketches are, in nats.
 
@@ -315,11 +322,17 @@ class TrainedModel(Coder):
 
         Args:
           sketches: stroke-3 arrays [n, 3], or a `SketchSet`.
-          draws: number of z per sketch over which a conditional model's bound is averaged, 1 or
-            more.
+          draws: number of draws per sketch, of a conditional model's z and of the noise of
+            dequantize, over which bounds are averaged; 1 or more.
           seed: seed of these draws.
           fit_size: score each sketch at the size at which it is most probable, of 33 between 1/4
             and 4 times its own. This is the likelihood, with the size as a free parameter.
+          dequantize: for sketches in whole units, such as QuickDraw's pixels: add uniform noise of
+            ±½ to all positions. The result is a lower bound of the probability of the whole
+            numbers (Theis et al. 2016, arXiv:1511.01844, eq. 3). Otherwise a model that puts narrow
+            peaks on them gives any density.
+          start: what the decoder is fed before the first point: "pen_down", (0, 0, 1, 0, 0), as
+            Magenta trains; or "zeros", which fits the published Sketch-RNN-JS models better.
 
         Raises:
           ValueError: a sketch has a wrong shape or values, or an argument is out of its range.
@@ -328,8 +341,8 @@ class TrainedModel(Coder):
         >>> found.per_sketch.shape, found.size.tolist()
         ((1,), [1.0])
         """
-        draws, seed = positive("draws", draws), natural("seed", seed)
-        return self._scorer.log_prob(sketches, self.config, draws, seed, fit_size)
+        how = Scoring(draws, seed, fit_size, dequantize, start).checked()
+        return self._scorer.log_prob(sketches, self.config, how)
 
     def _latents(self, **named: Any) -> np.ndarray:
         """Return latent vectors [n, Z] of arguments: each a sketch, which is encoded, or a z."""

@@ -178,3 +178,33 @@ def test_models_without_units_are_not_compared(models):
         magenta_sketch.classify([[[1, 2, 1]]], unknown)
     found = magenta_sketch.classify([[[1, 2, 1]]], unknown, fit_size=True)
     assert found.probabilities.shape == (1, 2)
+
+
+def test_whole_numbers_are_dequantized(model):
+    """The bound of a whole number's probability: its density, averaged over the unit around it."""
+    sketches = [[[3, -2, 0], [10, 4, 1]], [[6, 6, 1]]]
+    found = model.log_prob(sketches, dequantize=True, draws=400, seed=1).per_sketch
+    random = np.random.default_rng(0)
+    for sketch, bound in zip(sketches, found, strict=True):
+        array = np.array(sketch, np.float32)
+        noise = random.uniform(-0.5, 0.5, (400, len(array), 2))
+        noisy = np.tile(array, (400, 1, 1))
+        noisy[..., :2] += np.diff(noise, axis=1, prepend=0)
+        values = model.log_prob(list(noisy)).per_sketch
+        assert bound == pytest.approx(values.mean(), abs=6 * values.std() / 20)
+    again = model.log_prob(sketches, dequantize=True, draws=400, seed=1).per_sketch
+    np.testing.assert_array_equal(again, found)
+
+
+def test_the_start_can_be_zeros(model, sketches):
+    zeros = model.log_prob(sketches, start="zeros").per_sketch
+    assert (zeros != model.log_prob(sketches).per_sketch).all()
+    # Only what the decoder sees before the first point differs.
+    decoder = model.model.decoder
+    first = {}
+    for name, row in (("pen_down", [0, 0, 1, 0, 0]), ("zeros", [0, 0, 0, 0, 0])):
+        strokes = np.array([[row, [3, 0, 0, 1, 0]]], np.float32)
+        first[name] = decoder(strokes).numpy()[0, 0]
+    assert (first["zeros"] != first["pen_down"]).any()
+    with pytest.raises(magenta_sketch.ArgumentError, match="start must be one of pen_down, zeros"):
+        model.log_prob(sketches, start="pen_up")
