@@ -12,7 +12,7 @@ import magenta_sketch
 from magenta_sketch.interop import magenta_checkpoint
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
-TRAIN, DRAW = "sketch_rnn_train.py", "magenta_sketch/cli/draw.py"
+TRAIN, DRAW = "sketch_rnn_train.py", "magenta_sketch/cli/draw/__init__.py"
 TINY = "data_set=[tiny.npz],save_every=3,batch_size=8,use_recurrent_dropout=0"
 
 
