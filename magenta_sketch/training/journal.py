@@ -174,7 +174,7 @@ def _progress_bar(start_step: int, total_steps: int) -> Any:
     """Return a progress bar in a terminal or notebook, else None."""
     settings = {"initial": start_step, "total": total_steps, "unit": "step"}
     settings |= {"smoothing": 0.05, "desc": "training"}
-    if "ipykernel" in sys.modules:
+    if _in_notebook():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of missing widgets: the bar is text then
             from tqdm.auto import tqdm as notebook_bar  # a widget if possible
@@ -185,3 +185,9 @@ def _progress_bar(start_step: int, total_steps: int) -> Any:
     # Some terminals, for example in containers, report a width of 0.
     sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0
     return tqdm(ncols=None if sized else 80, dynamic_ncols=sized, **settings)
+
+
+def _in_notebook() -> bool:
+    """Return whether this process is a notebook's kernel. IPython in a terminal has none."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

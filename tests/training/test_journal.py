@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import types
 
 import pytest
 from bench import (
@@ -74,8 +75,17 @@ def test_lines_events_and_history_agree(bench, folder, capsys):
 
 
 def test_a_notebook_gets_a_progress_bar(folder, monkeypatch, capsys):
-    """Its standard error is no terminal; what says that it is one is the kernel."""
-    for modules, bars in (({}, False), ({"ipykernel": object()}, True)):
+    """Its standard error is no terminal; what says that it is one is IPython's kernel."""
+    terminal, kernel = (
+        types.SimpleNamespace(get_ipython=lambda shell=shell: shell)
+        for shell in (types.SimpleNamespace(), types.SimpleNamespace(kernel=object()))
+    )
+    for modules, bars in (
+        ({}, False),
+        ({"ipykernel": object()}, False),  # imported by a program that runs notebooks elsewhere
+        ({"IPython": terminal}, False),
+        ({"IPython": kernel}, True),
+    ):
         with monkeypatch.context() as patched:
             for name, module in modules.items():
                 patched.setitem(sys.modules, name, module)
