@@ -42,6 +42,7 @@ def test_the_prefix_is_kept_to_the_bit(model, begun, seed, z):
         np.testing.assert_array_equal(ending[: len(begun)], begun)
 
 
+@pytest.mark.slow
 @quick
 @given(st.integers(0, 2**40), st.floats(0, 1))
 def test_a_greedy_drawing_is_completed_as_it_was(model, seed, part):
@@ -101,6 +102,7 @@ def test_each_ending_has_its_own_z(model):
     assert all(np.array_equal(a, b) for a, b in zip(prior, drawn, strict=True))
 
 
+@pytest.mark.slow
 def test_many_endings_are_drawn_in_parts(unconditional, monkeypatch):
     monkeypatch.setattr(magenta_sketch.inference.coder, "_AT_ONCE", 4)
     endings = unconditional.complete([[3, 0, 0]], 10, seed=3)

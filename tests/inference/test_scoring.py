@@ -54,6 +54,7 @@ def test_it_is_the_loss_in_data_units(model, sketches):
     assert (found.size == 1).all()
 
 
+@pytest.mark.slow
 def test_the_bound_has_the_whole_kl(conditional, sketches):
     found = conditional.log_prob(sketches, draws=60, seed=1)
     losses = [conditional.losses(sketches, scale=1.0, seed=s, to_first_end=True) for s in range(60)]
@@ -77,6 +78,7 @@ def test_a_density_changes_with_the_unit(model, sketches):
     np.testing.assert_allclose(twice.per_sketch, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_most_probable_size(model, sketches):
     fitted = model.log_prob(sketches, fit_size=True)
     plain = model.log_prob(sketches)
@@ -146,6 +148,7 @@ def test_priors_are_added_to_the_odds(models, drawn):
     np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sizes_are_fitted_for_each_model(models, drawn):
     names, sketches = drawn
     small = [sketch * [0.5, 0.5, 1] for sketch in sketches]
@@ -180,6 +183,7 @@ def test_models_without_units_are_not_compared(models):
     assert found.probabilities.shape == (1, 2)
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_dequantized(model):
     """The bound of a whole number's probability: its density, averaged over the unit around it."""
     sketches = [[[3, -2, 0], [10, 4, 1]], [[6, 6, 1]]]

@@ -34,6 +34,7 @@ def test_the_ends_of_an_interpolation_are_the_ends_own_reconstructions(model, te
     assert all(np.array_equal(x, y) for x, y in zip(walk, again, strict=True))
 
 
+@pytest.mark.slow
 def test_interpolations_are_decoded_paths(model):
     a, b = 4 * model.prior(2, seed=1)
     for how in latent.PATHS:
@@ -119,6 +120,7 @@ def test_a_ladder_without_noise_is_the_reconstruction(model, test_set):
     assert [len(row) for row in ladder.picture().rows] == [4, 4]
 
 
+@pytest.mark.slow
 def test_a_column_of_a_ladder_has_one_noise(model, test_set, monkeypatch):
     seen = []
     draw = type(model)._draw
