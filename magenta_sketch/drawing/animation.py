@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import svgwrite
@@ -19,6 +19,9 @@ from magenta_sketch.drawing.picture import GIVEN, Line, Picture, line_path
 from magenta_sketch.drawing.raster import svg_to_png
 from magenta_sketch.drawing.svg import INK, document, new_drawing, pen
 from magenta_sketch.errors import ArgumentError
+
+if TYPE_CHECKING:  # imported when the first GIF is drawn
+    from PIL.Image import Image
 
 # A hand draws about one and a half times a cell's width in a second: a sketch of QuickDraw, four
 # widths of ink in six strokes, takes 4 seconds. That is slow enough to follow the pen. Sketches
@@ -31,7 +34,9 @@ SHORTEST, LONGEST = 1.0, 6.0  # seconds for the longest sketch
 HOLD = 1.5  # seconds that the finished picture stays
 FRAME = 0.04  # seconds per frame of a GIF: browsers slow down frames below 0.02
 LARGEST_GIF = 1600  # pixels of a side of a GIF
-_UNCHANGED = 0  # index of the colour of pixels that a frame leaves as they are
+_REST = 64  # colours of a GIF for what is no line
+_APART = 8  # least difference of these, in one of red, green and blue, from those of lines
+_FINE = 4  # ink is drawn so many times as large, and reduced
 
 
 class Drawn(NamedTuple):
@@ -162,18 +167,10 @@ def _animated_path(drawing: svgwrite.Drawing, drawn: Drawn, loop: float) -> Any:
 # -------------------------------------------------------------------------------------- GIF
 
 
-class _Frame(NamedTuple):
-    """A part of the picture that changes. pixels: indices of colours, uint8 [height, width]."""
-
-    left: int
-    top: int
-    pixels: np.ndarray
-
-
 def to_gif(picture: Picture, *, zoom: float = 1.0) -> bytes:
     """Return a picture that draws itself as a GIF file, which loops forever.
 
-    The last frame looks like the picture as a PNG file. Frames hold only the pixels that change.
+    The last frame looks like the picture as a PNG file.
 
     Args:
       picture: the picture.
@@ -187,114 +184,76 @@ def to_gif(picture: Picture, *, zoom: float = 1.0) -> bytes:
     >>> to_gif(as_picture(np.array([[30, 0, 1], [-15, -10, 0], [0, 40, 1]])))[:6]
     b'GIF89a'
     """
-    from PIL import GifImagePlugin, Image
-
     if not (math.isfinite(zoom) and zoom > 0):
         raise ArgumentError(f"zoom must be above 0, got {zoom}")
-    canvas = _Canvas(picture, min(zoom, LARGEST_GIF / max(picture.size)))
-    file = io.BytesIO()
-    for frame, seconds in _frames(canvas, Timeline.of(picture)):
-        image = Image.frombytes("P", frame.pixels.shape[::-1], frame.pixels.tobytes())
-        image.putpalette(canvas.colors.tobytes())
-        if not file.tell():
-            file.writelines(GifImagePlugin.getheader(image, info={"loop": 0})[0])
-        how = {"duration": round(seconds * 1000), "transparency": _UNCHANGED, "disposal": 1}
-        file.writelines(GifImagePlugin.getdata(image, (frame.left, frame.top), **how))
-    file.write(b";")
+    timeline = Timeline.of(picture)
+    frames = _frames(_Canvas(picture, min(zoom, LARGEST_GIF / max(picture.size))), timeline)
+    first, file = next(frames), io.BytesIO()
+    seconds = [FRAME] * math.ceil(timeline.seconds / FRAME) or [0.0]
+    seconds[-1] += HOLD
+    durations = [round(1000 * one) for one in seconds]
+    # Pillow writes what differs between frames, and lets equal ones stay longer.
+    how = {"save_all": True, "append_images": frames, "duration": durations, "loop": 0}
+    first.save(file, "GIF", **how)
     return file.getvalue()
 
 
-def _frames(canvas: _Canvas, timeline: Timeline) -> Iterator[tuple[_Frame, float]]:
-    """Return the frames and the seconds that each stays. In a pause a frame stays longer."""
-    frame, stays = None, 0.0
-    for step in range(math.ceil(timeline.seconds / FRAME)):
+def _frames(canvas: _Canvas, timeline: Timeline) -> Iterator[Image]:
+    """Return the picture after each `FRAME`; of a picture without lines, one frame."""
+    for step in range(max(1, math.ceil(timeline.seconds / FRAME))):
         begin, end = step * FRAME, (step + 1) * FRAME
         for drawn in timeline.between(begin, end):
             canvas.draw(drawn.part(begin, end), drawn.line.given)
-        change = canvas.changes()
-        if change is not None:
-            if frame is not None:
-                yield frame, stays
-            frame, stays = change, 0.0
-        stays += FRAME
-    frame = frame or canvas.changes()  # a picture without lines
-    assert frame is not None
-    yield frame, stays + HOLD
+        yield canvas.frame.copy()
 
 
 class _Canvas:
-    """The pixels of a picture while it is being drawn.
+    """A picture while it is being drawn, with Pillow.
 
-    Ink is a share from 0 to 1 of each pixel, one array for each of the two colours. It only grows:
-    a pixel takes the largest share that any piece of a line gives it, so that pieces of one line
-    join without seams. Pieces are short: only the pixels around them are calculated.
+    Ink is drawn `_FINE` times as large, one image for each of the two colours, and reduced: that
+    makes smooth edges. Only what is around a new piece of a line is computed again.
+
+    frame: the picture as it is now, in the colours of the finished one.
     """
 
     def __init__(self, picture: Picture, zoom: float):
-        whole = _pixels(picture.to_svg(), zoom)
-        self._paper = _pixels(_layer(picture, paper=True), zoom)[..., :3]
-        self._above = _pixels(_layer(picture, paper=False), zoom) if picture.dots else None
-        self._zoom, self._radius = zoom, picture.pen_width * zoom / 2
-        height, width = self._paper.shape[:2]
-        self._ink = {color: np.zeros((height, width), np.float32) for color in (GIVEN, INK)}
-        self._shown = np.full((height, width), _UNCHANGED, np.uint8)
-        self._drawn_in = [(slice(0, height), slice(0, width))]  # since the last frame
-        self.colors = _choose_colors(whole)
-        self._nearest = _nearest(self.colors)
+        from PIL import Image, ImageDraw
+
+        self._paper = _image(_layer(picture, paper=True), zoom).convert("RGB")
+        self._above = _image(_layer(picture, paper=False), zoom) if picture.dots else None
+        self._scale = zoom * _FINE
+        self._radius = picture.pen_width * self._scale / 2
+        fine = [side * _FINE for side in self._paper.size]
+        self._ink = {color: Image.new("L", fine) for color in (GIVEN, INK)}
+        self._pens = {color: ImageDraw.Draw(ink) for color, ink in self._ink.items()}
+        self._palette = _palette(_image(picture.to_svg(), zoom).convert("RGB"))
+        self.frame = self._within((0, 0, *self._paper.size))
 
     def draw(self, points: np.ndarray, given: bool) -> None:
         """Draw a polyline [m, 2], in the picture's pixels, with round caps and joins."""
-        points = points * self._zoom
-        reach = self._radius + 1
-        low = np.maximum(np.floor(points.min(axis=0) - reach), 0).astype(int)
-        high = np.ceil(points.max(axis=0) + reach).astype(int)
-        ink = self._ink[GIVEN if given else INK]
-        box = slice(low[1], high[1]), slice(low[0], high[0])
-        part = ink[box]
-        distance = _distances(points - low, part.shape)
-        # Lines thinner than a pixel are pale.
-        share = np.clip(self._radius + 0.5 - distance, 0, min(2 * self._radius, 1))
-        np.maximum(part, share, out=part)
-        self._drawn_in.append(box)
+        points = points * self._scale - 0.5  # Pillow counts from the centre of the first pixel
+        radius, pen = max(self._radius - 0.5, 0), self._pens[GIVEN if given else INK]
+        corners, width = [tuple(point) for point in points.tolist()], round(2 * self._radius)
+        pen.line(corners, fill=255, width=max(width, 1))
+        for x, y in corners:
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+        low = np.maximum((points.min(axis=0) - radius) // _FINE - 1, 0)
+        high = np.minimum((points.max(axis=0) + radius) // _FINE + 2, self._paper.size)
+        box = int(low[0]), int(low[1]), int(high[0]), int(high[1])
+        self.frame.paste(self._within(box), box)
 
-    def changes(self) -> _Frame | None:
-        """Return what has changed since the last call, or None. At first, that is everything."""
-        change = np.full_like(self._shown, _UNCHANGED)
-        for box in self._drawn_in:
-            new = self._indices(box)
-            np.copyto(change[box], new, where=new != self._shown[box])
-            self._shown[box] = new
-        self._drawn_in = []
-        rows, columns = (np.flatnonzero(change.any(axis=axis)) for axis in (1, 0))
-        if not len(rows):
-            return None
-        top, left = int(rows[0]), int(columns[0])
-        return _Frame(left, top, change[top : rows[-1] + 1, left : columns[-1] + 1])
+    def _within(self, box: tuple[int, int, int, int]) -> Image:
+        """Return the picture in a box, as it is now: paper, ink, and what is above it."""
+        from PIL.Image import Dither
 
-    def _indices(self, box: tuple[slice, slice]) -> np.ndarray:
-        """Return the colours of a part of the picture as indices."""
-        rgb = self._paper[box].astype(np.float32)
+        left, top, right, bottom = (_FINE * side for side in box)
+        part = self._paper.crop(box)
         for color, ink in self._ink.items():
-            rgb += ink[box][..., None] * (_rgb(color) - rgb)
+            part.paste(color, mask=ink.reduce(_FINE, (left, top, right, bottom)))
         if self._above is not None:
-            above = self._above[box]
-            rgb += above[..., 3:] / np.float32(255) * (above[..., :3] - rgb)
-        level = np.rint(rgb).astype(np.uint16) >> 3
-        return self._nearest[level[..., 0] << 10 | level[..., 1] << 5 | level[..., 2]]
-
-
-def _distances(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the distance of each pixel's centre from a polyline [m, 2], [height, width]."""
-    points = points.astype(np.float32)[..., None, None]  # [m, 2, 1, 1]
-    start, way = points[:-1], np.diff(points, axis=0)
-    if not len(way):
-        start, way = points, np.zeros_like(points)
-    y, x = (np.arange(size, dtype=np.float32) + np.float32(0.5) for size in shape)
-    dx, dy = x - start[:, 0], y[:, None] - start[:, 1]
-    length = np.maximum((way**2).sum(axis=1), np.float32(1e-12))  # squared
-    at = np.clip((dx * way[:, 0] + dy * way[:, 1]) / length, 0, 1)
-    square = (dx - at * way[:, 0]) ** 2 + (dy - at * way[:, 1]) ** 2
-    return np.sqrt(square.min(axis=0))
+            above = self._above.crop(box)
+            part.paste(above, mask=above)
+        return part.quantize(palette=self._palette, dither=Dither.NONE)
 
 
 def _layer(picture: Picture, *, paper: bool) -> str:
@@ -308,40 +267,28 @@ def _layer(picture: Picture, *, paper: bool) -> str:
     return document(drawing)
 
 
-def _pixels(text: str, zoom: float) -> np.ndarray:
-    """Return an SVG document's pixels, uint8 [height, width, 4]."""
+def _image(text: str, zoom: float) -> Image:
+    """Return an SVG document as an RGBA image."""
     from PIL import Image
 
     with Image.open(io.BytesIO(svg_to_png(text, zoom=zoom))) as image:
-        return np.asarray(image.convert("RGBA"))
+        return image.convert("RGBA")
 
 
-def _rgb(color: str) -> np.ndarray:
-    return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+def _palette(whole: Image) -> Image:
+    """Return an image with the colours of all frames in its palette.
 
-
-def _choose_colors(whole: np.ndarray) -> np.ndarray:
-    """Return the colours for all frames of a picture [height, width, 4], uint8 [n, 3], n <= 256.
-
-    Colour `_UNCHANGED` stands for a pixel that stays as it is. The edges of lines, which have all
-    shades between white and the ink's colour, are in each frame at other places; the rest is what
-    describes the finished picture best.
+    The edges of lines have all shades between white and the ink's colour, in each frame at other
+    places. The rest is what describes the finished picture best, without what is nearly one of
+    these: Pillow looks for the nearest of the colours with few digits, and would mix them up.
     """
-    from PIL import Image
+    from PIL import Image, ImageColor
 
     shades = np.linspace(0, 1, 32)[:, None]
-    edges = [255 + shades * (_rgb(color) - 255) for color in (INK, GIVEN)]
-    count = 255 - 2 * len(shades)
-    image = Image.fromarray(whole[..., :3].copy()).quantize(count)
-    rest = np.array(image.getpalette()).reshape(-1, 3)[:count]  # Pillow 10 fills up to 256
-    return np.rint(np.concatenate([np.zeros((1, 3)), *edges, rest])).astype(np.uint8)
-
-
-def _nearest(colors: np.ndarray) -> np.ndarray:
-    """Return the index of the nearest of the colours for all colours of 5 bits each, [32768]."""
-    level = np.arange(32)
-    level = level << 3 | level >> 2  # so that 0 and 31 stand for 0 and 255
-    grid = np.stack(np.meshgrid(level, level, level, indexing="ij"), axis=-1).reshape(-1, 3)
-    grid, usable = grid.astype(np.float32), colors[1:].astype(np.float32)
-    distances = (usable**2).sum(axis=1) - 2 * grid @ usable.T  # squared, without |grid|^2
-    return (distances.argmin(axis=1) + 1).astype(np.uint8)
+    inks = [np.array(ImageColor.getrgb(color)) for color in (INK, GIVEN)]
+    edges = np.rint(np.concatenate([255 + shades * (ink - 255) for ink in inks])).astype(int)
+    rest = np.array(whole.quantize(_REST).getpalette()).reshape(-1, 3)[:_REST]
+    apart = np.abs(rest[:, None] - edges).max(axis=2).min(axis=1) > _APART
+    result = Image.new("P", (1, 1))
+    result.putpalette(np.concatenate([edges, rest[apart]]).ravel().tolist())
+    return result
