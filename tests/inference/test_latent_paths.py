@@ -119,6 +119,19 @@ def test_the_plane_holds_most_of_the_variance(cloud):
     assert (np.abs(plane.axes).argmax(1) == plane.axes.argmax(1)).all()
 
 
+@quick
+@given(hnp.arrays(np.float64, (7, 4), elements=NUMBERS))
+def test_positions_are_the_projections_on_the_plane(vectors):
+    """Nothing in the plane is nearer to a vector than its projection, and no plane holds more."""
+    if np.ptp(vectors, axis=0).max() < 0.1:
+        return
+    plane = latent.principal_plane(vectors)
+    rest = vectors - plane.at(plane.project(vectors))
+    np.testing.assert_allclose(rest @ plane.axes.T, 0, atol=1e-9)
+    values = np.linalg.eigvalsh(np.cov(vectors.T, ddof=0))
+    np.testing.assert_allclose(plane.project(vectors).var(axis=0).sum(), values[-2:].sum())
+
+
 def test_positions_in_the_plane_are_found_again(cloud):
     plane = latent.principal_plane(cloud)
     places = np.array([[0.0, 0.0], [2.0, -1.0], [-3.0, 4.0]])

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import magenta_sketch
 from magenta_sketch.inference import latent
@@ -23,15 +25,32 @@ def assert_same(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.parametrize("how", [{"greedy": True}, {"temperature": 0.5, "seed": 3}])
-def test_the_ends_of_an_interpolation_are_the_ends_own_reconstructions(model, test_set, how):
-    a, b = test_set[0], test_set[1]
-    walk = model.interpolate(a, b, 5, **how)
-    assert len(walk) == 5 and walk.columns == 5
+quick = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+SEEDS = st.integers(0, 2**40)
+
+
+@quick
+@given(
+    st.lists(st.integers(0, 10), min_size=2, max_size=2),
+    st.integers(2, 6),
+    st.sampled_from(latent.PATHS),
+    st.one_of(st.just({"greedy": True}), SEEDS.map(lambda n: {"temperature": 0.5, "seed": n})),
+)
+def test_the_ends_of_an_interpolation_are_the_ends_own_reconstructions(
+    model, test_set, ends, steps, path, how
+):
+    a, b = (test_set[i] for i in ends)
+    walk = model.interpolate(a, b, steps, how=path, **how)
+    assert len(walk) == walk.columns == steps
     for found, end in ((walk[0], a), (walk[-1], b)):
         assert_same(found, model.reconstruct([end], **how)[0])
-    again = model.interpolate(a, b, 5, **how)
-    assert all(np.array_equal(x, y) for x, y in zip(walk, again, strict=True))
+
+
+def test_equal_seeds_draw_equal_walks(model, test_set):
+    first, again = (
+        model.interpolate(test_set[0], test_set[1], 5, temperature=0.5, seed=3) for _ in range(2)
+    )
+    assert all(np.array_equal(x, y) for x, y in zip(first, again, strict=True))
 
 
 @pytest.mark.slow

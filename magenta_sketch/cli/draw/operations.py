@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,7 +88,7 @@ def _counted(count: int, what: str) -> str:
 def _new(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     sketches = trained.sample(FLAGS.count or 10, **how)
     named = [(f"sketch-{number:04d}", sketch) for number, sketch in enumerate(sketches)]
-    picture = lambda: as_picture(sketches, columns=FLAGS.columns)  # noqa: E731
+    picture = partial(as_picture, sketches, columns=FLAGS.columns)
     what = "1 new sketch" if len(sketches) == 1 else f"{len(sketches)} new sketches"
     return Drawn(named, picture, what, list(sketches))
 
@@ -105,7 +106,7 @@ def _reconstruct(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
         for i, sketch in enumerate(row)
     ]
     heads = [f"reconstruction {i + 1}" for i in range(count)] if count > 1 else ["reconstruction"]
-    picture = lambda: Picture(rows, ["original", *heads], found.titles)  # noqa: E731
+    picture = partial(Picture, rows, ["original", *heads], found.titles)
     what = "1 sketch beside its" if len(rows) == 1 else f"{len(rows)} sketches beside their"
     return Drawn(named, picture, f"{what} reconstructions", list(drawn))
 
@@ -177,7 +178,7 @@ def _interpolate(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     heads = ["original", *[""] * FLAGS.steps, "original"]
     titles = [f"{found.titles[i]} to {found.numbers[i + 1]}" for i in range(len(rows))]
     new = [sketch for _, sketch in named]
-    picture = lambda: Picture(rows, heads, titles)  # noqa: E731
+    picture = partial(Picture, rows, heads, titles)
     what = f"{_counted(len(rows), 'interpolation')} of {FLAGS.steps} sketches"
     return Drawn(named, picture, what, new)
 
@@ -193,7 +194,7 @@ def _grid(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     ]
     captions = [[""] * columns for _ in range(rows)]  # of the corners
     captions[0][0], captions[0][-1], captions[-1][0], captions[-1][-1] = found.titles
-    picture = lambda: Picture(list(grid), captions=captions)  # noqa: E731
+    picture = partial(Picture, list(grid), captions=captions)
     what = f"a grid of {rows} times {columns} sketches"
     return Drawn(named, picture, what, [sketch for _, sketch in named])
 
@@ -204,7 +205,7 @@ def _analogy(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     a, b, c = found.titles
     heads = [a, f"+ ({b}", f"- {c})", "="]
     name = "analogy-" + "-".join(f"{number:05d}" for number in found.numbers)
-    picture = lambda: Picture([[*found.sketches, sketch]], heads)  # noqa: E731
+    picture = partial(Picture, [[*found.sketches, sketch]], heads)
     return Drawn([(name, sketch)], picture, f"{a} + ({b} - {c})", [sketch])
 
 
