@@ -1,5 +1,6 @@
 """Fixtures of the programs' tests."""
 
+import functools
 import importlib
 import sys
 
@@ -7,7 +8,8 @@ import pytest
 from forks import Forks
 from training_runs import DATA, LENGTH, RUN, SCRIPT
 
-from magenta_sketch.cli import convert
+from magenta_sketch.cli import convert, draw
+from magenta_sketch.interop import loading
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +44,20 @@ def call(monkeypatch, capsys):
 
     yield call
     forget()
+
+
+@pytest.fixture(scope="session")
+def load():
+    """Load a model once for all tests: TensorFlow compiles anew for each loaded model."""
+    return functools.cache(loading.load)
+
+
+@pytest.fixture
+def run_draw(monkeypatch, call, tmp_path, load):
+    """Run sketch_rnn_draw in a temporary folder: (status, output, errors)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loading, "load", load)
+    return lambda *arguments: call(draw, "sketch_rnn_draw", *arguments)
 
 
 @pytest.fixture

@@ -62,3 +62,7 @@ def one_line(result, status):
     assert "Traceback" not in result.err
     assert result.err.startswith("sketch_rnn_train: error: ")
     return result.err.strip()
+
+
+# A drawing to be completed: an L of 100 x 80, and room for something that is not read as a stroke.
+BEGUN = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M10 5V85H110"/>%s</svg>'
