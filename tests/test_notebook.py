@@ -39,7 +39,7 @@ def test_it_is_kept_without_outputs(notebook):
 
 def test_every_operation_is_in_it(notebook):
     text = "\n".join(code_of(notebook))
-    names = "train reconstruct sample complete interpolate grid analogy latent_map log_prob"
+    names = "train reconstruct sample complete interpolate grid analogy latent_map log_prob classify"
     for name in [*names.split(), "noise_ladder", "save_drawings"]:
         assert f".{name}(" in text, name
 
@@ -62,7 +62,7 @@ def test_it_runs(tmp_path):
     render = load("render")
     text, pictures = render.page(render.executed(str(tmp_path)))
     page = (ROOT / "docs" / "notebook.md").read_text("utf-8")
-    assert len(pictures) == page.count("(images/notebook/") >= 9
+    assert len(pictures) == page.count("(images/notebook/") >= 10
     for data in pictures.values():
         root = ET.fromstring(data)
         assert root.findall(".//{*}g[@class='sketch']/{*}path")
