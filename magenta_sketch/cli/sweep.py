@@ -43,6 +43,13 @@ flags.DEFINE_multi_string(
     "hyperparameters. For the same hyperparameter, the last one counts.",
     flag_values=FLAGS,
 )
+flags.DEFINE_multi_string(
+    "setting",
+    [],
+    "Train one more setting, besides those of --sweep: name=value,... It replaces values of "
+    "--hparams. Repeat the flag for several settings; --sweep= leaves only these.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_string(
     "seeds", "0-2", "Seeds to train each value with, such as 0,1,7-9.", flag_values=FLAGS
 )
@@ -133,7 +140,7 @@ DOC = (
 
 def main() -> int:
     """Run the study that the flags describe."""
-    from magenta_sketch.study.plan import Axis, Plan  # without TensorFlow
+    from magenta_sketch.study.plan import Axis, Plan, Setting  # without TensorFlow
 
     values.require(FLAGS, "out")
     if RunFolder(FLAGS.out).holds_run():
@@ -146,9 +153,10 @@ def main() -> int:
     seeds = tuple(values.parse_numbers(FLAGS.seeds, "seeds", what="seeds", most=1000))
     try:
         # The last --sweep of a name counts, so that flags can override those of a flag file.
-        axes = {axis.name: axis for axis in map(Axis.parse, FLAGS.sweep)}
+        axes = {axis.name: axis for axis in map(Axis.parse, filter(None, FLAGS.sweep))}
+        others = tuple(map(Setting.parse, FLAGS.setting))
         base = run_flags.read(FLAGS, check_data="data_set" not in axes)
-        plan = Plan(tuple(axes.values()), seeds, base)
+        plan = Plan(tuple(axes.values()), seeds, base, others)
     except HParamsError as error:
         raise UsageError(str(error)) from error
     if FLAGS.ray_address and importlib.util.find_spec("ray") is None:

@@ -144,6 +144,20 @@ class HParams:
         Real(NOT_NEGATIVE),
         "added to the mixture's variances in the loss; 0: Magenta's loss",
     )
+    kl_mu_weight: float = option(
+        1.0,
+        Real(NOT_NEGATIVE),
+        "weight of mu² in the KL term; 1: Magenta's. For studies: 1/scale² gives the KL to "
+        "N(0, scale²), which is the distribution of the noise alone",
+        needs="conditional",
+    )
+    decoder_z_scale: float = option(
+        1.0,
+        Real(POSITIVE),
+        "the decoder is given z times this; 1: Magenta's. For studies",
+        Role.ARCHITECTURE,
+        needs="conditional",
+    )
 
     def __new__(cls, **values: Any) -> HParams:
         """Refuse names that are none before Python's constructor does, which knows no nearest."""

@@ -28,7 +28,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 CONFIG = "model_config.json"
 # Our own hyperparameters, which Magenta refuses.
-NOT_MAGENTAS = ("scale", "reg_covar")
+NOT_MAGENTAS = ("scale", "reg_covar", "kl_mu_weight", "decoder_z_scale")
 
 _STEP = re.compile(r"-(\d+)$", re.ASCII)
 _NEWEST = re.compile(r'^\s*model_checkpoint_path:\s*"(.+)"\s*$', re.MULTILINE)
@@ -214,7 +214,7 @@ def write(
       The checkpoint's prefix.
 
     Raises:
-      ModelFileError: the model has tanh_z or another cell, or `path` is not a new or empty
+      ModelFileError: the model has tanh_z, decoder_z_scale or another cell, or `path` is not a new or empty
         directory.
       OSError: it cannot be written.
 
@@ -246,6 +246,7 @@ def _refuse(path: pathlib.Path, model: SketchRNN) -> None:
             "this model's decoder takes tanh(z) (Sketch-RNN-JS before version 6), which Magenta's "
             "does not: write it as a Sketch-RNN-JS file"
         )
+    magenta_tf1.require_plain_z(model)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ModelFileError(f"{path} is there already and not an empty folder: name another one")
     if pathlib.Path.cwd().is_relative_to(path):

@@ -13,6 +13,7 @@ import numpy as np
 
 from magenta_sketch._backend import keras
 from magenta_sketch.data.strokes import STROKE_WIDTH
+from magenta_sketch.errors import ModelFileError
 from magenta_sketch.nn.cells import HYPER_UNITS
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
@@ -172,6 +173,20 @@ def load_variables(model: SketchRNN, arrays: Arrays) -> None:
     values = from_original(model, arrays)
     for variable in model.trainable_variables:
         variable.assign(values[id(variable)])
+
+
+def require_plain_z(model: SketchRNN) -> None:
+    """Check that the decoder is given z itself, as in all formats of other programs.
+
+    Raises:
+      ModelFileError: the model has another decoder_z_scale than 1.
+    """
+    factor = model.hparams.decoder_z_scale
+    if model.encoder is not None and factor != 1.0:
+        raise ModelFileError(
+            f"this model's decoder takes {factor:g} times z (decoder_z_scale), which other programs "
+            "cannot: save it as a .keras file"
+        )
 
 
 def to_original(

@@ -200,7 +200,8 @@ def write(
       for_browsers: whether to write fewer than 20 mixture components as 20, see `widen`.
 
     Raises:
-      ModelFileError: a cell is not lstm, the only cell of the format, or a weight is not finite.
+      ModelFileError: a cell is not lstm, the only cell of the format, the model has
+        decoder_z_scale, or a weight is not finite.
       OSError: the file cannot be written.
 
     Example:
@@ -209,6 +210,7 @@ def write(
       0
     """
     require_lstm(model.hparams)
+    magenta_tf1.require_plain_z(model)
     arrays = magenta_tf1.to_original(model)
     if for_browsers:
         arrays |= zip(_OUTPUT, widen(*(arrays[name] for name in _OUTPUT)), strict=True)

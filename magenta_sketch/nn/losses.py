@@ -25,7 +25,7 @@ class SketchLosses(NamedTuple):
         form).
       masked_reconstruction: the same without the pen loss at end-of-sketch rows (the form in
         papers).
-      kl: KL(N(mu, sigma²) || N(0, 1)), mean over the latent dimensions, before the tolerance.
+      kl: the KL term, mean over the latent dimensions, before the tolerance: see `kl_divergence`.
 
     >>> SketchLosses._fields
     ('reconstruction', 'masked_reconstruction', 'kl')
@@ -70,6 +70,7 @@ def sketch_losses(
     reg_covar: float = 0.0,
     rows: tf.Tensor | None = None,
     add_up: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    kl_mu_weight: float = 1.0,
 ) -> SketchLosses:
     """Return the `SketchLosses` of a batch.
 
@@ -81,6 +82,7 @@ def sketch_losses(
         be compared.
       add_up: function that sums flattened per-point values [points, 2] for each sketch, to [batch,
         2]; give ``rows`` with it. None: ``output`` and ``target`` are [batch, time, ...].
+      kl_mu_weight: see `kl_divergence`.
 
     >>> target = tf.constant([[[0.0, 0, 1, 0, 0], [0, 0, 0, 0, 1]]])  # one point, one end row
     >>> sketch_losses(tf.zeros([1, 2, 9]), target, None, None).kl.numpy().tolist()
@@ -92,19 +94,22 @@ def sketch_losses(
     sums = tf.reduce_sum(losses, axis=1) if add_up is None else add_up(losses)
     sums /= tf.cast(tf.shape(target)[1] if rows is None else rows, offset.dtype)
     reconstruction, masked = tf.unstack(sums, axis=-1)
-    kl = tf.zeros_like(reconstruction) if mu is None else kl_divergence(mu, presig)
+    kl = tf.zeros_like(reconstruction) if mu is None else kl_divergence(mu, presig, kl_mu_weight)
     return SketchLosses(reconstruction, masked, kl)
 
 
-def kl_divergence(mu: tf.Tensor, presig: tf.Tensor) -> tf.Tensor:
-    """Return -½·mean_Z(1 + presig - mu² - exp(presig)) (Ha & Eck 2017, eq. 10).
+def kl_divergence(mu: tf.Tensor, presig: tf.Tensor, mu_weight: float = 1.0) -> tf.Tensor:
+    """Return -½·mean_Z(1 + presig - mu_weight·mu² - exp(presig)), [batch], in nats.
 
-    ``mu`` and ``presig`` are [batch, Z]; the result is [batch].
+    With mu_weight 1 this is KL(N(mu, sigma²) || N(0, 1)) (Ha & Eck 2017, eq. 10). With 1/s² it is
+    KL(N(mu, (s·sigma)²) || N(0, s²)): docs/noise_theory.md. ``mu`` and ``presig`` are [batch, Z].
 
     >>> kl_divergence(tf.constant([[1.0, 1.0]]), tf.constant([[0.0, 0.0]])).numpy().tolist()
     [0.5]
     """
-    return -0.5 * tf.reduce_mean(1.0 + presig - tf.square(mu) - tf.exp(presig), axis=-1)
+    return -0.5 * tf.reduce_mean(
+        1.0 + presig - mu_weight * tf.square(mu) - tf.exp(presig), axis=-1
+    )
 
 
 def total_cost(

@@ -146,7 +146,15 @@ class SketchRNN(KerasTraining):
             z = self.decoder_z(draw_z(mu, presig, scale, seeds))
         if not to_first_end:
             output = self.decoder(inputs, z, **how)
-            return losses.sketch_losses(output, target, mu, presig, self.hparams.reg_covar, rows)
+            return losses.sketch_losses(
+                output,
+                target,
+                mu,
+                presig,
+                self.hparams.reg_covar,
+                rows,
+                kl_mu_weight=self.hparams.kl_mu_weight,
+            )
         require_longest_first(lengths)
         points = tf.minimum(lengths + 1, tf.shape(target)[1])  # and the first end row
         output = self.decoder(inputs, z, lengths=points, **how)
@@ -158,11 +166,18 @@ class SketchRNN(KerasTraining):
             self.hparams.reg_covar,
             tf.shape(target)[1] if rows is None else rows,
             add_up=lambda values: recurrence.per_sketch(values, points),
+            kl_mu_weight=self.hparams.kl_mu_weight,
         )
 
     def decoder_z(self, z: tf.Tensor) -> tf.Tensor:
-        """Return the decoder's latent input, [batch, Z]: z, or tanh(z) if ``tanh_z`` is set."""
-        return tf.tanh(z) if self.config.tanh_z else z
+        """Return the decoder's latent input, [batch, Z]: z times decoder_z_scale.
+
+        With ``tanh_z`` it is tanh(z).
+        """
+        if self.config.tanh_z:
+            return tf.tanh(z)
+        factor = self.hparams.decoder_z_scale
+        return z if factor == 1.0 else factor * z
 
     def cost(
         self, reconstruction: tf.Tensor, kl: tf.Tensor, kl_weight: Any

@@ -1,4 +1,4 @@
-"""What a study trains: each value of one or two hyperparameters, with each seed."""
+"""What a study trains: settings of hyperparameters, each with each seed."""
 
 from __future__ import annotations
 
@@ -69,9 +69,13 @@ class Axis:
                     f"{name} is to take the value {one.strip()} twice: leave out one"
                 )
             values.append(assigned[name])
-        if options_of(HParams)[name].role is Role.DERIVED:
-            raise HParamsError(f"{name} cannot be swept: it follows from the data or does nothing")
+        _require_free(name)
         return cls(name, tuple(values))
+
+
+def _require_free(name: str) -> None:
+    if options_of(HParams)[name].role is Role.DERIVED:
+        raise HParamsError(f"{name} cannot be swept: it follows from the data or does nothing")
 
 
 def _malformed(text: str) -> HParamsError:
@@ -82,7 +86,7 @@ def _malformed(text: str) -> HParamsError:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One value for each axis. The runs of a setting differ only in their seed.
+    """Hyperparameters and their values. The runs of a setting differ only in their seed.
 
     >>> setting = Setting((("scale", 0.5), ("z_size", 32)))
     >>> setting.label, setting.key
@@ -90,6 +94,23 @@ class Setting:
     """
 
     values: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Setting:
+        """Return the setting for a text such as "scale=2,kl_tolerance=0".
+
+        Raises:
+          HParamsError: the text is empty or malformed, a name is unknown, or a value is invalid.
+
+        >>> Setting.parse("scale=2, kl_tolerance=0").label
+        'scale 2, kl_tolerance 0'
+        """
+        values = HParams.parse_assignments(text)
+        for name in values:
+            _require_free(name)
+        if not values:
+            raise HParamsError(f"a setting must be name=value,..., got {show(text)}")
+        return cls(tuple(values.items()))
 
     @property
     def label(self) -> str:
@@ -125,13 +146,18 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A study's runs: each combination of the axes' values, with each seed.
+    """A study's runs: each setting with each seed.
 
-    base: the settings of all runs. It must not set a swept hyperparameter; its seed is not used.
+    Attributes:
+      axes: hyperparameters to sweep: each combination of their values is a setting.
+      seeds: seeds of the runs.
+      base: the configuration of all runs. It must not set a swept hyperparameter; its seed is not
+        used.
+      others: settings besides those of the axes, such as controls.
 
     Raises:
-      HParamsError: there is no axis or more than `MOST_AXES`, no seed or one given twice; the base
-        sets a swept hyperparameter; or hyperparameters contradict each other.
+      HParamsError: there is no setting, more than `MOST_AXES` axes, no seed or one given twice; the
+        base sets a swept hyperparameter; or hyperparameters contradict each other.
 
     >>> plan = Plan((Axis.parse("scale=1,2"),), (0, 1), RunConfig.of(z_size=8))
     >>> [trial.name for trial in plan.trials()]
@@ -141,10 +167,11 @@ class Plan:
     axes: tuple[Axis, ...]
     seeds: tuple[int, ...]
     base: RunConfig
+    others: tuple[Setting, ...] = ()
 
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
-        if not 1 <= len(names) <= MOST_AXES:
+        if len(names) > MOST_AXES or not (names or self.others):
             raise HParamsError(
                 f"a sweep must have one or two hyperparameters, got {len(names)}: leave out some"
             )
@@ -163,17 +190,19 @@ class Plan:
         if "scale" in names and not any(conditional):
             raise HParamsError("scale has no effect with conditional=false: leave out one")
         keys = [setting.key.lower() for setting in self.settings()]
-        if len(set(keys)) < len(keys):
-            raise HParamsError("two of the swept values would have the same folder")
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice:
+            raise HParamsError(f"two settings would have the same folder, {twice}: leave out one")
 
     def settings(self) -> list[Setting]:
-        """Return all combinations of values. The last axis varies fastest.
+        """Return all combinations of the axes' values, the last axis fastest; then the others.
 
         >>> [one.key for one in Plan((Axis.parse("scale=1,2"),), (0,), RunConfig()).settings()]
         ['scale-1', 'scale-2']
         """
         pairs = [[(axis.name, value) for value in axis.values] for axis in self.axes]
-        return [Setting(tuple(values)) for values in itertools.product(*pairs)]
+        swept = itertools.product(*pairs) if pairs else ()
+        return [*(Setting(tuple(values)) for values in swept), *self.others]
 
     def trials(self) -> list[Trial]:
         """Return all runs, seed by seed: an interrupted study then has whole comparisons."""
@@ -205,6 +234,7 @@ class Plan:
         }
         return {
             "sweep": {axis.name: list(axis.values) for axis in self.axes},
+            "others": [dict(setting.values) for setting in self.others],
             "seeds": list(self.seeds),
             "hparams": {name: hparams[name] for name in hparams if name in self.base.given},
             **options,
@@ -228,4 +258,8 @@ class Plan:
             ),
             seeds=tuple(values["seeds"]),
             base=RunConfig.of(**values["hparams"], **options),
+            others=tuple(
+                Setting(tuple((name, RunConfig.of(**{name: one})[name]) for name, one in it.items()))
+                for it in values.get("others", ())
+            ),
         )

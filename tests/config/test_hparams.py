@@ -17,7 +17,9 @@ CASES = json.loads(
     )
 )
 
-# Magenta's names and defaults, in Magenta's order, and reg_covar.
+# The hyperparameters that neither Magenta nor its fork has.
+OURS = {"reg_covar": 0.0, "kl_mu_weight": 1.0, "decoder_z_scale": 1.0}
+# Magenta's names and defaults, in Magenta's order, then ours.
 DEFAULTS = {
     "data_set": ("aaron_sheep.npz",),
     "num_steps": 10000000,
@@ -49,7 +51,7 @@ DEFAULTS = {
     "conditional": True,
     "is_training": True,
     "scale": 1.0,
-    "reg_covar": 0.0,
+    **OURS,
 }
 
 # What the message says, for each case that is refused.
@@ -96,9 +98,7 @@ def test_defaults_and_their_order():
 
 def test_defaults_are_the_recorded_ones(shared):
     recorded = json.loads((shared / "baselines.json").read_text())["hparam_defaults"]
-    ours = HParams().to_dict()
-    assert ours.pop("reg_covar") == 0.0
-    assert list(ours.items()) == list(recorded.items())
+    assert list(HParams().to_dict().items()) == [*recorded.items(), *OURS.items()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"] or "empty")
@@ -222,8 +222,8 @@ WHOLE = [n for n, v in DEFAULTS.items() if type(v) is int]
 SWITCHES = [n for n, v in DEFAULTS.items() if type(v) is bool]
 CELLS = ["dec_model", "enc_model"]
 NOT_NEGATIVE = ["kl_weight", "kl_weight_start", "kl_tolerance", "min_learning_rate"]
-NOT_NEGATIVE += ["scale", "reg_covar"]
-POSITIVE = ["grad_clip", "learning_rate"]
+NOT_NEGATIVE += ["scale", "reg_covar", "kl_mu_weight"]
+POSITIVE = ["grad_clip", "learning_rate", "decoder_z_scale"]
 ABOVE_0_TO_1 = ["decay_rate", "kl_decay_rate", "recurrent_dropout_prob", "input_dropout_prob"]
 ABOVE_0_TO_1 += ["output_dropout_prob"]
 OUTSIDE = (
@@ -361,7 +361,7 @@ def test_configs_of_real_runs_are_read(shared, run):
     hparams = HParams.from_json(text)
     assert (hparams.dec_rnn_size, hparams.enc_rnn_size, hparams.scale) == (12, 8, 0.0)
     assert hparams.conditional == run.startswith("cond_")
-    assert hparams.to_dict() == {**json.loads(text), "reg_covar": 0.0}
+    assert hparams.to_dict() == {**json.loads(text), **OURS}
 
 
 @pytest.mark.parametrize(

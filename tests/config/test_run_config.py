@@ -90,7 +90,7 @@ def test_a_resumed_run_takes_what_may_change():
 def test_architecture_is_what_has_an_effect():
     names = set(RunConfig.of(conditional=False).architecture())
     assert names == {"conditional", "dec_model", "dec_rnn_size", "num_mixture", "decoder_cell"}
-    more = {"enc_model", "enc_rnn_size", "z_size", "encoder_cell"}
+    more = {"enc_model", "enc_rnn_size", "z_size", "decoder_z_scale", "encoder_cell"}
     assert set(RunConfig().architecture()) == names | more
 
 

@@ -185,7 +185,7 @@ def test_what_is_written_comes_back_to_the_bit(tmp_path, name):
         np.testing.assert_array_equal(mine, theirs)
     assert (again.step, again.adam.step) == (7, 0)  # Adam begins anew
     assert not any(moment.any() for moment in again.adam.first.values())
-    unsaved = {"scale": 0.0, "reg_covar": 0.0}
+    unsaved = dict.fromkeys(magenta_checkpoint.NOT_MAGENTAS, 0.5)
     assert again.config.hparams.replace(**unsaved) == golden.hparams.replace(**unsaved)
 
 
