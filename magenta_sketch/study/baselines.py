@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from magenta_sketch.data import DataSet, SketchSet
-from magenta_sketch.study import chamfer
+from magenta_sketch.measures import chamfer
 from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.spread import finite
 

@@ -16,7 +16,7 @@ import numpy as np
 from magenta_sketch.data import DataSet, SketchSet
 from magenta_sketch.inference.latent import path as latent_path
 from magenta_sketch.inference.trained_model import TrainedModel
-from magenta_sketch.study import chamfer, latent
+from magenta_sketch.measures import chamfer, latent
 from magenta_sketch.study.baselines import evenly_spread, mean, to_nearest, training_sketches
 from magenta_sketch.study.measures import (
     DRAWINGS,

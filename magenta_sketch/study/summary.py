@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from magenta_sketch.study.latent import ACTIVE
+from magenta_sketch.measures.latent import ACTIVE
 from magenta_sketch.study.measures import LATENT, MATRIX, Measures
 from magenta_sketch.study.plan import Axis, Setting, value_text
 from magenta_sketch.study.results import RunResult, StudyResult, at_noise

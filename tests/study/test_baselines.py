@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import magenta_sketch
-from magenta_sketch.study import chamfer
+from magenta_sketch.measures import chamfer
 from magenta_sketch.study.baselines import baselines, training_sketches
 from magenta_sketch.study.measures import MeasureSettings
 

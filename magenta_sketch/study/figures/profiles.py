@@ -6,7 +6,7 @@ import numpy as np
 
 from magenta_sketch.drawing.line_plot import LegendInside, Level, Line, XAxis, YAxis, line_plot
 from magenta_sketch.study.figures.picture import Multiple, Picture, multiples, style_of
-from magenta_sketch.study.latent import ACTIVE
+from magenta_sketch.measures.latent import ACTIVE
 from magenta_sketch.study.summary import Summary
 
 # Name, title, caption, and the value of the grey line.

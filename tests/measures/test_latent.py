@@ -7,7 +7,7 @@ import pytest
 
 from magenta_sketch._backend import tf
 from magenta_sketch.nn.losses import kl_divergence
-from magenta_sketch.study import latent
+from magenta_sketch.measures import latent
 
 SCALE = 2.0
 

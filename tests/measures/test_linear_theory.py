@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_cases import batch_of
 from scipy.optimize import minimize, minimize_scalar
 
 from magenta_sketch._backend import tf
 from magenta_sketch.config.hparams import HParams
+from magenta_sketch.data import batches
 from magenta_sketch.measures import linear_theory
 from magenta_sketch.nn import losses
 from magenta_sketch.nn.randomness import seed_table
@@ -65,7 +65,10 @@ def model_of(**hparams):
 
 
 def costs_and_gradients(model):
-    strokes, lengths = batch_of(4, 9)
+    draw = np.random.default_rng(4)
+    sketches = [np.c_[draw.normal(size=(n, 2)), draw.random(n) < 0.2] for n in (9, 6, 4, 2)]
+    batch = batches.pad(sketches, model.config)
+    strokes, lengths = tf.constant(batch.strokes), tf.constant(batch.lengths)
     seeds = seed_table(5, 0, Purpose.TRAINING)
     with tf.GradientTape() as tape:
         found = model(strokes, lengths, seeds=seeds)

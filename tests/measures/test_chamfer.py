@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magenta_sketch.data.strokes import from_polylines, to_polylines
-from magenta_sketch.study import chamfer
+from magenta_sketch.measures import chamfer
 
 coordinates = st.integers(-50, 50).map(float)
 points = st.tuples(coordinates, coordinates)
