@@ -1,6 +1,6 @@
 """Train each value of a hyperparameter with several seeds, measure all models, write a report.
 
-    sketch_rnn_sweep --preset=noise_scale_kanji --jobs=2
+    sketch_rnn_sweep --preset=noise_shapes --jobs=2
     sketch_rnn_sweep --out=studies/z --sweep=z_size=8,32,128 --seeds=0-2 --data_dir=datasets \\
         --hparams="data_set=[cat.npz],num_steps=5000"
     sketch_rnn_sweep --out=studies/grid --sweep=scale=1,2 --sweep=kl_weight=0.2,0.5 ...
@@ -40,14 +40,15 @@ flags.DEFINE_multi_string(
     "sweep",
     ["scale=0.5,1,2,4"],
     "A hyperparameter and its values: name=value,value,... Give it twice for a grid of two "
-    "hyperparameters. For the same hyperparameter, the last one counts.",
+    "hyperparameters; the first is on the x axis of figures. For the same one, the last counts.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "setting",
     [],
-    "Train one more setting, besides those of --sweep: name=value,... It replaces values of "
-    "--hparams. Repeat the flag for several settings; --sweep= leaves only these.",
+    "One more setting, besides those of --sweep: name=value,... It replaces values of --hparams. "
+    "The report compares it with the default of --sweep, or with the setting after ' vs ': "
+    '"kl_weight=0.1 vs scale=2". Repeat the flag for several settings.',
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -95,6 +96,20 @@ flags.DEFINE_integer(
     "draws", 5, "Noise draws to average each loss over.", lower_bound=1, flag_values=FLAGS
 )
 flags.DEFINE_integer(
+    "importance",
+    1000,
+    "Draws of the importance-weighted bound; 0: do not measure it.",
+    lower_bound=0,
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "bounded",
+    20,
+    "Test sketches with an importance-weighted bound.",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
     "reconstructed",
     100,
     "Test sketches to reconstruct and compare with their reconstructions.",
@@ -109,14 +124,14 @@ flags.DEFINE_integer(
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
-    "new", 100, "New sketches to draw from the prior.", lower_bound=2, flag_values=FLAGS
+    "new", 100, "New sketches to draw from each prior.", lower_bound=4, flag_values=FLAGS
 )
 flags.DEFINE_float(
     "temperature", 0.3, "Temperature of the new sketches, in (0, 1].", flag_values=FLAGS
 )
 flags.DEFINE_integer(
     "training",
-    10_000,
+    1000,
     "Training sketches, chosen at random, to compare the new sketches with.",
     lower_bound=1,
     flag_values=FLAGS,
@@ -140,7 +155,7 @@ DOC = (
 
 def main() -> int:
     """Run the study that the flags describe."""
-    from magenta_sketch.study.plan import Axis, Plan, Setting  # without TensorFlow
+    from magenta_sketch.study.plan import Axis, Plan, parse_other  # without TensorFlow
 
     values.require(FLAGS, "out")
     if RunFolder(FLAGS.out).holds_run():
@@ -154,7 +169,7 @@ def main() -> int:
     try:
         # The last --sweep of a name counts, so that flags can override those of a flag file.
         axes = {axis.name: axis for axis in map(Axis.parse, filter(None, FLAGS.sweep))}
-        others = tuple(map(Setting.parse, FLAGS.setting))
+        others = tuple(map(parse_other, FLAGS.setting))
         base = run_flags.read(FLAGS, check_data="data_set" not in axes)
         plan = Plan(tuple(axes.values()), seeds, base, others)
     except HParamsError as error:
@@ -178,6 +193,8 @@ def main() -> int:
             checkpoint=FLAGS.checkpoint,
             noises=noises,
             draws=FLAGS.draws,
+            importance=FLAGS.importance,
+            bounded=FLAGS.bounded,
             reconstructed=FLAGS.reconstructed,
             repeats=FLAGS.repeats,
             new=FLAGS.new,

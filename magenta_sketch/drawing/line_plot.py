@@ -53,13 +53,25 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class LineWithBars(Line):
-    """A line with error bars: from y - ``spread`` to y + ``spread``, [n]."""
+    """A line with error bars.
 
-    spread: ArrayLike = ()
+    y_ends, x_ends: the lower and upper ends of the bars, [2, n]; NaN for no bar.
+    """
+
+    y_ends: ArrayLike | None = None
+    x_ends: ArrayLike | None = None
 
     def draw(self, panel: Axes) -> None:
         """Draw the line and its bars."""
-        panel.errorbar(self.x, self.y, self.spread, elinewidth=1, capsize=3, **self.style)
+        y, x = _bars(self.y, self.y_ends), _bars(self.x, self.x_ends)
+        panel.errorbar(self.x, self.y, y, x, elinewidth=1, capsize=3, **self.style)
+
+
+def _bars(values: ArrayLike, ends: ArrayLike | None) -> Any:
+    """Return the lengths of bars below and above values, [2, n]."""
+    if ends is None:
+        return None
+    return np.nan_to_num(np.abs(np.asarray(ends, float) - np.asarray(values, float)))
 
 
 @dataclasses.dataclass(frozen=True)

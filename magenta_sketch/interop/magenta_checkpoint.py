@@ -214,8 +214,8 @@ def write(
       The checkpoint's prefix.
 
     Raises:
-      ModelFileError: the model has tanh_z, decoder_z_scale or another cell, or `path` is not a new or empty
-        directory.
+      ModelFileError: the model has tanh_z, decoder_z_scale or another cell, or `path` is not a new
+        or empty directory.
       OSError: it cannot be written.
 
     Example:

@@ -184,8 +184,8 @@ def require_plain_z(model: SketchRNN) -> None:
     factor = model.hparams.decoder_z_scale
     if model.encoder is not None and factor != 1.0:
         raise ModelFileError(
-            f"this model's decoder takes {factor:g} times z (decoder_z_scale), which other programs "
-            "cannot: save it as a .keras file"
+            f"this model's decoder takes {factor:g} times z (decoder_z_scale), which the models of "
+            "other programs cannot: save it as a .keras file"
         )
 
 

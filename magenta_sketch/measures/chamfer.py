@@ -29,9 +29,6 @@ from magenta_sketch.data.strokes import to_polylines
 # Points per drawing. For kanji of 40 points, twice as many make distances between two different
 # kanji 2 % smaller, half as many make them 6 % larger.
 POINTS = 256
-# `nearest` first compares with _COARSE points per drawing, then the best _CANDIDATES with POINTS.
-_COARSE = 64
-_CANDIDATES = 32
 _AT_ONCE = 2**20  # distances computed together: they fit into the processor's cache
 
 Points = NDArray[np.float64]  # of one drawing [p, 2], or of several [n, p, 2]
@@ -76,32 +73,32 @@ def paired(first: Sketches, second: Sketches) -> NDArray[np.float64]:
     return np.array([_distances(p, q[None])[0] for p, q in pairs])
 
 
-def among(sketches: Sketches) -> NDArray[np.float64]:
-    """Return the distances [n, n] between all sketches; 0 on the diagonal."""
-    points = _all_points(sketches)
+def among(sketches: Sketches, count: int = POINTS) -> NDArray[np.float64]:
+    """Return the distances [n, n] between all sketches; 0 on the diagonal.
+
+    ``count`` is the number of points per drawing.
+    """
+    points = _all_points(sketches, count)
     result = np.zeros((len(points), len(points)))
     for i in range(len(points) - 1):
         result[i, i + 1 :] = result[i + 1 :, i] = _distances(points[i], points[i + 1 :])
     return result
 
 
-def nearest(sketches: Sketches, others: Sketches) -> NDArray[np.float64]:
-    """Return the distance [n] of each sketch to the nearest of ``others``; NaN if there are none.
+def between(first: Sketches, second: Sketches, count: int = POINTS) -> NDArray[np.float64]:
+    """Return the distances [m, n] of m sketches to n others.
 
-    A search with fewer points chooses candidates. So sometimes the sketch found is only almost the
-    nearest. Its distance is exact.
+    ``count`` is the number of points per drawing.
+
+    >>> line, dot = np.array([[8.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]])
+    >>> between([line], [line, dot, dot], count=2).tolist()
+    [[0.0, 2.0, 2.0]]
     """
-    if not len(sketches) or not len(others):
-        return np.full(len(sketches), np.nan)
-    keep = min(_CANDIDATES, len(others))
-    few = _all_points(others, _COARSE)
-    coarse = np.stack([_distances(p, few) for p in _all_points(sketches, _COARSE)])
-    candidates = np.argpartition(coarse, keep - 1, axis=1)[:, :keep]
-    used, place = np.unique(candidates, return_inverse=True)
-    found = _all_points([others[int(i)] for i in used])[place.reshape(candidates.shape)]
-    return np.array(
-        [_distances(p, q).min() for p, q in zip(_all_points(sketches), found, strict=True)]
-    )
+    others = _all_points(second, count)
+    result = np.zeros((len(first), len(others)))
+    for i, points in enumerate(_all_points(first, count)):
+        result[i] = _distances(points, others)
+    return result
 
 
 def _all_points(sketches: Sketches, count: int = POINTS) -> Points:
@@ -118,7 +115,8 @@ def _distances(drawing: Points, others: Points) -> NDArray[np.float64]:
     block = max(_AT_ONCE // (len(drawing) * others.shape[1]), 1)
     for start in range(0, len(others), block):
         part = others[start : start + block]
-        apart = cdist(part.reshape(-1, 2), drawing).reshape(len(part), -1, len(drawing))
-        ways = [apart.min(axis=axis).mean(axis=1) for axis in (1, 2)]
+        squares = cdist(part.reshape(-1, 2), drawing, "sqeuclidean")
+        squares = squares.reshape(len(part), -1, len(drawing))
+        ways = [np.sqrt(squares.min(axis=axis)).mean(axis=1) for axis in (1, 2)]
         result[start : start + block] = 0.5 * (ways[0] + ways[1])
     return result

@@ -30,15 +30,17 @@ def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
 def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
     """Return the scalars (see `scalars.SCALARS`) that follow from mu, sigma and the noise scale."""
     mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
+    active = mu.var(axis=0) > ACTIVE
     spread = np.sqrt(np.mean(mu.var(axis=0)))
     noise = scale * np.mean(sigma)
     return {
-        "kl_implied": kl_divergence(mu, scale * sigma),
-        "active_units": float(np.count_nonzero(mu.var(axis=0) > ACTIVE)),
+        "active_units": float(np.count_nonzero(active)),
         "mean_sigma": float(np.mean(sigma)),
-        "effective_noise": float(noise),
+        "active_sigma": float(np.mean(sigma[:, active])) if active.any() else np.nan,
+        "other_sigma": float(np.mean(sigma[:, ~active])) if not active.all() else np.nan,
         "mu_spread": float(spread),
         "signal_to_noise": float(spread / noise) if noise > 0 else np.inf,
+        "balance": float(np.mean(mu**2 + sigma**2)),
     }
 
 
@@ -58,3 +60,35 @@ def by_dimension(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, NDA
         "variance": variance + noise,
         "actual_variance": variance + scale**2 * noise,
     }
+
+
+def active_units(mu: ArrayLike, thresholds: ArrayLike = ACTIVE) -> NDArray[np.int64]:
+    """Return in how many dimensions the variance of mu [n, Z] is above each threshold, an array.
+
+    The whole curve shows whether the number depends on the threshold.
+
+    >>> active_units([[-1.0, 0.1], [1.0, -0.1]], [0.001, 0.1, 2.0]).tolist()
+    [2, 1, 0]
+    """
+    variance = np.asarray(mu, np.float64).var(axis=0)
+    return np.count_nonzero(variance > np.asarray(thresholds)[..., None], axis=-1)
+
+
+def kl_by_dimension(
+    mu: ArrayLike, sigma: ArrayLike, *, mu_weight: float = 1.0
+) -> NDArray[np.float64]:
+    """Return the mean over sketches of KL(N(mu, sigma²) || N(0, 1)), in nats, for each dimension.
+
+    Args:
+      mu: [n, Z].
+      sigma: [n, Z]. That of the encoder gives the KL as training pays it; times the run's
+        ``scale``, that of the noise that the decoder gets. Infinite where it is 0.
+      mu_weight: factor of mu². Training pays with the hyperparameter ``kl_mu_weight``.
+
+    >>> kl_by_dimension([[1.0, 0.0]], [[1.0, 1.0]]).tolist()
+    [0.5, 0.0]
+    """
+    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
+    with np.errstate(divide="ignore"):
+        kl = 0.5 * (mu_weight * mu**2 + sigma**2 - 1) - np.log(sigma)
+    return np.mean(kl, axis=0)

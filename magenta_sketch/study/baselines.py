@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from magenta_sketch.data import DataSet, SketchSet
-from magenta_sketch.measures import chamfer
+from magenta_sketch.measures import chamfer, manifold
 from magenta_sketch.study.measures import MeasureSettings
-from magenta_sketch.study.spread import finite
+from magenta_sketch.study.numbers import finite
 
 _TRAINING_CHOICE = 0  # seed for choosing training sketches
 
@@ -21,27 +21,29 @@ def baselines(data: DataSet, settings: MeasureSettings) -> dict[str, float | Non
     They are taken from ``settings.new`` test sketches, spread evenly over the test set; from all if
     there are fewer. "chamfer_others": mean distance between two different ones. "diversity": mean
     distance to the nearest other one. "novelty": mean distance to the nearest training sketch.
-    "novelty_error": standard error of that mean.
     """
     chosen = [data.test[index] for index in evenly_spread(len(data.test), settings.new)]
-    apart = chamfer.among(chosen) / data.normalizing_factor
-    others = apart[~np.eye(len(chosen), dtype=bool)]
-    training = training_sketches(data.train, settings)
-    novelty = chamfer.nearest(chosen, training) / data.normalizing_factor
-    return {
-        "chamfer_others": finite(mean(others)),
-        "diversity": finite(mean(to_nearest(apart))),
-        "novelty": finite(mean(novelty)),
-        "novelty_error": finite(float(np.std(novelty)) / math.sqrt(max(len(novelty), 1))),
+    apart = chamfer.among(chosen, manifold.POINTS)
+    to_training = chamfer.between(chosen, training_sketches(data.train, settings), manifold.POINTS)
+    found = {
+        "chamfer_others": mean(apart[~np.eye(len(chosen), dtype=bool)]),
+        "diversity": mean(to_nearest(apart)),
+        "novelty": mean(to_training.min(axis=1)),
     }
+    return {name: finite(value / data.normalizing_factor) for name, value in found.items()}
+
+
+def training_indices(count: int, most: int) -> np.ndarray:
+    """Return indices of ``most`` training sketches, always the same random choice, or of all."""
+    if count <= most:
+        return np.arange(count)
+    generator = np.random.default_rng(_TRAINING_CHOICE)
+    return np.sort(generator.choice(count, most, replace=False))
 
 
 def training_sketches(train: SketchSet, settings: MeasureSettings) -> SketchSet:
-    """Return ``settings.training`` training sketches, always the same random choice, or all."""
-    if len(train) <= settings.training:
-        return train
-    generator = np.random.default_rng(_TRAINING_CHOICE)
-    return train.take(np.sort(generator.choice(len(train), settings.training, replace=False)))
+    """Return the ``settings.training`` sketches that new sketches are compared with."""
+    return train.take(training_indices(len(train), settings.training))
 
 
 def to_nearest(distances: np.ndarray) -> np.ndarray:

@@ -1,48 +1,53 @@
-"""A study's results as files for other programs: results.csv and results.json."""
+"""A study's results as files for other programs: results.csv, comparisons.csv, results.json."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from magenta_sketch.study.findings import Finding
-from magenta_sketch.study.measures import MATRIX
+from magenta_sketch.study.claims import comparison_rows
+from magenta_sketch.study.numbers import finite
 from magenta_sketch.study.plan import value_text
-from magenta_sketch.study.results import RunResult, StudyResult, at_noise
+from magenta_sketch.study.results import RunResult, StudyResult
 from magenta_sketch.study.scalars import SCALARS
-from magenta_sketch.study.spread import finite
-from magenta_sketch.study.summary import Summary
 
 
 def results_csv(result: StudyResult) -> bytes:
-    """Return results.csv. One row per run: swept values, status, all scalars, and the matrix.
+    """Return results.csv. One row per run: its setting, status and all numbers.
 
     Values that were not measured are empty.
     """
-    swept = [axis.name for axis in result.plan.axes]
-    entries = [(name, noise) for name in MATRIX for noise in result.settings.noises]
-    header = ["run", *swept, "seed", "status", "seconds", "step", *SCALARS]
-    header += [f"{name}_at_noise_{value_text(float(noise))}" for name, noise in entries]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    set_here = list(dict.fromkeys(name for one in result.plan.settings() for name, _ in one.values))
+    noises = result.settings.noises
+    factors = list(
+        dict.fromkeys(name for run in result.runs if run.measures for name in run.measures.factors)
+    )
+    header = ["run", *set_here, "seed", "status", "seconds", "step", *SCALARS]
+    header += [f"masked_recon_at_noise_{value_text(float(noise))}" for noise in noises]
+    header += [f"factor_r2_{name}" for name in factors]
+    rows = []
     for run in result.runs:
-        values = dict(run.trial.setting.values)
-        row: list[Any] = [run.trial.name, *(value_text(values[name]) for name in swept)]
+        config = result.plan.config(run.trial)
+        row: list[Any] = [run.trial.name, *(value_text(config[name]) for name in set_here)]
         row += [run.trial.seed, run.status, finite(run.seconds)]
         if run.measures is not None:
-            row.append(run.measures.step)
-            row += [finite(run.measures.scalars.get(name)) for name in SCALARS]
-            row += [at_noise(run.measures, name, noise) for name, noise in entries]
-        writer.writerow(row + [None] * (len(header) - len(row)))
-    return text.getvalue().encode()
+            row += [run.measures.step, *run.measures.scalars.values()]
+            row += run.measures.masked_recon or [None] * len(noises)
+            row += [run.measures.factors.get(name) for name in factors]
+        rows.append(row + [None] * (len(header) - len(row)))
+    return _csv([header, *rows])
 
 
-def results_json(result: StudyResult, summary: Summary, findings: Sequence[Finding]) -> bytes:
+def comparisons_csv(result: StudyResult) -> bytes:
+    """Return comparisons.csv: one row per measure and setting, see `claims.comparison_rows`."""
+    rows = comparison_rows(result)
+    return _csv([list(rows[0]), *(list(row.values()) for row in rows)] if rows else [])
+
+
+def results_json(result: StudyResult) -> bytes:
     """Return results.json: the whole study, but without drawings and learning curves."""
     value = {
         "plan": result.plan.to_dict(),
@@ -56,8 +61,7 @@ def results_json(result: StudyResult, summary: Summary, findings: Sequence[Findi
         "seconds": result.seconds,
         "machine": result.machine,
         "runs": [_run(run) for run in result.runs],
-        "summary": summary.to_list(),
-        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "comparisons": comparison_rows(result),
     }
     return (json.dumps(_plain(value), indent=1, allow_nan=False) + "\n").encode()
 
@@ -65,7 +69,7 @@ def results_json(result: StudyResult, summary: Summary, findings: Sequence[Findi
 def _run(run: RunResult) -> dict[str, Any]:
     value: dict[str, Any] = {
         "name": run.trial.name,
-        "swept": dict(run.trial.setting.values),
+        "setting": dict(run.trial.setting.values),
         "seed": run.trial.seed,
         "status": run.status,
         "message": run.message,
@@ -74,10 +78,15 @@ def _run(run: RunResult) -> dict[str, Any]:
         "hparams": run.hparams,
     }
     if run.measures is not None:
-        for name in ("step", "scalars", "matrix", "latent", "test_indices"):
+        for name in ("step", "scalars", "masked_recon", "latent", "factors", "test_indices"):
             value[name] = getattr(run.measures, name)
-        value["noises"] = list(run.measures.settings.noises)
     return value
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def _plain(value: Any) -> Any:

@@ -8,40 +8,45 @@ twice gives the same numbers.
 from __future__ import annotations
 
 import itertools
-import math
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from magenta_sketch.data import DataSet, SketchSet
-from magenta_sketch.inference.latent import path as latent_path
+from magenta_sketch.data.factors import Factors, load_factors
+from magenta_sketch.inference.priors import Prior
 from magenta_sketch.inference.trained_model import TrainedModel
-from magenta_sketch.measures import chamfer, latent
-from magenta_sketch.study.baselines import evenly_spread, mean, to_nearest, training_sketches
-from magenta_sketch.study.measures import (
-    DRAWINGS,
-    LATENT,
-    MATRIX,
-    Measures,
-    MeasureSettings,
-    Sketches,
-    interpolation_ends,
+from magenta_sketch.measures import chamfer, importance, information, latent, manifold, probes
+from magenta_sketch.study.baselines import (
+    evenly_spread,
+    mean,
+    to_nearest,
+    training_indices,
+    training_sketches,
 )
-from magenta_sketch.study.scalars import SCALARS
-from magenta_sketch.study.spread import finite
+from magenta_sketch.study.measures import Measures, MeasureSettings, Sketches
+from magenta_sketch.study.numbers import finite
+from magenta_sketch.study.scalars import PRIORS, SCALARS
 from magenta_sketch.training import schedules
 
-INTERPOLATION_STEPS = 7  # drawings per interpolation, with both ends
+_KNOWN = 5000  # training sketches whose z is known, for information, priors and probes
 
 
 class _Losses(NamedTuple):
-    """Losses, averaged over a set. kl: before the tolerance. kl_with_tolerance: after it."""
+    """Losses, averaged over a set. kl: before the tolerance."""
 
     recon: float
     masked_recon: float
     cost: float
     kl: float
-    kl_with_tolerance: float
+
+
+class _Posteriors(NamedTuple):
+    """mu and sigma of sketches, [n, Z], and the same with the run's own noise."""
+
+    mu: np.ndarray
+    sigma: np.ndarray
+    noise: np.ndarray
 
 
 def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> Measures:
@@ -51,48 +56,39 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
 
     Raises:
       ValueError: a test sketch is longer than the model's max_seq_len.
+      DataError: the file of known factors is damaged or does not fit the data.
     """
-    hps = trained.config.hparams
-    own = float(hps.scale) if trained.conditional else 0.0
+    own = float(trained.config.hparams.scale) if trained.conditional else 0.0
     noises = {0.0, own, *(settings.noises if trained.conditional else ())}
     at = {noise: _losses(trained, data.test, noise, settings.draws) for noise in sorted(noises)}
-    scalars: dict[str, float] = {
-        "cost": at[own].cost,
-        "recon": at[own].recon,
-        "masked_recon": at[own].masked_recon,
-    }
-    matrix: dict[str, list[float | None]] = {name: [None] * len(settings.noises) for name in MATRIX}
-    by_dimension: dict[str, list[float | None]] = {name: [] for name in LATENT}
-    drawings: dict[str, Any] = {name: [] for name in DRAWINGS}
-    shown: list[int] = []
+    scalars: dict[str, float] = {name: getattr(at[own], name) for name in ("cost", "recon")}
+    scalars["masked_recon"] = at[own].masked_recon
+    made = Measures(trained.step, settings, {}, [], {}, {}, {}, [])
+    priors: dict[str, Prior | Literal["standard"]] = {"standard": "standard"}
     if trained.conditional:
-        matrix = {
-            name: [finite(getattr(at[noise], name)) for noise in settings.noises] for name in MATRIX
-        }
-        scalars["masked_recon_without_noise"] = at[0.0].masked_recon
-        scalars["kl"], scalars["kl_with_tolerance"] = at[0.0].kl, at[0.0].kl_with_tolerance
-        mu, sigma = trained.encode_distribution(data.test)
-        scalars |= latent.use(mu, sigma, own)
-        by_dimension = {
-            name: [finite(value) for value in values]
-            for name, values in latent.by_dimension(mu, sigma, own).items()
-        }
-        shown, of_them, drawn = _reconstructions(trained, data.test, settings)
-        scalars |= of_them
-        drawings |= drawn
-        drawings["interpolations"] = _interpolations(trained, mu[shown])
-    new, of_new = _new_sketches(trained, data, settings)
-    drawings["new"] = new[: settings.shown]
-    scalars |= of_new
-    return Measures(
-        step=trained.step,
-        settings=settings,
-        scalars={name: finite(scalars.get(name, math.nan)) for name in SCALARS},
-        matrix=matrix,
-        latent=by_dimension,
-        drawings=drawings,
-        test_indices=shown,
-    )
+        known_at = training_indices(len(data.train), _KNOWN)
+        test = _posteriors(trained, data.test, own)
+        known = _posteriors(trained, data.train.take(known_at), own)
+        of_name = _priors(trained, known, own)
+        scalars["masked_recon_without_noise"], scalars["kl"] = at[0.0].masked_recon, at[0.0].kl
+        scalars |= latent.use(test.mu, test.sigma, own)
+        scalars |= _information(trained, data.test, known, of_name, settings)
+        factors = load_factors(
+            trained.config.hparams.data_set,
+            trained.config.data_dir,
+            [len(data.train), len(data.valid), len(data.test)],
+        )
+        if factors is not None:
+            found = _probe(factors, known_at, known, test)
+            made.factors.update(found.r2)
+            scalars |= {"factor_r2": mean(list(found.r2.values())), "factor_mig": found.gap}
+        made.masked_recon.extend(finite(at[noise].masked_recon) for noise in settings.noises)
+        made.latent.update(_by_dimension(trained, test))
+        scalars |= _reconstructions(trained, data.test, settings, made)
+        priors.update(of_name)
+    scalars |= _new_sketches(trained, data, settings, priors, made)
+    made.scalars.update({name: finite(scalars.get(name)) for name in SCALARS})
+    return made
 
 
 def _losses(trained: TrainedModel, test: SketchSet, noise: float, draws: int) -> _Losses:
@@ -104,14 +100,83 @@ def _losses(trained: TrainedModel, test: SketchSet, noise: float, draws: int) ->
     ]
     recon, masked, kl = np.mean(np.asarray(found, np.float64), axis=(0, 2))
     weight = schedules.kl_weight(trained.step, trained.config.hparams)
-    cost, kl_cost = trained.model.cost(recon, kl, weight)
-    return _Losses(*map(float, (recon, masked, cost, kl, kl_cost)))
+    cost, _ = trained.model.cost(recon, kl, weight)
+    return _Losses(*map(float, (recon, masked, cost, kl)))
+
+
+def _posteriors(trained: TrainedModel, sketches: SketchSet, own: float) -> _Posteriors:
+    mu, sigma = (part.astype(np.float64) for part in trained.encode_distribution(sketches))
+    return _Posteriors(mu, sigma, own * sigma)
+
+
+def _priors(trained: TrainedModel, known: _Posteriors, own: float) -> dict[str, Prior]:
+    size = trained.z_size
+    return dict(
+        zip(
+            PRIORS,
+            (
+                Prior.standard(size),
+                Prior.scaled(size, own),
+                Prior.aggregate(known.mu, known.sigma, own),
+            ),
+            strict=True,
+        )
+    )
+
+
+def _information(
+    trained: TrainedModel,
+    test: SketchSet,
+    known: _Posteriors,
+    priors: dict[str, Prior],
+    settings: MeasureSettings,
+) -> dict[str, float]:
+    """Return information, rates and importance-weighted bounds; nothing without noise."""
+    if not known.noise.any():
+        return {}
+    found = information.aggregate_measures(known.mu, known.noise, priors)
+    scalars = {"mutual_information": found.mutual_information}
+    scalars |= {f"rate_{name}": rate for name, rate in found.rate.items()}
+    scalars |= {f"marginal_kl_{name}": value for name, value in found.marginal_kl.items()}
+    if settings.importance:
+        chosen = test.take(np.array(evenly_spread(len(test), settings.bounded)))
+        bounds = importance.importance_bound(trained, chosen, priors, draws=settings.importance)
+        scalars |= {f"bound_{name}": mean(values) for name, values in bounds.items()}
+    return scalars
+
+
+class _Probe(NamedTuple):
+    r2: dict[str, float]
+    gap: float
+
+
+def _probe(factors: Factors, known_at: np.ndarray, known: _Posteriors, test: _Posteriors) -> _Probe:
+    """Return how well known factors can be read from z with the run's own noise."""
+    draw = np.random.default_rng(0)
+    z_train, z_test = (one.mu + one.noise * draw.normal(size=one.mu.shape) for one in (known, test))
+    r2 = probes.linear_probe(z_train, factors.train[known_at], z_test, factors.test)
+    gap = probes.mutual_information_gap(z_test, factors.test)
+    return _Probe(dict(zip(factors.names, map(float, r2), strict=True)), float(gap))
+
+
+def _by_dimension(trained: TrainedModel, test: _Posteriors) -> dict[str, list[float | None]]:
+    square = np.mean(test.sigma**2, axis=0)
+    found = {
+        "mean": test.mu.mean(axis=0),
+        "mu_variance": test.mu.var(axis=0),
+        "sigma": test.sigma.mean(axis=0),
+        "sigma_square": square,
+        "kl": latent.kl_by_dimension(
+            test.mu, test.sigma, mu_weight=trained.config.hparams.kl_mu_weight
+        ),
+    }
+    return {name: [finite(value) for value in values] for name, values in found.items()}
 
 
 def _reconstructions(
-    trained: TrainedModel, test: SketchSet, settings: MeasureSettings
-) -> tuple[list[int], dict[str, float], dict[str, Sketches]]:
-    """Make greedy reconstructions. Return indices of the shown ones, scalars, and drawings."""
+    trained: TrainedModel, test: SketchSet, settings: MeasureSettings, made: Measures
+) -> dict[str, float]:
+    """Make greedy reconstructions. Add drawings to ``made``, and return scalars."""
     chosen = evenly_spread(len(test), settings.reconstructed)
     originals = [test[index] for index in chosen]
     scale, repeats = trained.config.hparams.scale, settings.repeats
@@ -122,48 +187,57 @@ def _reconstructions(
     without, *with_noise = (
         drawn[start : start + len(chosen)] for start in range(0, len(drawn), len(chosen))
     )
-    factor = trained.normalizing_factor
     noisy = [sketch for drawing in with_noise for sketch in drawing]
-    pairs = list(itertools.combinations(with_noise, 2))
-    among = [chamfer.paired(a, b) for a, b in pairs]
-    scalars = {
+    among = [chamfer.paired(a, b) for a, b in itertools.combinations(with_noise, 2)]
+    shown = evenly_spread(len(chosen), settings.shown)
+    made.test_indices.extend(chosen[i] for i in shown)
+    for name, sketches in (
+        ("originals", originals),
+        ("without_noise", without),
+        ("with_noise", with_noise[0]),
+    ):
+        made.drawings[name] = [sketches[i] for i in shown]
+    ladder = trained.noise_ladder(originals[shown[0]], settings.noises, draws=1, greedy=True)
+    made.drawings["ladder"] = [row[0] for row in ladder]
+    factor = trained.normalizing_factor
+    return {
         "chamfer_without_noise": mean(chamfer.paired(originals, without)) / factor,
         "chamfer_with_noise": mean(chamfer.paired(originals * repeats, noisy)) / factor,
         "chamfer_repeats": mean(among) / factor,
         "ended_reconstructions": _ended(trained, noisy),
     }
-    shown = evenly_spread(len(chosen), settings.shown)
-    drawings: dict[str, Sketches] = {
-        name: [sketches[i] for i in shown]
-        for name, sketches in (
-            ("originals", originals),
-            ("without_noise", without),
-            ("with_noise", with_noise[0]),
-        )
-    }
-    return [chosen[i] for i in shown], scalars, drawings
-
-
-def _interpolations(trained: TrainedModel, mu: np.ndarray) -> list[Sketches]:
-    """Return rows of greedy drawings: linear interpolations between pairs of mu, [shown, Z]."""
-    return [
-        trained.decode(latent_path(mu[i], mu[j], INTERPOLATION_STEPS, "linear"), greedy=True)
-        for i, j in interpolation_ends(range(len(mu)))
-    ]
 
 
 def _new_sketches(
-    trained: TrainedModel, data: DataSet, settings: MeasureSettings
-) -> tuple[Sketches, dict[str, float]]:
-    """Draw new sketches from the prior. Return them and their scalars."""
-    new = trained.sample(settings.new, temperature=settings.temperature, seed=0)
-    factor = trained.normalizing_factor
-    return new, {
-        # More sketches have nearer neighbours, so use as many as `baselines` does.
-        "diversity": mean(to_nearest(chamfer.among(new[: len(data.test)]))) / factor,
-        "novelty": mean(chamfer.nearest(new, training_sketches(data.train, settings))) / factor,
-        "ended": _ended(trained, new),
-    }
+    trained: TrainedModel,
+    data: DataSet,
+    settings: MeasureSettings,
+    priors: dict[str, Prior | Literal["standard"]],
+    made: Measures,
+) -> dict[str, float]:
+    """Draw new sketches from each prior. Add drawings to ``made``, and return scalars."""
+    points = manifold.POINTS
+    real = [data.test[index] for index in evenly_spread(len(data.test), settings.new)]
+    train = training_sketches(data.train, settings)
+    of_real = chamfer.between(real, train, points).min(axis=1)
+    among_real = chamfer.among(real, points)
+    scalars: dict[str, float] = {}
+    for name, prior in priors.items():
+        new = trained.sample(settings.new, prior=prior, temperature=settings.temperature, seed=0)
+        made.drawings[f"new_{name}"] = list(new[: settings.shown])
+        new = new[: len(real)]  # more sketches have nearer neighbours
+        among = chamfer.among(new, points)
+        nearest = chamfer.between(new, train, points).min(axis=1)
+        found = manifold.precision_and_recall(
+            among_real, among, chamfer.between(new, real, points)
+        )._asdict() | {
+            "ended": _ended(trained, new),
+            "novelty": mean(nearest) / trained.normalizing_factor,
+            "diversity": mean(to_nearest(among)) / trained.normalizing_factor,
+            "copying": manifold.copying(nearest, of_real),
+        }
+        scalars |= {f"{key}_{name}": value for key, value in found.items()}
+    return scalars
 
 
 def _ended(trained: TrainedModel, sketches: Sketches) -> float:

@@ -73,6 +73,20 @@ class Axis:
         return cls(name, tuple(values))
 
 
+def parse_other(text: str) -> tuple[Setting, Setting | None]:
+    """Return a setting and its partner for a text such as "scale=2,kl_mu_weight=0.25 vs scale=1".
+
+    Raises:
+      HParamsError: as for `Setting.parse`.
+
+    >>> setting, partner = parse_other("scale=2,kl_mu_weight=0.25 vs scale=1")
+    >>> partner.label
+    'scale 1'
+    """
+    one, versus, other = text.partition(" vs ")
+    return Setting.parse(one), Setting.parse(other) if versus else None
+
+
 def _require_free(name: str) -> None:
     if options_of(HParams)[name].role is Role.DERIVED:
         raise HParamsError(f"{name} cannot be swept: it follows from the data or does nothing")
@@ -94,6 +108,19 @@ class Setting:
     """
 
     values: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Setting:
+        """Return the setting with these hyperparameters.
+
+        Raises:
+          HParamsError: a name is unknown, or a value is invalid.
+
+        >>> Setting.of({"scale": 2}).values
+        (('scale', 2.0),)
+        """
+        config = RunConfig.of(**values)
+        return cls(tuple((name, config[name]) for name in values))
 
     @classmethod
     def parse(cls, text: str) -> Setting:
@@ -153,7 +180,8 @@ class Plan:
       seeds: seeds of the runs.
       base: the configuration of all runs. It must not set a swept hyperparameter; its seed is not
         used.
-      others: settings besides those of the axes, such as controls.
+      others: settings besides those of the axes, such as controls, each with the setting that it is
+        compared with, or None for the `reference`.
 
     Raises:
       HParamsError: there is no setting, more than `MOST_AXES` axes, no seed or one given twice; the
@@ -167,7 +195,7 @@ class Plan:
     axes: tuple[Axis, ...]
     seeds: tuple[int, ...]
     base: RunConfig
-    others: tuple[Setting, ...] = ()
+    others: tuple[tuple[Setting, Setting | None], ...] = ()
 
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
@@ -189,6 +217,12 @@ class Plan:
         conditional = [self.config(setting).hparams.conditional for setting in self.settings()]
         if "scale" in names and not any(conditional):
             raise HParamsError("scale has no effect with conditional=false: leave out one")
+        for setting, partner in self.others:
+            if partner is not None and partner not in self.settings():
+                raise HParamsError(
+                    f"{setting.label} is to be compared with {partner.label}, which is no setting "
+                    "of the sweep: add it"
+                )
         keys = [setting.key.lower() for setting in self.settings()]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice:
@@ -202,7 +236,49 @@ class Plan:
         """
         pairs = [[(axis.name, value) for value in axis.values] for axis in self.axes]
         swept = itertools.product(*pairs) if pairs else ()
-        return [*(Setting(tuple(values)) for values in swept), *self.others]
+        return [
+            *(Setting(tuple(values)) for values in swept),
+            *(setting for setting, _ in self.others),
+        ]
+
+    @property
+    def main(self) -> str:
+        """The hyperparameter on the x axis of figures: the first that is swept.
+
+        >>> Plan((Axis.parse("scale=1,2"),), (0,), RunConfig()).main
+        'scale'
+        """
+        return self.axes[0].name if self.axes else self.others[0][0].values[0][0]
+
+    @property
+    def reference(self) -> Setting:
+        """The setting that others are compared with: the default of the first axis, or its first.
+
+        >>> Plan((Axis.parse("scale=0.5,1,2"),), (0,), RunConfig()).reference.label
+        'scale 1'
+        """
+        settings = self.settings()
+        if not self.axes:
+            return settings[0]
+        default = tuple((axis.name, RunConfig()[axis.name]) for axis in self.axes)
+        return next((one for one in settings if one.values == default), settings[0])
+
+    def partner(self, setting: Setting) -> Setting | None:
+        """Return the setting that a setting is compared with; None for the reference.
+
+        With two axes, it is the one that has the reference's value of the first axis.
+
+        >>> plan = Plan((Axis.parse("scale=1,2"),), (0,), RunConfig())
+        >>> plan.partner(plan.settings()[1]).label
+        'scale 1'
+        """
+        given = dict(self.others).get(setting)
+        if given is not None:
+            return given
+        partner = self.reference
+        if len(self.axes) == MOST_AXES and len(setting.values) == MOST_AXES:
+            partner = Setting((partner.values[0], setting.values[1]))
+        return None if partner == setting else partner
 
     def trials(self) -> list[Trial]:
         """Return all runs, seed by seed: an interrupted study then has whole comparisons."""
@@ -234,7 +310,10 @@ class Plan:
         }
         return {
             "sweep": {axis.name: list(axis.values) for axis in self.axes},
-            "others": [dict(setting.values) for setting in self.others],
+            "others": [
+                [dict(setting.values), dict(partner.values) if partner else None]
+                for setting, partner in self.others
+            ],
             "seeds": list(self.seeds),
             "hparams": {name: hparams[name] for name in hparams if name in self.base.given},
             **options,
@@ -259,7 +338,7 @@ class Plan:
             seeds=tuple(values["seeds"]),
             base=RunConfig.of(**values["hparams"], **options),
             others=tuple(
-                Setting(tuple((name, RunConfig.of(**{name: one})[name]) for name, one in it.items()))
-                for it in values.get("others", ())
+                (Setting.of(one), Setting.of(partner) if partner else None)
+                for one, partner in values.get("others", ())
             ),
         )

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import base64
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch.drawing.svg import sketch_to_svg
 from magenta_sketch.files import write_bytes
 from magenta_sketch.study import wording
-from magenta_sketch.study.export import results_csv, results_json
-from magenta_sketch.study.figures import SECTIONS, Picture, pictures
-from magenta_sketch.study.findings import Finding, findings
-from magenta_sketch.study.limits import limits
+from magenta_sketch.study.claims import answer
+from magenta_sketch.study.export import comparisons_csv, results_csv, results_json
+from magenta_sketch.study.figures import Picture, pictures
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import StudyResult
-from magenta_sketch.study.scalars import MEANINGS
+from magenta_sketch.study.scalars import SCALARS
 from magenta_sketch.study.sheets import Sheet, sheets
-from magenta_sketch.study.spread import RULE
-from magenta_sketch.study.summary import Summary, summarise
-from magenta_sketch.study.tables import tables
-from magenta_sketch.study.task import DONE
+from magenta_sketch.study.tables import comparisons, tables
 
 # The last line of every SVG of a report: a later report may delete such files.
 _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
@@ -31,7 +27,7 @@ _WITHOUT_EFFECT = {"max_seq_len", "is_training"}  # hyperparameters that do noth
 
 
 def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path]:
-    """Write index.html, results.csv, results.json and the figures as SVG to a folder.
+    """Write index.html, the numbers (.csv, .json) and the figures as SVG to a folder.
 
     The page is written last. Old figures of a report are removed, other files in the folder stay.
     Equal results give equal files.
@@ -50,18 +46,17 @@ def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path
     >>> plan = Plan.from_dict({"sweep": {"scale": [0.5, 1]}, "seeds": [0], "hparams": {}})
     >>> result = StudyResult(plan, "", {}, {}, [], MeasureSettings(), {}, "", "", 0.0, "")
     >>> [path.name for path in write_report(pathlib.Path("report"), result)]
-    ['index.html', 'results.json', 'results.csv']
+    ['index.html', 'results.json', 'comparisons.csv', 'results.csv']
     """
     folder = pathlib.Path(folder)
-    summary = summarise(result)
-    found = findings(summary)
-    figures, grids = pictures(result, summary), sheets(summary)
+    figures, grids = pictures(result), sheets(result)
     files = {f"{one.name}.svg": one.svg for one in figures}
     files |= {f"{one.name}.svg": one.svg() for one in grids}
     files = {name: svg.rstrip(b"\n") + b"\n" + _MARK for name, svg in files.items()}
-    page = _page(result, summary, found, figures, grids)
+    page = _page(result, figures, grids)
     files["results.csv"] = results_csv(result)
-    files["results.json"] = results_json(result, summary, found)
+    files["comparisons.csv"] = comparisons_csv(result)
+    files["results.json"] = results_json(result)
     files["index.html"] = page
     for name, content in files.items():
         write_bytes(folder / name, content)
@@ -71,13 +66,7 @@ def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path
     return [folder / name for name in reversed(files)]
 
 
-def _page(
-    result: StudyResult,
-    summary: Summary,
-    found: Sequence[Finding],
-    figures: Sequence[Picture],
-    grids: Sequence[Sheet],
-) -> bytes:
+def _page(result: StudyResult, figures: Sequence[Picture], grids: Sequence[Sheet]) -> bytes:
     import jinja2
 
     environment = jinja2.Environment(
@@ -88,39 +77,33 @@ def _page(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"value_text": value_text, "duration": wording.duration}
-    done = [run for run in result.runs if run.status == DONE and run.measures is not None]
+    done = [run for run in result.runs if run.measures is not None]
+    names = [axis.name for axis in result.plan.axes] or ["several settings"]
     text = environment.get_template("report.html").render(
         result=result,
-        summary=summary,
-        swept=" and ".join(axis.name for axis in summary.axes),
-        by_scale=summary.main.name == "scale",
-        rule=RULE,
-        findings=found,
-        limits=limits(result, summary),
-        tables=tables(summary),
-        meanings=MEANINGS,
-        sections=_sections(figures),
+        swept=" and ".join(names),
+        claims=answer(result) if done else [],
+        tables=tables(result),
+        comparisons=comparisons(result),
+        scalars={name: scalar for name, scalar in SCALARS.items() if result.has(name)},
+        figures=list(map(_figure, figures)),
         sheets=_drawings(grids),
         done=done,
         others=[run for run in result.runs if run not in done],
         common=_common(result),
         data=_flat(result.data),
         measured=_flat(result.settings.to_dict()),
-        values=[
+        axes=[
             (axis.name, ", ".join(value_text(value) for value in axis.values))
-            for axis in summary.axes
+            for axis in result.plan.axes
         ],
     )
     return text.encode()
 
 
-def _sections(figures: Iterable[Picture]) -> dict[str, list[dict[str, str]]]:
-    sections: dict[str, list[dict[str, str]]] = {name: [] for name in SECTIONS}
-    for one in figures:
-        source = "data:image/svg+xml;base64," + base64.b64encode(one.svg).decode()
-        entry = {"name": one.name, "alt": one.alt, "caption": one.caption, "source": source}
-        sections[one.section].append(entry)
-    return sections
+def _figure(one: Picture) -> dict[str, str]:
+    source = "data:image/svg+xml;base64," + base64.b64encode(one.svg).decode()
+    return {"name": one.name, "alt": one.alt, "caption": one.caption, "source": source}
 
 
 def _drawings(grids: Sequence[Sheet]) -> list[dict[str, Any]]:
@@ -160,12 +143,11 @@ def _common(result: StudyResult) -> list[tuple[str, str, bool]]:
     """Return (name, value, whether it was given) for the hyperparameters that all runs share."""
     if not result.runs:
         return []
-    swept = {axis.name for axis in result.plan.axes}
     first = result.runs[0].hparams
     return [
         (name, value_text(value), name in result.plan.base.given)
         for name, value in sorted(first.items())
-        if name not in swept | _WITHOUT_EFFECT
+        if name not in _WITHOUT_EFFECT
         and all(run.hparams.get(name) == value for run in result.runs)
     ]
 

@@ -1,18 +1,15 @@
-"""Grids of drawings for the report: reconstructions, new sketches and interpolations."""
+"""Grids of drawings for the report: the noise ladder, reconstructions and new sketches."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from magenta_sketch.drawing.grid import grid_to_svg
-from magenta_sketch.study.measures import interpolation_ends
-from magenta_sketch.study.plan import value_text
-from magenta_sketch.study.results import RunResult
-from magenta_sketch.study.summary import SettingSummary, Summary
+from magenta_sketch.study.plan import Setting, value_text
+from magenta_sketch.study.results import RunResult, StudyResult, of
+from magenta_sketch.study.scalars import PRIORS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,45 +45,45 @@ class Sheet:
         return text.encode("utf-8")
 
 
-def sheets(summary: Summary) -> list[Sheet]:
-    """Return all grids of a study.
+_Shown = list[tuple[Setting, RunResult]]
 
-    Each setting is shown by one of its runs: that of a seed with results for all settings, or, if
-    there is no such seed, its first run with results.
+
+def sheets(result: StudyResult) -> list[Sheet]:
+    """Return all grids of a study, the noise ladder first.
+
+    Each swept setting is shown by one of its runs: that of a seed with results for all of them, or,
+    if there is no such seed, its first run with results.
     """
-    shown = _shown(summary)
+    others = dict(result.plan.others)
+    shown = _shown(result, [s for s in result.measured if s not in others] or result.measured)
     made = []
     groups = _by_data(shown)
     for number, group in enumerate(groups):
         name = f"_{number + 1}" if len(groups) > 1 else ""
         data = f", {_data_set(group[0][1])}" if len(groups) > 1 else ""
-        made += [
-            _reconstructions(group, "with_noise", f"with_noise{name}", data),
-            _reconstructions(group, "without_noise", f"without_noise{name}", data),
-        ]
-    made += [_new(shown), _interpolations(shown)]
+        made.append(_ladder(result, group, f"ladder{name}", data))
+        for kind in ("with_noise", "without_noise"):
+            made.append(_reconstructions(group, kind, f"reconstructions_{kind}{name}", data))
+    made += [_new(shown, prior) for prior in PRIORS]
     return [sheet for sheet in made if sheet is not None]
 
 
-_Shown = list[tuple[SettingSummary, RunResult]]
-
-
-def _shown(summary: Summary) -> _Shown:
-    """Return one run for each setting with results, with the same seed if possible."""
-    measured = summary.measured
-    seeds = [{run.trial.seed for run in one.runs} for one in measured]
+def _shown(result: StudyResult, settings: list[Setting]) -> _Shown:
+    """Return one run for each setting, with the same seed if possible."""
+    runs = {one: result.runs_of(one) for one in settings}
+    seeds = [{run.trial.seed for run in found} for found in runs.values()]
     common = set.intersection(*seeds) if seeds else set()
     return [
-        (one, next((run for run in one.runs if run.trial.seed in common), one.runs[0]))
-        for one in measured
+        (one, next((run for run in found if run.trial.seed in common), found[0]))
+        for one, found in runs.items()
     ]
 
 
 def _by_data(shown: _Shown) -> list[_Shown]:
     """Return groups of settings whose test sketches are the same."""
-    groups: dict[Any, _Shown] = {}
+    groups: dict[tuple[str, ...], _Shown] = {}
     for one, run in shown:
-        key = (_data_set(run), tuple(run.measured.test_indices))
+        key = (_data_set(run), *map(str, of(run).test_indices))
         groups.setdefault(key, []).append((one, run))
     return list(groups.values())
 
@@ -95,38 +92,63 @@ def _data_set(run: RunResult) -> str:
     return value_text(run.hparams.get("data_set", ""))
 
 
+def _ladder(result: StudyResult, group: _Shown, name: str, data: str) -> Sheet | None:
+    """Return one test sketch, reconstructed by every model at every noise."""
+    group = [(one, run) for one, run in group if of(run).drawings.get("ladder")]
+    if not group:
+        return None
+    first = of(group[0][1])
+    index = first.test_indices[0]
+    rows = []
+    for one, run in group:
+        what = f"test sketch {index}, model of {one.label} (seed {run.trial.seed})"
+        cells = [Cell(first.drawings["originals"][0], f"test sketch {index}, the original")]
+        cells += [
+            Cell(sketch, f"{what}, at noise {noise:g}")
+            for noise, sketch in zip(
+                result.settings.noises, of(run).drawings["ladder"], strict=False
+            )
+        ]
+        rows.append((one.label, cells))
+    columns = ["original", *(f"noise {noise:g}" for noise in result.settings.noises)]
+    return Sheet(
+        name,
+        f"One sketch at every noise{data}",
+        "Rows: models of each setting. Columns: the noise e in z = mu + e · sigma · eps, with the "
+        f"same eps; drawn greedily. {_seeds(group)}",
+        columns,
+        rows,
+    )
+
+
 def _reconstructions(group: _Shown, kind: str, name: str, data: str) -> Sheet | None:
-    group = [(one, run) for one, run in group if run.measured.drawings.get(kind)]
+    group = [(one, run) for one, run in group if of(run).drawings.get(kind)]
     if not group:
         return None
     noisy = kind == "with_noise"
-    first = group[0][1].measured
-    originals = first.drawings.get("originals") or []
+    first = of(group[0][1])
     rows = []
-    for i, index in enumerate(first.test_indices[: len(originals)]):
+    for i, index in enumerate(first.test_indices):
         what = f"test sketch {index}"
-        cells = [Cell(_sketch(originals, i), f"{what}, the original")]
-        for one, run in group:
-            noise = _noise(run) if noisy else "z = mu"
-            cells.append(
-                Cell(
-                    _sketch(run.measured.drawings[kind], i),
-                    f"{what}, reconstructed by the model of {one.setting.label} "
-                    f"(seed {run.trial.seed}), {noise}",
-                )
+        cells = [Cell(first.drawings["originals"][i], f"{what}, the original")]
+        cells += [
+            Cell(
+                of(run).drawings[kind][i],
+                f"{what}, reconstructed by the model of {one.label} (seed {run.trial.seed}), "
+                f"{_noise(run) if noisy else 'z = mu'}",
             )
+            for one, run in group
+        ]
         rows.append((f"test {index}", cells))
-    if not rows:
-        return None
     how = "with the noise each was trained at" if noisy else "without noise (z = mu)"
-    swept = {name for one, _ in group for name, _ in one.setting.values}
+    swept = {name for one, _ in group for name, _ in one.values}
     # Noise of another size is another draw.
     draw = " The same noise draw in every column." if noisy and "z_size" not in swept else ""
     return Sheet(
-        f"reconstructions_{name}",
+        name,
         f"Reconstructions {how}{data}",
         f"The same test sketches in every column, decoded greedily.{draw} {_seeds(group)}",
-        ["original", *(one.setting.label for one, _ in group)],
+        ["original", *(one.label for one, _ in group)],
         rows,
     )
 
@@ -135,60 +157,24 @@ def _noise(run: RunResult) -> str:
     return f"z = mu + {value_text(run.hparams.get('scale', 1.0))} · sigma · eps"
 
 
-def _new(shown: _Shown) -> Sheet | None:
+def _new(shown: _Shown, prior: str) -> Sheet | None:
     rows = []
     for one, run in shown:
-        drawings = run.measured.drawings.get("new") or []
-        what = f"drawn by the model of {one.setting.label} (seed {run.trial.seed})"
-        cells = [
-            Cell(_sketch(drawings, i), f"new sketch {i + 1}, {what}") for i in range(len(drawings))
-        ]
+        what = f"{prior} prior, drawn by the model of {one.label} (seed {run.trial.seed})"
+        drawings = of(run).drawings.get(f"new_{prior}") or []
+        cells = [Cell(sketch, f"new sketch {i + 1}, {what}") for i, sketch in enumerate(drawings)]
         if cells:
-            rows.append((one.setting.label, cells))
+            rows.append((one.label, cells))
     if not rows:
         return None
-    temperature = shown[0][1].measured.settings.temperature
+    temperature = of(shown[0][1]).settings.temperature
     return Sheet(
-        "new_sketches",
-        "New sketches",
-        f"Drawn from the prior at temperature {temperature:g}. {_seeds(shown)}",
+        f"new_{prior}",
+        f"New sketches, {prior} prior",
+        f"At temperature {temperature:g}. {_seeds(shown)}",
         [],
         rows,
     )
-
-
-def _interpolations(shown: _Shown) -> Sheet | None:
-    rows = []
-    for one, run in shown:
-        ends = interpolation_ends(run.measured.test_indices)
-        made = run.measured.drawings.get("interpolations") or []
-        for number, ((first, last), drawings) in enumerate(zip(ends, made, strict=False)):
-            what = f"model of {one.setting.label} (seed {run.trial.seed})"
-            way = f"from test sketch {first} to {last}"
-            cells = [
-                Cell(
-                    _sketch(drawings, i),
-                    f"interpolation {way}, drawing {i + 1} of {len(drawings)}, {what}",
-                )
-                for i in range(len(drawings))
-            ]
-            if cells:
-                rows.append((one.setting.label if number == 0 else "", cells))
-    if not rows:
-        return None
-    return Sheet(
-        "interpolations",
-        "Interpolations",
-        f"Between the latent vectors of two test sketches, decoded. {_seeds(shown)}",
-        [],
-        rows,
-    )
-
-
-def _sketch(drawings: Sequence[Any], i: int) -> np.ndarray | None:
-    if i >= len(drawings) or drawings[i] is None:
-        return None
-    return np.asarray(drawings[i], np.float32).reshape(-1, 3)
 
 
 def _seeds(shown: _Shown) -> str:

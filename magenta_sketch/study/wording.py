@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 
-from magenta_sketch.study.spread import Spread
+from magenta_sketch.study.statistics import Comparison, Estimate
 
 NONE = "–"
-PLUS_MINUS = "\u00a0±\u00a0"
+_VERDICTS = {"greater": "▲", "less": "▼", "equal": "=", "undecided": ""}
 
 
-def number(value: float | None, decimals: int | None = None) -> str:
-    """Return a number as text, with a real minus sign; "–" for None.
+def number(value: float | None, decimals: int | None = None, *, signed: bool = False) -> str:
+    """Return a number as text, with a real minus sign; "–" if it is None or not finite.
 
-    decimals: None for three significant digits.
+    decimals: None for three significant digits. signed: with a plus sign where it is positive.
 
-    >>> number(-1234.5, 0), number(0.12345), number(None)
-    ('−1,234', '0.123', '–')
+    >>> number(-1234.5, 0), number(0.12345), number(None), number(2.0, signed=True)
+    ('−1,234', '0.123', '–', '+2.00')
     """
-    if value is None:
+    if value is None or not math.isfinite(value):
         return NONE
     if decimals is None:
         decimals = _decimals(value, 3)
-    text = f"{value:,.{decimals}f}"
-    if text.startswith("-"):
-        text = "−" + text[1:] if text.strip("-0.,") else text[1:]
-    return text
+    text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    if not text.strip("+-0.,"):
+        return text.lstrip("+-")
+    return text.replace("-", "−")
 
 
-def decimals_for(spreads: Iterable[Spread]) -> int | None:
-    """Return the number of decimals for a column, the median over its values; None without spreads.
+def with_interval(value: Estimate, *, signed: bool = False) -> str:
+    """Return "0.123 [0.120, 0.126]", with no-break spaces; only the mean without an interval.
 
-    A value needs two significant digits of its spread; one is enough if the mean has three digits.
+    >>> with_interval(Estimate(0.5, 0.4, 0.6, 10)).split()
+    ['0.50', '[0.40,', '0.60]']
     """
-    found = sorted(
-        max(min(_decimals(s.spread, 2), _decimals(s.known_mean, 3)), _decimals(s.spread, 1))
-        for s in spreads
-        if s.spread
-    )
-    return min(found[len(found) // 2], 4) if found else None
+    if not value.has_interval:
+        return number(value.value, signed=signed)
+    decimals = _decimals((value.high - value.low) or value.value, 2)
+    decimals = min(max(decimals, _decimals(value.value, 2)), 4)
+    ends = ",\u00a0".join(number(one, decimals, signed=signed) for one in (value.low, value.high))
+    return f"{number(value.value, decimals, signed=signed)}\u00a0[{ends}]"
 
 
-def plus_minus(value: Spread, decimals: int | None = None) -> str:
-    """Return "0.123 ± 0.004", with no-break spaces; only the mean if there is no spread."""
-    if value.mean is None:
-        return NONE
-    if value.spread is None:
-        return number(value.mean, decimals)
-    if decimals is None:
-        decimals = decimals_for([value])
-    if decimals is None:  # the spread is 0
-        decimals = min(_decimals(value.mean, 3), 4)
-    return f"{number(value.mean, decimals)}{PLUS_MINUS}{number(value.spread, decimals)}"
+def compared(found: Comparison) -> str:
+    """Return a difference, or "×" and a ratio, with its interval and the sign of the verdict.
 
+    ▲ greater, ▼ less, = equal within the margin, nothing: undecided.
 
-def with_n(value: Spread) -> str:
-    """Return "0.123 ± 0.004 (n = 3)"."""
-    return f"{plus_minus(value)} ({seeds(value.n)})"
-
-
-def seeds(n: int) -> str:
-    """Return "n = 3", with no-break spaces."""
-    return f"n\u00a0=\u00a0{n}"
+    >>> from magenta_sketch.study.statistics import compare
+    >>> compared(compare([1.0, 1.1, 1.2], [1.0, 1.1, 1.2], margin=0.1))
+    '0.00 ='
+    """
+    text = with_interval(found.difference, signed=not found.is_ratio)
+    if not found.difference.has_interval or found.difference.low == found.difference.high:
+        text = number(found.difference.value, 2, signed=not found.is_ratio)
+    sign = _VERDICTS[found.verdict]
+    return f"{'×' if found.is_ratio else ''}{text}{' ' * bool(sign)}{sign}"
 
 
 def duration(seconds: float) -> str:
@@ -81,12 +75,7 @@ def duration(seconds: float) -> str:
 
 def _decimals(value: float, digits: int) -> int:
     """Return how many decimals show ``digits`` significant digits of a value; at least 0."""
-    if not value:
+    if not value or not math.isfinite(value):
         return 1
     exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 0.0999 is 0.10
     return min(max(digits - 1 - exponent, 0), 8)
-
-
-def capital(text: str) -> str:
-    """Return the text with a capital first letter, unless it starts with a name such as z_size."""
-    return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]

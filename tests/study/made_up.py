@@ -9,18 +9,18 @@ import numpy as np
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import read_npz
 from magenta_sketch.study.measures import Measures, MeasureSettings
-from magenta_sketch.study.plan import Axis, Plan
+from magenta_sketch.study.plan import Axis, Plan, parse_other
 from magenta_sketch.study.results import RunResult, StudyResult
-from magenta_sketch.study.scalars import SCALARS
+from magenta_sketch.study.scalars import PRIORS, SCALARS
 
 TINY = pathlib.Path(__file__).parents[1] / "data" / "tiny.npz"
 SIZES = {"enc_rnn_size": 64, "dec_rnn_size": 128, "z_size": 16, "num_steps": 2000}
 SETTINGS = MeasureSettings(shown=4)
-LATENT = (
-    *("kl", "kl_with_tolerance", "kl_implied", "active_units", "mean_sigma", "effective_noise"),
-    *("mu_spread", "signal_to_noise", "masked_recon_without_noise", "chamfer_without_noise"),
-    *("chamfer_with_noise", "chamfer_repeats", "ended_reconstructions"),
-)
+# What an unconditional model has.
+UNCONDITIONAL = {"cost", "recon", "masked_recon"} | {
+    f"{name}_standard"
+    for name in ("precision", "recall", "f", "ended", "novelty", "diversity", "copying")
+}
 
 
 def measures(seed=0, scale=1.0, undone=0.8, z_size=16, conditional=True, drawings=TINY, **changes):
@@ -40,37 +40,50 @@ def measures(seed=0, scale=1.0, undone=0.8, z_size=16, conditional=True, drawing
         own = noise * float(sigma[used].mean()) if used.any() else 0
         return -0.42 + 0.05 * math.log1p(scale) + 0.6 * own**2 + 0.004 * rng.normal()
 
-    matrix = {"masked_recon": [loss(noise) for noise in SETTINGS.noises]}
-    matrix["recon"] = [value + 0.11 for value in matrix["masked_recon"]]
-    matrix["cost"] = [value + 0.5 * kl(sigma) for value in matrix["recon"]]
+    masked = [loss(noise) for noise in SETTINGS.noises]
     own = loss(scale)
+    information = 6.0 / (1 + scale) + 0.1 * rng.normal()
     scalars = {
         "cost": own + 0.11 + 0.5 * kl(sigma),
         "recon": own + 0.11,
         "masked_recon": own,
-        "masked_recon_without_noise": matrix["masked_recon"][0],
+        "masked_recon_without_noise": masked[0],
         "kl": kl(sigma),
-        "kl_with_tolerance": max(kl(sigma), 0.2),
-        "kl_implied": kl(scale * sigma),
+        "mutual_information": information,
         "active_units": float(np.sum(spread > 0.01)),
         "mean_sigma": float(sigma.mean()),
-        "effective_noise": scale * float(sigma.mean()),
+        "active_sigma": float(sigma[used].mean()),
+        "other_sigma": 0.97 if not used.all() else None,
         "mu_spread": float(np.sqrt(spread.mean())),
         "signal_to_noise": float(np.sqrt(spread.mean()) / sigma.mean() / scale),
+        "balance": float(np.mean(spread + mean**2 + sigma**2)),
         "chamfer_without_noise": 0.21 + 0.01 * scale + 0.005 * rng.normal(),
         "chamfer_with_noise": 0.24 + 0.03 * scale + 0.008 * rng.normal(),
         "chamfer_repeats": 0.1 + 0.05 * scale + 0.006 * rng.normal(),
-        "diversity": 0.33 + 0.01 * rng.normal(),
-        "novelty": 0.31 + 0.01 * rng.normal(),
-        "ended": min(1, 0.95 + 0.02 * rng.normal()),
         "ended_reconstructions": min(1, 0.97 + 0.01 * rng.normal()),
+        "factor_r2": 0.7 - 0.1 * scale,
+        "factor_mig": 0.1,
     }
+    for prior in PRIORS:
+        better = 0.1 * (prior == "aggregate")
+        scalars |= {
+            f"rate_{prior}": information + 0.5 - better,
+            f"marginal_kl_{prior}": 0.5 - better,
+            f"bound_{prior}": -120.0 + 5 * better + rng.normal(),
+            f"precision_{prior}": 0.6 + better + 0.02 * rng.normal(),
+            f"recall_{prior}": 0.5 + better + 0.02 * rng.normal(),
+            f"f_{prior}": 0.55 + better + 0.02 * rng.normal(),
+            f"ended_{prior}": min(1, 0.95 + 0.02 * rng.normal()),
+            f"novelty_{prior}": 0.31 + 0.01 * rng.normal(),
+            f"diversity_{prior}": 0.33 + 0.01 * rng.normal(),
+            f"copying_{prior}": 0.4 + 0.01 * rng.normal(),
+        }
     latent = {
         "mean": mean,
         "mu_variance": spread,
         "sigma": sigma,
-        "variance": spread + sigma**2,
-        "actual_variance": spread + (scale * sigma) ** 2,
+        "sigma_square": sigma**2,
+        "kl": 0.5 * (sigma**2 + spread + mean**2 - 1 - 2 * np.log(sigma)),
     }
     sketches = list(read_npz(drawings)["test"])
     shown = SETTINGS.shown
@@ -78,22 +91,28 @@ def measures(seed=0, scale=1.0, undone=0.8, z_size=16, conditional=True, drawing
         "originals": sketches[:shown],
         "without_noise": [_shaken(s, 0.1, rng) for s in sketches[:shown]],
         "with_noise": [_shaken(s, 0.1 + 0.1 * scale, rng) for s in sketches[:shown]],
-        "new": [_shaken(s, 0.3, rng) for s in sketches[shown : 2 * shown]],
-        "interpolations": [[_shaken(s, 0.1, rng) for s in sketches[:5]] for _ in range(2)],
+        "ladder": [_shaken(sketches[0], 0.2 * noise, rng) for noise in SETTINGS.noises],
+        **{
+            f"new_{prior}": [_shaken(s, 0.3, rng) for s in sketches[shown : 2 * shown]]
+            for prior in PRIORS
+        },
     }
+    factors = {"size": 0.9 - 0.1 * scale, "rotation": 0.5}
     if not conditional:
-        latent, kept = {}, {"new": kept["new"]}
-        scalars |= dict.fromkeys(LATENT)
+        latent, masked, factors = {}, [], {}
+        kept = {"new_standard": kept["new_standard"]}
+        scalars |= dict.fromkeys(set(SCALARS) - UNCONDITIONAL)
     scalars |= changes
-    assert list(scalars) == list(SCALARS)
+    assert set(scalars) == set(SCALARS)
     return Measures(
         step=2000,
         settings=SETTINGS,
-        scalars=scalars,
-        matrix=matrix,
+        scalars={name: scalars[name] for name in SCALARS},
+        masked_recon=masked,
         latent={name: values.tolist() for name, values in latent.items()},
+        factors=factors,
         drawings=kept,
-        test_indices=list(range(3, 3 + shown)),
+        test_indices=list(range(3, 3 + shown)) if conditional else [],
     )
 
 
@@ -120,6 +139,7 @@ def history(seed, scale, steps=2000, conditional=True):
 def study(
     sweep=("scale=0.5,1,2,4",),
     seeds=(0, 1, 2),
+    others=(),
     assignments=None,
     conditional=True,
     measured=measures,
@@ -130,7 +150,8 @@ def study(
     axes = tuple(Axis.parse(text) for text in sweep)
     for axis in axes:
         given.pop(axis.name, None)
-    plan = Plan(axes, tuple(seeds), RunConfig.of(**given, data_dir="datasets"))
+    base = RunConfig.of(**given, data_dir="datasets")
+    plan = Plan(axes, tuple(seeds), base, tuple(map(parse_other, others)))
     runs = []
     for trial in plan.trials():
         hparams = plan.config(trial).hparams.to_dict()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from magenta_sketch.data.factors import Factors, write_factors
 from magenta_sketch.data.messages import writing
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.npz_writer import stream_npz
@@ -86,6 +87,7 @@ def build(
                 paths.append(out / f"{name}.npz")
                 spool = collection.spool.classes[name]
                 _write_license(paths[-1], collection.sources(name), options)
+                _write_factors(paths[-1], spool, one, collection.sources(name))
                 _write(paths[-1], spool, one, bar.update)
                 _remove_old_license(paths[-1], collection.sources(name))
                 report(_written(paths[-1], spool, one, collection.tally.of_class[name]))
@@ -112,6 +114,20 @@ def _write_license(path: Path, sources: Sequence[Source], options: Options) -> N
     if texts:
         with writing(license_file):
             write_bytes(license_file, "\n".join(dict.fromkeys(texts)).encode())
+
+
+def _write_factors(
+    path: Path, spool: ClassSpool, chosen: Chosen, sources: Sequence[Source]
+) -> None:
+    """Write the known factors before the data, in the same order, if one source has them all."""
+    factors = sources[0].factors
+    if factors is not None and len(sources) == 1:
+        lines = spool.column("line")
+        train, valid, test = (
+            np.asarray(factors.rows(lines[mask]), np.float32).reshape(-1, len(factors.names))
+            for mask in chosen
+        )
+        write_factors(path, Factors(factors.names, train, valid, test))
 
 
 def _remove_old_license(path: Path, sources: Sequence[Source]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magenta_sketch.data.messages import printable
 from magenta_sketch.data.sources.options import Options, Settings
@@ -84,6 +84,19 @@ class Skipped(NamedTuple):
         return f"{place}{key}: {self.reason}{detail}"
 
 
+class KnownFactors(NamedTuple):
+    """The known factors of a source's drawings, such as the size of a made-up shape.
+
+    Attributes:
+      names: of the factors.
+      rows: returns the factors [n, len(names)] of drawings, given their lines in the source (see
+        `Drawing`), int [n].
+    """
+
+    names: tuple[str, ...]
+    rows: Callable[[NDArray[np.integer]], ArrayLike]
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """An input with drawings.
@@ -98,6 +111,7 @@ class Source:
       license_text: for licensed drawings: returns the text beside the data, given the data file's
         name and the user's choices.
       credit: for licensed drawings: a line to report.
+      factors: for drawings with known factors: they go into a file beside the data.
     """
 
     label: str
@@ -107,3 +121,4 @@ class Source:
     contents: str | None = None
     license_text: Callable[[str, Options], str] | None = None
     credit: str | None = None
+    factors: KnownFactors | None = None

@@ -1,4 +1,4 @@
-"""Data sets made from installed packages, by name. They need no files and no download.
+"""Data sets made from installed packages, or made up, by name. They need no files, no download.
 
 To add one, write a module whose `source` returns its `Source`, with suitable defaults, and add a
 line to `SOURCES`. The class of its drawings is that name.
@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from magenta_sketch.data.sources import hanzi, hershey, kanjivg, openmoji
+from magenta_sketch.data.sources import hanzi, hershey, kanjivg, openmoji, shapes
 from magenta_sketch.data.sources.building import Report, build
 from magenta_sketch.data.sources.drawings import Source
 from magenta_sketch.data.sources.options import Options
@@ -18,7 +18,7 @@ from magenta_sketch.errors import DataError
 
 
 class ReadyMade(NamedTuple):
-    """A data set made from an installed package.
+    """A data set made from an installed package, or made up.
 
     Attributes:
       source: returns the input, or raises DataError if the package is missing.
@@ -39,6 +39,11 @@ SOURCES = {
     "openmoji": ReadyMade(openmoji.source, "OpenMoji's emojis, their lines", "CC BY-SA 4.0"),
     "hanzi": ReadyMade(
         hanzi.source, "Chinese characters of Make Me a Hanzi", "Arphic Public License"
+    ),
+    "shapes": ReadyMade(
+        shapes.source,
+        "polygons and ellipses with known factors",
+        "made up by this program; no rights reserved, CC0",
     ),
 }
 

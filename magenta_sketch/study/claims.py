@@ -1,0 +1,109 @@
+"""What a study says: every claim is made from one template, an estimate with interval and n."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch.study import wording
+from magenta_sketch.study.plan import Setting
+from magenta_sketch.study.results import StudyResult
+from magenta_sketch.study.scalars import SCALARS
+
+# The measures of the first screen. Those that were not measured are left out.
+_ANSWER = ("masked_recon", "mutual_information", "active_units", "signal_to_noise", "f_standard")
+_TITLES = {
+    "masked_recon": "Reconstruction loss, own noise",
+    "mutual_information": "Mutual information of sketch and z",
+    "active_units": "Active units",
+    "signal_to_noise": "Signal to noise",
+    "f_standard": "New sketches, F of precision and recall",
+    "novelty_standard": "New sketches, distance to training",
+    "recon": "Reconstruction loss as in training",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A measure at one setting, and how other settings differ from it.
+
+    Attributes:
+      name: the measure.
+      title: its name for people, with the unit.
+      reference: (label, estimate) as text.
+      others: (label, difference) as text, one for each other setting.
+      note: the number of pairs, and the smallest difference that they could have shown.
+    """
+
+    name: str
+    title: str
+    reference: tuple[str, str]
+    others: list[tuple[str, str]]
+    note: str
+
+
+def answer(result: StudyResult) -> list[Claim]:
+    """Return the claims of the first screen: up to five measures of the swept settings."""
+    names = [name for name in _ANSWER if result.has(name)]
+    if len(names) < 3:  # without a latent vector
+        names = [name for name in ("recon", "masked_recon", "f_standard", "novelty_standard")
+                 if result.has(name)]  # fmt: skip
+    swept = [one for one in result.measured if one not in dict(result.plan.others)]
+    return [claim(result, name, swept or result.measured) for name in names]
+
+
+def claim(result: StudyResult, name: str, settings: list[Setting]) -> Claim:
+    """Return the claim about a measure for some settings; the first is taken as the reference.
+
+    It is the plan's reference, if that is among them.
+    """
+    unit = SCALARS[name].unit
+    reference = result.plan.reference
+    if reference not in settings:
+        reference = settings[0]
+    found = result.comparisons(name)
+    others = [(one, found[one]) for one in settings if one in found and one != reference]
+    smallest = [one.smallest for _, one in others if np.isfinite(one.smallest)]
+    pairs = sorted({one.difference.n for _, one in others})
+    note = f"n = {'–'.join(map(str, sorted({pairs[0], pairs[-1]})))} pairs" if pairs else "n = 1"
+    if smallest:
+        sign = "×" if SCALARS[name].is_ratio else ""
+        note += f"; smallest difference to be seen {sign}{wording.number(max(smallest), 2)}"
+    title = _TITLES.get(name, name)
+    return Claim(
+        name,
+        f"{title} ({unit})" if unit else title,
+        (reference.label, wording.with_interval(result.estimate(reference, name))),
+        [(one.label, wording.compared(comparison)) for one, comparison in others],
+        note.replace(" ", "\u00a0", 1),
+    )
+
+
+def comparison_rows(result: StudyResult) -> list[dict[str, Any]]:
+    """Return every comparison of every measure: a dict of plain values for each."""
+    rows = []
+    for name in filter(result.has, SCALARS):
+        for setting, found in result.comparisons(name).items():
+            partner = result.plan.partner(setting)
+            assert partner is not None
+            difference = found.difference
+            rows.append(
+                {
+                    "measure": name,
+                    "setting": setting.label,
+                    "compared_with": partner.label,
+                    "kind": "ratio" if found.is_ratio else "difference",
+                    "estimate": difference.value,
+                    "low": difference.low,
+                    "high": difference.high,
+                    "n": difference.n,
+                    "p_holm": found.p,
+                    "improvement": found.improvement,
+                    "smallest": found.smallest,
+                    "margin": SCALARS[name].margin,
+                    "verdict": found.verdict,
+                }
+            )
+    return rows

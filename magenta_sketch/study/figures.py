@@ -1,0 +1,438 @@
+"""The figures of a report: which numbers each shows. The package `drawing` draws them.
+
+Equal results give equal figures. Points are means over seeds; bars are 95 % intervals.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from magenta_sketch.drawing.heat_map import heat_map
+from magenta_sketch.drawing.line_plot import (
+    LegendBelow,
+    LegendInside,
+    Level,
+    Line,
+    LineWithBand,
+    LineWithBars,
+    XAxis,
+    YAxis,
+    line_plot,
+)
+from magenta_sketch.drawing.plots import COLORS, GREY, color_of, marker_of
+from magenta_sketch.measures import linear_theory
+from magenta_sketch.measures.latent import ACTIVE
+from magenta_sketch.study import wording
+from magenta_sketch.study.lines import Family, families, is_numeric, positions
+from magenta_sketch.study.numbers import finite
+from magenta_sketch.study.plan import Setting, value_text
+from magenta_sketch.study.results import StudyResult
+from magenta_sketch.study.scalars import PRIORS
+from magenta_sketch.study.statistics import Estimate, estimate
+
+_BARS = "Means over seeds; bars are 95 % intervals."
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure of the report.
+
+    name: its file's name without the ending. alt: text for readers who cannot see it. caption: text
+    below it.
+    """
+
+    name: str
+    title: str
+    alt: str
+    caption: str
+    svg: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class _Curves:
+    """A figure of measures over the settings: for each, its name and its label in the legend."""
+
+    name: str
+    title: str
+    curves: dict[str, str]
+    caption: str = ""
+    logarithmic: bool = False
+    level: str = ""  # a baseline to draw as a grey line
+
+
+_OVER_SETTINGS = (
+    _Curves(
+        "loss",
+        "Masked reconstruction loss, nats/point",
+        {"masked_recon": "own noise", "masked_recon_without_noise": "z = mu"},
+    ),
+    _Curves(
+        "information",
+        "Mutual information and rates, nats/sketch",
+        {
+            "mutual_information": "mutual information",
+            **{f"rate_{prior}": f"rate, {prior} prior" for prior in PRIORS},
+        },
+        "A rate is the KL of the decoder's z to a prior: information plus the KL of the aggregate "
+        "posterior to that prior.",
+    ),
+    _Curves(
+        "bound",
+        "Importance-weighted bound, nats/sketch",
+        {f"bound_{prior}": f"{prior} prior" for prior in PRIORS},
+        "Lower bounds of the log density of test sketches, in data units; higher is better.",
+    ),
+    _Curves("active_units", "Active units", {"active_units": "active units"}),
+    _Curves(
+        "signal_to_noise",
+        "Signal to noise",
+        {"signal_to_noise": "signal to noise"},
+        "Spread of mu over the test set, divided by scale · mean sigma.",
+        logarithmic=True,
+    ),
+    _Curves(
+        "sigma",
+        "Sigma",
+        {"mean_sigma": "all dimensions", "active_sigma": "active", "other_sigma": "others"},
+        "The noise would be undone if sigma fell as 1/scale.",
+    ),
+    _Curves(
+        "new_sketches",
+        "New sketches: F of precision and recall",
+        {f"f_{prior}": f"{prior} prior" for prior in PRIORS},
+        "By nearest neighbours in the Chamfer distance; 1 is best.",
+    ),
+    _Curves(
+        "reconstructions",
+        "Reconstructions: Chamfer distance, model units",
+        {
+            "chamfer_without_noise": "to the sketch, z = mu",
+            "chamfer_with_noise": "to the sketch, own noise",
+            "chamfer_repeats": "between repeats",
+        },
+        "Grey: between two different test sketches.",
+        level="chamfer_others",
+    ),
+)
+
+
+def pictures(result: StudyResult) -> list[Picture]:
+    """Return all figures that the results have numbers for, in the order of the report."""
+    made = [_rate_and_distortion(result)]
+    made += [_over_settings(result, one) for one in _OVER_SETTINGS]
+    made += [_factors(result), _matrix(result), _active_curve(result), _kl(result)]
+    made += [_learning(result)]
+    return [picture for picture in made if picture is not None]
+
+
+# ------------------------------------------------------------------------------ over settings
+
+
+def _over_settings(result: StudyResult, figure: _Curves) -> Picture | None:
+    curves = {name: label for name, label in figure.curves.items() if result.has(name)}
+    if not curves:
+        return None
+    lines: list[Line | Level] = []
+    text = []
+    lines_of = families(result)
+    several = len(lines_of) > 1
+    for number, family in enumerate(lines_of):
+        for which, (name, label) in enumerate(curves.items()):
+            rank = number if several and len(curves) == 1 else which
+            dash = "-" if len(curves) == 1 or not number else ("--", ":")[min(number, 2) - 1]
+            parts = [label] * (len(curves) > 1) + [family.label] * several
+            found = [(one, result.estimate(one, name)) for one in family.settings]
+            found = [(one, value) for one, value in found if value.known]
+            text += [f"{one.label}, {label}: {wording.number(v.value)}" for one, v in found]
+            lines.append(
+                _with_bars(
+                    [family.x[one] for one, _ in found],
+                    [value for _, value in found],
+                    label=", ".join(parts),
+                    color=COLORS[rank % len(COLORS)],
+                    marker=marker_of(rank),
+                    dash=dash,
+                )
+            )
+        if len(curves) > 1 and number == 1:
+            break  # more lines than one can tell apart
+    lines += _prediction(result) if figure.name == "signal_to_noise" else []
+    if figure.level and (level := result.baseline(result.measured[0], figure.level)) is not None:
+        lines.append(Level(level))
+    ticks, log = positions(result)
+    least = min((float(np.min(line.y)) for line in lines if isinstance(line, Line)), default=0)
+    return Picture(
+        figure.name,
+        figure.title,
+        f"{figure.title}. {'; '.join(text)}.",
+        f"{figure.caption} {_BARS}".strip(),
+        line_plot(
+            figure.name,
+            figure.title,
+            lines,
+            XAxis(result.plan.main, ticks=ticks, logarithmic=log),
+            YAxis(log_ticks=(1, 2, 5) if figure.logarithmic and least > 0 else ()),
+            LegendBelow([]) if len(lines) > 1 else None,
+        ),
+    )
+
+
+def _with_bars(
+    x: Sequence[float], values: Sequence[Estimate], of_x: Sequence[Estimate] = (), **style: Any
+) -> LineWithBars:
+    ends = [np.array([[v.low, v.high] for v in some]).T for some in (values, of_x)]
+    return LineWithBars(
+        x,
+        [value.value for value in values],
+        y_ends=ends[0] if values else None,
+        x_ends=ends[1] if of_x else None,
+        **style,
+    )
+
+
+def _prediction(result: StudyResult) -> list[Line]:
+    """Return signal to noise as docs/noise_theory.md predicts it from the models of scale 1."""
+    start = next((s for s in result.measured if s.values == (("scale", 1.0),)), None)
+    if start is None or result.plan.main != "scale":
+        return []
+    scales = np.array(sorted(value for value in result.plan.axes[0].values if value > 0))
+    runs = zip(result.latent(start, "mu_variance"), result.latent(start, "sigma_square"),
+               strict=True)  # fmt: skip
+    found = []
+    for variance, square in runs:
+        made = [linear_theory.predict(variance, np.sqrt(square), scale) for scale in scales]
+        found.append(
+            [
+                np.sqrt(one.mu_variance.mean()) / (scale * one.sigma.mean())
+                for one, scale in zip(made, scales, strict=True)
+            ]
+        )
+    mean = np.mean(found, axis=0) if found else np.zeros(0)
+    used = mean > 0
+    return (
+        [Line(scales[used], mean[used], "theory, from scale 1", GREY, "--")] if used.any() else []
+    )
+
+
+# ------------------------------------------------------------------------------- other figures
+
+
+def _rate_and_distortion(result: StudyResult) -> Picture | None:
+    if not (result.has("mutual_information") and result.has("masked_recon")):
+        return None
+    lines: list[Line] = []
+    text = []
+    for number, family in enumerate(families(result)):
+        rate = [result.estimate(one, "mutual_information") for one in family.settings]
+        loss = [result.estimate(one, "masked_recon") for one in family.settings]
+        there = [r.known and d.known for r, d in zip(rate, loss, strict=True)]
+        rate, loss = ([v for v, keep in zip(some, there, strict=True) if keep]
+                      for some in (rate, loss))  # fmt: skip
+        settings = [one for one, keep in zip(family.settings, there, strict=True) if keep]
+        if not settings:
+            continue
+        x, y = [value.value for value in rate], [value.value for value in loss]
+        color = GREY if not number else COLORS[(number + 4) % len(COLORS)]
+        lines.append(Line(x, y, family.label if number else "", color, ":" if number else "-"))
+        for rank, (one, r, d) in enumerate(zip(settings, rate, loss, strict=True)):
+            look: dict[str, Any] = {"color": color, "marker": marker_of(number + 3)}
+            if not number:
+                look = {"color": color_of(rank, len(settings), True), "marker": marker_of(rank)}
+                look["label"] = one.label
+            lines.append(_with_bars([r.value], [d], [r], dash="", **look))
+            text.append(f"{one.label}: {wording.number(r.value)}, {wording.number(d.value)}")
+    title = "Rate and distortion"
+    return Picture(
+        "rate_distortion",
+        title,
+        f"{title}: mutual information (nats/sketch) and loss (nats/point). {'; '.join(text)}.",
+        f"What z says about a sketch, and the loss that is left, at the run's own noise. {_BARS}",
+        line_plot(
+            "rate_distortion",
+            title,
+            lines,
+            XAxis("mutual information, nats/sketch"),
+            YAxis("masked recon, nats/point"),
+            LegendBelow([]),
+        ),
+    )
+
+
+def _factors(result: StudyResult) -> Picture | None:
+    names = list(
+        dict.fromkeys(n for run in result.runs if run.measures for n in run.measures.factors)
+    )
+    family: Family | None = next(iter(families(result)), None)
+    if not names or family is None:
+        return None
+    lines = []
+    for rank, name in enumerate(names):
+        found = [(one, estimate(result.factor(one, name))) for one in family.settings]
+        found = [(one, value) for one, value in found if value.known]
+        look: dict[str, Any] = {"label": name}
+        look |= {"color": COLORS[rank % len(COLORS)], "marker": marker_of(rank)}
+        lines.append(_with_bars([family.x[s] for s, _ in found], [v for _, v in found], **look))
+    title = "Known factors: R² of a linear probe of z"
+    ticks, log = positions(result)
+    text = "; ".join(
+        f"{line.label}: {', '.join(map(wording.number, map(float, np.asarray(line.y))))}"
+        for line in lines
+    )
+    return Picture(
+        "factors",
+        title,
+        f"{title}. {text}.",
+        f"On test sketches, from z with the run's own noise. {_BARS}",
+        line_plot(
+            "factors",
+            title,
+            lines,
+            XAxis(result.plan.main, ticks=ticks, logarithmic=log),
+            YAxis(),
+            LegendBelow([]),
+        ),  # fmt: skip
+    )
+
+
+def _matrix(result: StudyResult) -> Picture | None:
+    """Return the matrix of losses: models in rows, noises in columns."""
+    noises = result.settings.noises
+    rows = [s for s in _swept(result) if np.isfinite(result.at_noise(s, noises[0])).any()]
+    if not rows or len(noises) < 2:
+        return None
+    table = [[estimate(result.at_noise(one, noise)) for noise in noises] for one in rows]
+    labels = [", ".join(value_text(v) for _, v in one.values) for one in rows]
+    title = "Masked reconstruction loss, trained at one noise and evaluated at another"
+    texts = [
+        [
+            (wording.number(v.value, 3),
+             f"± {wording.number(0.5 * (v.high - v.low), 3)}" if v.has_interval else "")
+            for v in row
+        ]
+        for row in table
+    ]  # fmt: skip
+    svg = heat_map(
+        "matrix",
+        "Masked reconstruction loss, nats/point",
+        [[finite(v.value) for v in row] for row in table],
+        texts,
+        rows=labels,
+        columns=list(map(value_text, noises)),
+        row_label=f"trained at {result.plan.main}",
+        column_label="evaluated at noise",
+        power=0.5,
+    )
+    text = "; ".join(
+        f"{label}: {', '.join(wording.number(v.value) for v in row)}"
+        for label, row in zip(labels, table, strict=True)
+    )
+    caption = (
+        "Each model at each noise: z = mu + noise · sigma · eps, with the model's own sigma. Mean "
+        "over seeds, with half the 95 % interval; lower is better."
+    )
+    return Picture("matrix", title, f"{title}. {text}.", caption, svg)
+
+
+def _active_curve(result: StudyResult) -> Picture | None:
+    thresholds = np.geomspace(1e-4, 1.0, 41)
+    lines: list[Line] = []
+    for rank, one in enumerate(swept := _swept(result)):
+        variances = result.latent(one, "mu_variance")
+        if variances:
+            counts = [[np.count_nonzero(row > t) for t in thresholds] for row in variances]
+            lines.append(Line(thresholds, np.mean(counts, axis=0), one.label,
+                              color_of(rank, len(swept), is_numeric(result))))  # fmt: skip
+    if not lines:
+        return None
+    title = "Units whose mu varies more than a threshold"
+    return Picture(
+        "active_curve",
+        title,
+        f"{title}, from 0.0001 to 1, one line per setting.",
+        f"Variance of mu over the test set; a unit counts as active above {ACTIVE}. Means over "
+        "seeds.",
+        line_plot(
+            "active_curve",
+            title,
+            lines,
+            XAxis("threshold", ticks={t: f"{t:g}" for t in (1e-4, 1e-3, 1e-2, 0.1, 1.0)},
+                  logarithmic=True),
+            YAxis(from_zero=True),
+            LegendInside(""),
+        ),
+    )  # fmt: skip
+
+
+def _kl(result: StudyResult) -> Picture | None:
+    lines: list[Line] = []
+    for rank, one in enumerate(swept := _swept(result)):
+        rows = [np.sort(row)[::-1] for row in result.latent(one, "kl")]
+        if rows and len({len(row) for row in rows}) == 1:
+            mean = np.mean(rows, axis=0)
+            lines.append(
+                Line(np.arange(1, len(mean) + 1), mean, one.label,
+                     color_of(rank, len(swept), is_numeric(result)), marker=marker_of(rank),
+                     marker_size=3)
+            )  # fmt: skip
+    if not lines:
+        return None
+    title = "KL term of each dimension, nats"
+    return Picture(
+        "kl",
+        title,
+        f"{title}, largest first, one line per setting.",
+        "As training pays it, before the tolerance; dimensions are sorted in each run. Means over "
+        "seeds.",
+        line_plot(
+            "kl", title, lines, XAxis("dimension, sorted", integer=True), YAxis(), LegendInside("")
+        ),  # fmt: skip
+    )
+
+
+def _learning(result: StudyResult) -> Picture | None:
+    """Return validation losses over training steps, with the spread of the seeds as bands."""
+    lines: list[Line] = []
+    late: list[float] = []
+    settings = [s for s in result.plan.settings() if s not in dict(result.plan.others)]
+    for rank, one in enumerate(settings or result.plan.settings()):
+        runs = [_curve(run.history) for run in result.runs if run.trial.setting == one]
+        runs = [run for run in runs if run]
+        shared = sorted(set.intersection(*map(set, runs))) if runs else []
+        if not shared:
+            continue
+        values = np.array([[run[step] for step in shared] for run in runs])
+        late += values[:, np.array(shared) >= 0.25 * shared[-1]].ravel().tolist()
+        color = color_of(rank, len(settings), is_numeric(result))
+        lines.append(LineWithBand(shared, values.mean(axis=0), one.label, color, width=1.6,
+                                  marker="o" if len(shared) == 1 else "",
+                                  spread=values.std(axis=0)))  # fmt: skip
+    if not lines:
+        return None
+    title = "Validation masked reconstruction loss"
+    room = 0.06 * (max(late) - min(late)) or 0.1
+    return Picture(
+        "learning",
+        title,
+        f"{title} over training steps, one line per setting.",
+        "Means over seeds; bands are one standard deviation. Early values may be outside the plot.",
+        line_plot("learning", title, lines, XAxis("step"),
+                  YAxis("nats/point", (min(late) - room, max(late) + room)), LegendInside("")),
+    )  # fmt: skip
+
+
+def _curve(history: Sequence[dict[str, Any]]) -> dict[int, float]:
+    return {
+        int(row["step"]): value
+        for row in history
+        if row.get("split") == "valid" and (value := finite(row.get("masked_recon"))) is not None
+    }
+
+
+def _swept(result: StudyResult) -> list[Setting]:
+    """Return the measured settings of the axes; without axes, all."""
+    others = dict(result.plan.others)
+    return [one for one in result.measured if one not in others] or result.measured
