@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -85,6 +86,15 @@ class Scorer:
             ],
             autograph=False,
         )
+        self._given_z = tf.function(
+            self._log_likelihoods,
+            input_signature=[
+                strokes,
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([None, model.hparams.z_size], tf.float32),
+            ],
+            autograph=False,
+        )
 
     def log_prob(self, sketches: Sketches, config: RunConfig, how: Scoring) -> LogProb:
         """Return the `LogProb` of stroke-3 sketches in data units.
@@ -111,31 +121,44 @@ class Scorer:
         value = found[best, np.arange(count)]
         return LogProb(value, value / lengths, sizes[best])
 
+    def log_likelihood(
+        self, sketches: Sketches, z: NDArray[np.float32], config: RunConfig
+    ) -> NDArray[np.float64]:
+        """Return log p(x|z) [n] of stroke-3 sketches in data units, for z [n, Z]."""
+        if not isinstance(sketches, SketchSet):
+            sketches = SketchSet.from_sketches(sketches)
+        result = -2.0 * sketches.lengths * np.log(config.normalizing_factor or 1.0)
+        for places, strokes, lengths in _batches(sketches, config, "pen_down"):
+            result[places] += self._given_z(strokes, lengths, tf.constant(z[places])).numpy()
+        return result
+
     def _in_model_units(
         self, sketches: SketchSet, config: RunConfig, how: Scoring, draw: int
     ) -> NDArray[np.float64]:
         result = np.zeros(len(sketches))
-        order = np.argsort(sketches.lengths, kind="stable")
-        for part, start in enumerate(range(0, len(sketches), config.hparams.batch_size)):
-            chosen = order[start : start + config.hparams.batch_size]
-            rows = int(sketches.lengths[chosen[-1]]) + 1  # so that every sketch has its end
-            batch = batches.pad(sketches.take(chosen), config, rows)
-            batch.strokes[:, 0] = STARTS[how.start]
-            strokes, lengths = tf.constant(batch.strokes), tf.constant(batch.lengths)
+        for part, (places, strokes, lengths) in enumerate(_batches(sketches, config, how.start)):
             seeds = seed_table(how.seed, part, Purpose.LOG_PROB, draw)
-            result[chosen[batch.order]] = self._log_probs(strokes, lengths, seeds).numpy()
+            result[places] = self._log_probs(strokes, lengths, seeds).numpy()
         return result
 
     def _compute(self, strokes: tf.Tensor, lengths: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Return log p(x), or a draw of its lower bound, in model units, [batch]."""
         model = self._model
-        inputs, target = strokes[:, :-1], strokes[:, 1:]
         kl: Any = 0.0
         z = None
         if model.encoder is not None:
-            mu, presig = model.encoder(target, lengths)
-            z = model.decoder_z(draw_z(mu, presig, 1.0, seeds))
+            mu, presig = model.encoder(strokes[:, 1:], lengths)
+            z = draw_z(mu, presig, 1.0, seeds)
             kl = kl_divergence(mu, presig) * model.hparams.z_size
+        return self._log_likelihoods(strokes, lengths, z) - kl
+
+    def _log_likelihoods(
+        self, strokes: tf.Tensor, lengths: tf.Tensor, z: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Return log p(x|z) in model units, [batch]; log p(x) of an unconditional model."""
+        model = self._model
+        inputs, target = strokes[:, :-1], strokes[:, 1:]
+        z = None if z is None else model.decoder_z(z)
         points = lengths + 1  # and the end
         params = mixture.split_output(model.decoder(inputs, z, lengths=points))
         target = recurrence.rows(tf.transpose(target, [1, 0, 2]), points)
@@ -143,7 +166,20 @@ class Scorer:
         offsets = mixture.log_density(params, target[:, :2], model.hparams.reg_covar)
         pens = -tf.nn.softmax_cross_entropy_with_logits(target[:, 2:], params.pen_logits)
         values = offsets * (1.0 - target[:, 4]) + pens
-        return recurrence.per_sketch(values, points) - kl
+        return recurrence.per_sketch(values, points)
+
+
+def _batches(
+    sketches: SketchSet, config: RunConfig, start: Start
+) -> Iterator[tuple[NDArray[np.int64], tf.Tensor, tf.Tensor]]:
+    """Yield batches, shortest sketches first: places in the set, padded strokes, and lengths."""
+    order = np.argsort(sketches.lengths, kind="stable")
+    for first in range(0, len(sketches), config.hparams.batch_size):
+        chosen = order[first : first + config.hparams.batch_size]
+        rows = int(sketches.lengths[chosen[-1]]) + 1  # so that every sketch has its end
+        batch = batches.pad(sketches.take(chosen), config, rows)
+        batch.strokes[:, 0] = STARTS[start]
+        yield chosen[batch.order], tf.constant(batch.strokes), tf.constant(batch.lengths)
 
 
 def _dequantized(sketches: SketchSet, seed: int, draw: int) -> SketchSet:

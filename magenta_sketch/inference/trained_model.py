@@ -344,6 +344,28 @@ class TrainedModel(Coder):
         how = Scoring(draws, seed, fit_size, dequantize, start).checked()
         return self._scorer.log_prob(sketches, self.config, how)
 
+    def log_likelihood(self, sketches: Sketches, z: ArrayLike) -> np.ndarray:
+        """Return log p(x|z) [n] of sketches, in nats; the density of offsets in data units.
+
+        Args:
+          sketches: n stroke-3 arrays, or a `SketchSet`; the same one many times, too.
+          z: latent vectors [n, Z], a row for each sketch.
+
+        Raises:
+          ValueError: the model is unconditional, a sketch has a wrong shape or values, or z is not
+            [n, Z] or not finite.
+
+        >>> model = TrainedModel(SketchRNN())
+        >>> model.log_likelihood([np.array([[3, 0, 1]])] * 2, np.zeros((2, 128))).shape
+        (2,)
+        """
+        if not self.conditional:
+            raise ArgumentError("this model is unconditional, without a z: use log_prob")
+        rows = latent_vectors(z, self.z_size)
+        if len(rows) != len(sketches):
+            raise ArgumentError(f"z must have {len(sketches)} rows, got {len(rows)}")
+        return self._scorer.log_likelihood(sketches, rows, self.config)
+
     def _latents(self, **named: Any) -> np.ndarray:
         """Return latent vectors [n, Z] of arguments: each a sketch, which is encoded, or a z."""
         if not self.conditional:

@@ -10,6 +10,7 @@ from training_runs import BEGUN
 import magenta_sketch
 from magenta_sketch.cli import draw
 from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.data import read_npz
 from magenta_sketch.training.run_folder import RunFolder
 
 NUMBER_OR_FILE = "give the name of a .svg file, or the number of a sketch"
@@ -25,6 +26,16 @@ AT_ONCE = [
         "--grid=0-3|--count=2",
         "--count is for new sketches, --reconstruct, --complete, --map and --noise_ladder, not for "
         "--grid",
+    ),
+    ("--prior=scaled|--complete=7", "--prior is for new sketches, not for --complete"),
+    (
+        "--prior=aggregate|--data_dir=.|--grid=0-3",
+        "--prior is for new sketches, not for --grid",
+    ),
+    ("--prior=own", "--prior must be one of standard, scaled, aggregate, got 'own'"),
+    (
+        "--prior=scaled|--data_dir=.",
+        "--data_dir is for sketches of a data set, such as --grid, which is missing",
     ),
     ("--split=test", "--split is for sketches of a data set, such as --grid, which is missing"),
     # What is to be completed.
@@ -193,6 +204,7 @@ UNCONDITIONAL = [
     ),
     ("--noise_ladder=7", "leave out --noise_ladder, or use --complete"),
     ("--complete=7|--z=prior", "is unconditional, without a z: leave out --z"),
+    ("--prior=standard", "is unconditional, without a z: leave out --prior"),
 ]
 
 
@@ -208,6 +220,21 @@ def test_mistakes_that_the_model_shows(run_draw, request, tmp_path, typed, messa
     assert status == 2 and errors.endswith(f"{message}\n") and errors.count("\n") == 1
     assert errors.startswith("sketch_rnn_draw: error: ")
     assert [path.name for path in tmp_path.iterdir()] == ["begun.svg"]
+
+
+def test_an_aggregate_prior_of_others_than_the_training_data_is_asked_for(
+    run_draw, trained_run, tiny_folder, tmp_path
+):
+    splits = read_npz(tiny_folder / "tiny.npz")
+    magenta_sketch.write_npz(tmp_path / "tiny.npz", **splits | {"train": splits["test"]})
+    words = [f"--model_dir={trained_run}", "--prior=aggregate", f"--data_dir={tmp_path}"]
+    status, _, errors = run_draw(*words)
+    assert (status, errors) == (
+        2,
+        f"sketch_rnn_draw: error: --prior=aggregate: the data in {tmp_path} are not those the "
+        "model was trained on: give --data_dir of these, or --data_set to take others\n",
+    )
+    assert run_draw(*words, "--data_set=tiny.npz")[0] == 0
 
 
 def test_so_many_sketches_that_none_is_seen_are_refused(

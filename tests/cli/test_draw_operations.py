@@ -188,6 +188,8 @@ def test_equal_seeds_draw_equal_sketches(drawn, operation):
 HOW = {"temperature": 0.7, "greedy": False, "seed": 5}
 # What the command has to do, in Python.
 IN_PYTHON = {
+    "--count=2 --prior=scaled": lambda model, data: model.sample(2, prior="scaled", **HOW),
+    "--count=2 --prior=aggregate": lambda model, data: model.sample(2, prior="aggregate", **HOW),
     "--reconstruct=2,0 --count=2 --scale=1.5": lambda model, data: [
         sketch
         for i, number in enumerate((2, 0))
@@ -226,6 +228,18 @@ IN_PYTHON = {
 def test_the_command_draws_what_python_does(drawn, trained, originals, words):
     _, file = drawn(*words.split(), "--temperature=0.7", "--seed=5", out="a.json")
     assert_same(list(numbers(file).values()), IN_PYTHON[words](trained, originals))
+
+
+def test_the_aggregate_prior_of_other_data(drawn, trained, two_sets):
+    _, file = drawn("--prior=aggregate", *two_sets[:2], "--greedy", out="a.json")
+    data = magenta_sketch.load_data_set(
+        ["a.npz", "b.npz"],
+        "data",
+        max_seq_len=trained.max_seq_len,
+        normalizing_factor=trained.normalizing_factor,
+    )
+    expected = trained.sample(10, prior=trained.fit_prior(data.train), greedy=True)
+    assert_same(list(numbers(file).values()), expected)
 
 
 # --------------------------------------------------------------------------------- completing

@@ -212,3 +212,39 @@ def test_the_start_can_be_zeros(model, sketches):
     assert (first["zeros"] != first["pen_down"]).any()
     with pytest.raises(magenta_sketch.ArgumentError, match="start must be one of pen_down, zeros"):
         model.log_prob(sketches, start="pen_up")
+
+
+def spread_out(model, sketches):
+    """Return z for each sketch: draws from N(0, 3²), so that they matter to the decoder."""
+    return np.random.default_rng(5).normal(0, 3, (len(sketches), model.z_size)).astype(np.float32)
+
+
+def test_log_likelihood_is_the_loss_of_this_z(conditional, sketches):
+    mu = conditional.encode(sketches)
+    found = conditional.log_likelihood(sketches, mu)
+    loss = conditional.losses(sketches, to_first_end=True).reconstruction * conditional.max_seq_len
+    jacobian = 2 * lengths_of(sketches) * np.log(conditional.normalizing_factor)
+    np.testing.assert_allclose(found, -loss - jacobian, rtol=1e-3)
+
+
+def test_log_likelihood_has_a_row_of_z_for_each_sketch(conditional, sketches):
+    """In any order and of any lengths; the same sketch many times is the same as each alone."""
+    z = spread_out(conditional, sketches)
+    found = conditional.log_likelihood(sketches, z)
+    order = np.random.default_rng(0).permutation(len(sketches))
+    mixed = conditional.log_likelihood([sketches[i] for i in order], z[order])
+    np.testing.assert_allclose(mixed, found[order], rtol=1e-4)
+    again = conditional.log_likelihood([sketches[3]] * len(z), z)
+    assert np.ptp(again) > 0.01
+    alone = [conditional.log_likelihood([sketches[3]], one[None])[0] for one in z[:4]]
+    np.testing.assert_allclose(again[:4], alone, rtol=1e-5)
+    assert len(conditional.log_likelihood([], np.zeros((0, 3)))) == 0
+
+
+def test_z_of_a_log_likelihood_must_fit(model, conditional, sketches):
+    with pytest.raises(magenta_sketch.ArgumentError, match="unconditional, without a z"):
+        model.log_likelihood(sketches[:1], np.zeros((1, 3)))
+    with pytest.raises(magenta_sketch.ArgumentError, match="z must have 2 rows, got 1"):
+        conditional.log_likelihood(sketches[:2], np.zeros((1, 3)))
+    with pytest.raises(magenta_sketch.ArgumentError, match=r"must have the shape \[batch, 3\]"):
+        conditional.log_likelihood(sketches[:2], np.zeros((2, 4)))

@@ -38,6 +38,7 @@ NUMBERS = {
 }
 # Flags that only some operations use.
 ONLY_FOR = {
+    "prior": (NEW,),
     "scale": ("reconstruct",),
     "points": ("complete",),
     "size": ("complete",),
@@ -112,6 +113,15 @@ flags.DEFINE_enum(
     "split", "test", ["train", "valid", "test"], "Split of these sketches.", flag_values=FLAGS
 )
 model_flags.define_data(FLAGS, "with these sketches", "the one the model was trained on")
+flags.DEFINE_enum(
+    "prior",
+    "standard",
+    ["standard", "scaled", "aggregate"],
+    "Normal distribution of z for new sketches by a conditional model: standard, N(0, 1); scaled, "
+    "N(0, s²), where s is the model's hyperparameter scale; aggregate, with the mean and "
+    "covariance of z over the training sketches, which are read from --data_dir.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_float(
     "scale",
     0.0,
@@ -225,6 +235,8 @@ def operation() -> str:
         raise UsageError(f"--{given[0]} and --{given[1]} exclude each other: draw one at a time")
     wanted = given[0] if given else NEW
     for name, users in ONLY_FOR.items():
+        if name in ("data_dir", "data_set") and wanted == NEW and FLAGS.prior == "aggregate":
+            continue
         if FLAGS[name].present and wanted not in users:
             places = _listed([f"--{user}" if user in OPERATIONS else user for user in users])
             places = places if users != OPERATIONS else "sketches of a data set, such as --grid"

@@ -18,7 +18,8 @@ from magenta_sketch.data.sources.single import read_svg_sketch
 from magenta_sketch.drawing.picture import Picture, as_picture
 from magenta_sketch.errors import DataError, UsageError
 
-if TYPE_CHECKING:  # it imports TensorFlow
+if TYPE_CHECKING:  # they import TensorFlow
+    from magenta_sketch.inference.priors import Prior, PriorName
     from magenta_sketch.inference.trained_model import TrainedModel
 
 MOST_MAPPED = 1000  # sketches on a map, unless --count says otherwise
@@ -86,11 +87,29 @@ def _counted(count: int, what: str) -> str:
 
 
 def _new(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
-    sketches = trained.sample(FLAGS.count or 10, **how)
+    trained, prior = _prior(trained)
+    sketches = trained.sample(FLAGS.count or 10, prior=prior, **how)
     named = [(f"sketch-{number:04d}", sketch) for number, sketch in enumerate(sketches)]
     picture = partial(as_picture, sketches, columns=FLAGS.columns)
     what = "1 new sketch" if len(sketches) == 1 else f"{len(sketches)} new sketches"
     return Drawn(named, picture, what, list(sketches))
+
+
+def _prior(trained: TrainedModel) -> tuple[TrainedModel, PriorName | Prior]:
+    """Return what --prior asks for, and the model with the data's normalizing factor."""
+    if FLAGS["prior"].present and not trained.conditional:
+        raise UsageError(f"{FLAGS.model_dir} is unconditional, without a z: leave out --prior")
+    if FLAGS.prior != "aggregate":
+        return trained, FLAGS.prior
+    trained, data = model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
+    if _are_others(trained, data):
+        raise UsageError(
+            f"--prior=aggregate: the data in {FLAGS.data_dir or trained.config.data_dir} are not "
+            "those the model was trained on: give --data_dir of these, or --data_set to take others"
+        )
+    from magenta_sketch.inference.priors import some_of
+
+    return trained, trained.fit_prior(some_of(data.train))
 
 
 def _reconstruct(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
@@ -275,14 +294,20 @@ def _sketches(trained: TrainedModel, flag: str) -> tuple[TrainedModel, _Original
 
 def _data(trained: TrainedModel) -> tuple[TrainedModel, DataSet]:
     trained, data = model_flags.with_data(trained, FLAGS.model_dir, FLAGS.data_dir, FLAGS.data_set)
-    info, place = trained.config, FLAGS.data_dir or trained.config.data_dir
-    if info.fingerprint and not FLAGS.data_set and data.fingerprint != info.fingerprint:
+    if _are_others(trained, data):
+        place = FLAGS.data_dir or trained.config.data_dir
         print(
             f"sketch_rnn_draw: warning: the data in {place} are not those the model was trained "
             "on; numbers may name other sketches",
             file=sys.stderr,
         )
     return trained, data
+
+
+def _are_others(trained: TrainedModel, data: DataSet) -> bool:
+    """Return whether data that should be those of the model's training are others."""
+    known = trained.config.fingerprint
+    return bool(known) and not FLAGS.data_set and data.fingerprint != known
 
 
 _OPERATIONS = {
