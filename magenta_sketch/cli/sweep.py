@@ -181,9 +181,9 @@ def main() -> int:
     runs = len(plan.trials())
     print(f"{NAME}: {runs} runs in {FLAGS.out}; starting TensorFlow ...", flush=True)
     # TensorFlow takes seconds to import: check the flags and print a line first.
+    from magenta_sketch.measures.result import MeasureSettings
     from magenta_sketch.study.definition import Study
     from magenta_sketch.study.folder import StudyFolder
-    from magenta_sketch.study.measures import MeasureSettings
     from magenta_sketch.study.sweep import Stopped, run_study
 
     study = Study(

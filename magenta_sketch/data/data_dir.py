@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from magenta_sketch.data import factors
 from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.download import fetch
 from magenta_sketch.data.npz import read_npz
@@ -102,7 +103,8 @@ def _missing_file(path: Path, name: str) -> str:
     if not path.parent.is_dir():
         meant = did_you_mean(path.parent, (), folders=True) or "; check data_dir"
         return f"{path}: no such file, because there is no folder {path.parent}{meant}"
-    files = sorted(file.name for file in path.parent.glob("*.npz"))
+    found = sorted(file.name for file in path.parent.glob("*.npz"))
+    files = [name for name in found if not name.endswith(factors.SUFFIX)]
     if not files:
         return f"{path}: no such file; {path.parent} has no .npz file, check data_dir"
     if meant := did_you_mean(path, (".npz",)):

@@ -131,7 +131,7 @@ def _slashed(counts: Sequence[int]) -> str:
 def _read(path: Path) -> Factors:
     """Read and check one file of factors."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = [name for name in ("names", *SPLITS) if name not in archive]
             if not missing:
                 names, *arrays = (archive[name] for name in ("names", *SPLITS))
@@ -155,15 +155,18 @@ def _checked(path: Path, names: np.ndarray, arrays: Sequence[np.ndarray]) -> Fac
         raise DataError(
             f"{path}, names: expected different texts [F], F >= 1, got {printable(names.tolist())}"
         )
+    splits = []
     for split, array in zip(SPLITS, arrays, strict=True):
         if array.ndim != 2 or array.shape[1] != len(names) or array.dtype.kind not in "biuf":
             raise DataError(
                 f"{path}, {split}: expected numbers [n, {len(names)}], a column for each of its "
                 f"names, got {array.dtype} {list(array.shape)}"
             )
-        if np.isinf(array).any():
+        with np.errstate(over="ignore"):
+            splits.append(array.astype(np.float32))
+        if np.isinf(splits[-1]).any():
             raise DataError(
-                f"{path}, {split}: a value is infinite; write NaN where a drawing has no factor"
+                f"{path}, {split}: a value is infinite or too large for float32; write NaN where a "
+                "drawing has no such factor"
             )
-    train, valid, test = (array.astype(np.float32) for array in arrays)
-    return Factors(tuple(names.tolist()), train, valid, test)
+    return Factors(tuple(names.tolist()), *splits)

@@ -88,7 +88,7 @@ def load_data_set(
       names: a file in data_dir, with `.npz`, or a list of them.
       data_dir: a folder, by default the current one, or an http(s) URL. A file at a URL is
         downloaded once, into the user's cache folder (or $MAGENTA_SKETCH_CACHE). A missing
-        kanjivg.npz is built in the folder, which is made if needed.
+        ready-made file, such as kanjivg.npz, is built in the folder, which is made if needed.
       max_seq_len: longer sketches are dropped. If there are none, or it is None, the data set's
         max_seq_len is the length of its longest sketch, as in Magenta.
       normalizing_factor: None: the standard deviation of all offsets of the training set, dx and dy

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from magenta_sketch.data import DataSet, SketchSet
 from magenta_sketch.measures import chamfer, manifold
-from magenta_sketch.study.measures import MeasureSettings
-from magenta_sketch.study.numbers import finite
+from magenta_sketch.measures.numbers import finite
+from magenta_sketch.measures.result import MeasureSettings
 
 _TRAINING_CHOICE = 0  # seed for choosing training sketches
 

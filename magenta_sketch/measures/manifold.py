@@ -106,8 +106,8 @@ def copying(new_to_train: ArrayLike, test_to_train: ArrayLike) -> float:
     """Return the probability that a new drawing is nearer to the training set than a test drawing.
 
     0.5: as near as test drawings. Near 1: copies. Near 0: unlike the training set. This is the
-    Mann-Whitney statistic of Meehan, Chaudhuri and Dasgupta (2020, arXiv:2004.05675, section 3),
-    over the whole space; ties count half.
+    Mann-Whitney statistic, as Meehan, Chaudhuri and Dasgupta (2020, arXiv:2004.05675) use it, but
+    of all drawings together. Ties count half.
 
     Args:
       new_to_train, test_to_train: distances [m] and [n] of each drawing to its nearest training

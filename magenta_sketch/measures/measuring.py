@@ -17,16 +17,16 @@ from magenta_sketch.data.factors import Factors, load_factors
 from magenta_sketch.inference.priors import Prior
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.measures import chamfer, importance, information, latent, manifold, probes
-from magenta_sketch.study.baselines import (
+from magenta_sketch.measures.baselines import (
     evenly_spread,
     mean,
     to_nearest,
     training_indices,
     training_sketches,
 )
-from magenta_sketch.study.measures import Measures, MeasureSettings, Sketches
-from magenta_sketch.study.numbers import finite
-from magenta_sketch.study.scalars import PRIORS, SCALARS
+from magenta_sketch.measures.numbers import finite
+from magenta_sketch.measures.result import Measures, MeasureSettings, Sketches
+from magenta_sketch.measures.scalars import PRIORS, SCALARS
 from magenta_sketch.training import schedules
 
 _KNOWN = 5000  # training sketches whose z is known, for information, priors and probes

@@ -63,7 +63,7 @@ def mutual_information_gap(z: ArrayLike, factors: ArrayLike, bins: int = 20) -> 
     """Return the mutual information gap of z, from 0 to 1 (Chen et al. 2018, arXiv:1802.04942).
 
     For each factor: the largest minus the second largest mutual information with one dimension of
-    z, divided by the factor's entropy (section 4.1, eq. 6). The result is the mean over factors
+    z, divided by the factor's entropy (section 4.1). The result is the mean over factors
     that vary, NaN if there are none. 1: each factor has a dimension of its own.
 
     All are sorted into bins of equal counts, so the sizes of dimensions do not matter. Use z drawn

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from magenta_sketch.study.scalars import SCALARS
+from magenta_sketch.measures.scalars import SCALARS
 
 Sketches = Sequence[np.ndarray]
 

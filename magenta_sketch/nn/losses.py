@@ -107,9 +107,7 @@ def kl_divergence(mu: tf.Tensor, presig: tf.Tensor, mu_weight: float = 1.0) -> t
     >>> kl_divergence(tf.constant([[1.0, 1.0]]), tf.constant([[0.0, 0.0]])).numpy().tolist()
     [0.5]
     """
-    return -0.5 * tf.reduce_mean(
-        1.0 + presig - mu_weight * tf.square(mu) - tf.exp(presig), axis=-1
-    )
+    return -0.5 * tf.reduce_mean(1.0 + presig - mu_weight * tf.square(mu) - tf.exp(presig), axis=-1)
 
 
 def total_cost(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
@@ -144,29 +145,22 @@ class SketchRNN(KerasTraining):
         if self.encoder is not None:
             mu, presig = self.encoder(target, lengths, **how)
             z = self.decoder_z(draw_z(mu, presig, scale, seeds))
+        loss = functools.partial(
+            losses.sketch_losses,
+            mu=mu,
+            presig=presig,
+            reg_covar=self.hparams.reg_covar,
+            kl_mu_weight=self.hparams.kl_mu_weight,
+        )
         if not to_first_end:
-            output = self.decoder(inputs, z, **how)
-            return losses.sketch_losses(
-                output,
-                target,
-                mu,
-                presig,
-                self.hparams.reg_covar,
-                rows,
-                kl_mu_weight=self.hparams.kl_mu_weight,
-            )
+            return loss(self.decoder(inputs, z, **how), target, rows=rows)
         require_longest_first(lengths)
         points = tf.minimum(lengths + 1, tf.shape(target)[1])  # and the first end row
-        output = self.decoder(inputs, z, lengths=points, **how)
-        return losses.sketch_losses(
-            output,
+        return loss(
+            self.decoder(inputs, z, lengths=points, **how),
             recurrence.rows(tf.transpose(target, [1, 0, 2]), points),
-            mu,
-            presig,
-            self.hparams.reg_covar,
-            tf.shape(target)[1] if rows is None else rows,
+            rows=tf.shape(target)[1] if rows is None else rows,
             add_up=lambda values: recurrence.per_sketch(values, points),
-            kl_mu_weight=self.hparams.kl_mu_weight,
         )
 
     def decoder_z(self, z: tf.Tensor) -> tf.Tensor:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
+from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import wording
 from magenta_sketch.study.plan import Setting
 from magenta_sketch.study.results import StudyResult
-from magenta_sketch.study.scalars import SCALARS
 
 # The measures of the first screen. Those that were not measured are left out.
 _ANSWER = ("masked_recon", "mutual_information", "active_units", "signal_to_noise", "f_standard")
+_WITHOUT_Z = ("recon", "masked_recon", "f_standard", "novelty_standard")
 _TITLES = {
     "masked_recon": "Reconstruction loss, own noise",
     "mutual_information": "Mutual information of sketch and z",
@@ -48,8 +48,9 @@ def answer(result: StudyResult) -> list[Claim]:
     """Return the claims of the first screen: up to five measures of the swept settings."""
     names = [name for name in _ANSWER if result.has(name)]
     if len(names) < 3:  # without a latent vector
-        names = [name for name in ("recon", "masked_recon", "f_standard", "novelty_standard")
-                 if result.has(name)]  # fmt: skip
+        names = list(
+            filter(result.has, ("recon", "masked_recon", "f_standard", "novelty_standard"))
+        )
     swept = [one for one in result.measured if one not in dict(result.plan.others)]
     return [claim(result, name, swept or result.measured) for name in names]
 
@@ -79,31 +80,3 @@ def claim(result: StudyResult, name: str, settings: list[Setting]) -> Claim:
         [(one.label, wording.compared(comparison)) for one, comparison in others],
         note.replace(" ", "\u00a0", 1),
     )
-
-
-def comparison_rows(result: StudyResult) -> list[dict[str, Any]]:
-    """Return every comparison of every measure: a dict of plain values for each."""
-    rows = []
-    for name in filter(result.has, SCALARS):
-        for setting, found in result.comparisons(name).items():
-            partner = result.plan.partner(setting)
-            assert partner is not None
-            difference = found.difference
-            rows.append(
-                {
-                    "measure": name,
-                    "setting": setting.label,
-                    "compared_with": partner.label,
-                    "kind": "ratio" if found.is_ratio else "difference",
-                    "estimate": difference.value,
-                    "low": difference.low,
-                    "high": difference.high,
-                    "n": difference.n,
-                    "p_holm": found.p,
-                    "improvement": found.improvement,
-                    "smallest": found.smallest,
-                    "margin": SCALARS[name].margin,
-                    "verdict": found.verdict,
-                }
-            )
-    return rows

@@ -13,10 +13,10 @@ from magenta_sketch import __version__
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.errors import RunError
-from magenta_sketch.study.baselines import baselines
+from magenta_sketch.measures.baselines import baselines
+from magenta_sketch.measures.result import VERSION as MEASURES_VERSION
 from magenta_sketch.study.definition import Study
 from magenta_sketch.study.folder import read_json, read_json_object, write_json
-from magenta_sketch.study.measures import VERSION as MEASURES_VERSION
 from magenta_sketch.study.plan import Trial, value_text
 from magenta_sketch.study.report import write_report
 from magenta_sketch.study.results import RunResult, StudyResult

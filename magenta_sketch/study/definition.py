@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from magenta_sketch.errors import RunError
+from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study.folder import StudyFolder, read_json, write_json
-from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.plan import Plan, Trial
 from magenta_sketch.study.task import Task
 

@@ -17,9 +17,9 @@ from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import DataSet
 from magenta_sketch.errors import RunError, SketchError
 from magenta_sketch.interop.loading import load
+from magenta_sketch.measures.measuring import measure
 from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.lock import run_lock
-from magenta_sketch.study.measuring import measure
 from magenta_sketch.study.state import measured
 from magenta_sketch.study.task import DONE, FAILED, STOPPED, Outcome, Task
 from magenta_sketch.training.failures import reason

@@ -8,11 +8,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from magenta_sketch.study.claims import comparison_rows
-from magenta_sketch.study.numbers import finite
+from magenta_sketch.measures.numbers import finite
+from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import RunResult, StudyResult
-from magenta_sketch.study.scalars import SCALARS
+from magenta_sketch.study.tables import comparison_rows
 
 
 def results_csv(result: StudyResult) -> bytes:
@@ -42,7 +42,7 @@ def results_csv(result: StudyResult) -> bytes:
 
 
 def comparisons_csv(result: StudyResult) -> bytes:
-    """Return comparisons.csv: one row per measure and setting, see `claims.comparison_rows`."""
+    """Return comparisons.csv: one row per measure and setting, see `tables.comparison_rows`."""
     rows = comparison_rows(result)
     return _csv([list(rows[0]), *(list(row.values()) for row in rows)] if rows else [])
 

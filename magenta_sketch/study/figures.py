@@ -26,12 +26,12 @@ from magenta_sketch.drawing.line_plot import (
 from magenta_sketch.drawing.plots import COLORS, GREY, color_of, marker_of
 from magenta_sketch.measures import linear_theory
 from magenta_sketch.measures.latent import ACTIVE
+from magenta_sketch.measures.numbers import finite
+from magenta_sketch.measures.scalars import PRIORS
 from magenta_sketch.study import wording
 from magenta_sketch.study.lines import Family, families, is_numeric, positions
-from magenta_sketch.study.numbers import finite
 from magenta_sketch.study.plan import Setting, value_text
 from magenta_sketch.study.results import StudyResult
-from magenta_sketch.study.scalars import PRIORS
 from magenta_sketch.study.statistics import Estimate, estimate
 
 _BARS = "Means over seeds; bars are 95 % intervals."
@@ -138,13 +138,11 @@ def _over_settings(result: StudyResult, figure: _Curves) -> Picture | None:
         return None
     lines: list[Line | Level] = []
     text = []
-    lines_of = families(result)
-    several = len(lines_of) > 1
-    for number, family in enumerate(lines_of):
+    # The other settings are shown where there is one curve: more lines cannot be told apart.
+    shown = families(result)[: None if len(curves) == 1 else 1]
+    for number, family in enumerate(shown):
         for which, (name, label) in enumerate(curves.items()):
-            rank = number if several and len(curves) == 1 else which
-            dash = "-" if len(curves) == 1 or not number else ("--", ":")[min(number, 2) - 1]
-            parts = [label] * (len(curves) > 1) + [family.label] * several
+            rank = number + which
             found = [(one, result.estimate(one, name)) for one in family.settings]
             found = [(one, value) for one, value in found if value.known]
             text += [f"{one.label}, {label}: {wording.number(v.value)}" for one, v in found]
@@ -152,14 +150,12 @@ def _over_settings(result: StudyResult, figure: _Curves) -> Picture | None:
                 _with_bars(
                     [family.x[one] for one, _ in found],
                     [value for _, value in found],
-                    label=", ".join(parts),
+                    label=label if len(curves) > 1 else family.label,
                     color=COLORS[rank % len(COLORS)],
                     marker=marker_of(rank),
-                    dash=dash,
+                    dash=":" if number else "-",
                 )
             )
-        if len(curves) > 1 and number == 1:
-            break  # more lines than one can tell apart
     lines += _prediction(result) if figure.name == "signal_to_noise" else []
     if figure.level and (level := result.baseline(result.measured[0], figure.level)) is not None:
         lines.append(Level(level))

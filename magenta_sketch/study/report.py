@@ -9,15 +9,15 @@ from typing import Any
 
 from magenta_sketch.drawing.svg import sketch_to_svg
 from magenta_sketch.files import write_bytes
+from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import wording
 from magenta_sketch.study.claims import answer
 from magenta_sketch.study.export import comparisons_csv, results_csv, results_json
 from magenta_sketch.study.figures import Picture, pictures
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import StudyResult
-from magenta_sketch.study.scalars import SCALARS
 from magenta_sketch.study.sheets import Sheet, sheets
-from magenta_sketch.study.tables import comparisons, tables
+from magenta_sketch.study.tables import comparison_rows, tables
 
 # The last line of every SVG of a report: a later report may delete such files.
 _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
@@ -42,7 +42,7 @@ def write_report(folder: pathlib.Path, result: StudyResult) -> list[pathlib.Path
       OSError: a file cannot be written.
 
     >>> from magenta_sketch.study.plan import Plan
-    >>> from magenta_sketch.study.measures import MeasureSettings
+    >>> from magenta_sketch.measures.result import MeasureSettings
     >>> plan = Plan.from_dict({"sweep": {"scale": [0.5, 1]}, "seeds": [0], "hparams": {}})
     >>> result = StudyResult(plan, "", {}, {}, [], MeasureSettings(), {}, "", "", 0.0, "")
     >>> [path.name for path in write_report(pathlib.Path("report"), result)]
@@ -76,7 +76,11 @@ def _page(result: StudyResult, figures: Sequence[Picture], grids: Sequence[Sheet
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"value_text": value_text, "duration": wording.duration}
+    environment.filters |= {
+        "value_text": value_text,
+        "duration": wording.duration,
+        "number": wording.number,
+    }
     done = [run for run in result.runs if run.measures is not None]
     names = [axis.name for axis in result.plan.axes] or ["several settings"]
     text = environment.get_template("report.html").render(
@@ -84,7 +88,7 @@ def _page(result: StudyResult, figures: Sequence[Picture], grids: Sequence[Sheet
         swept=" and ".join(names),
         claims=answer(result) if done else [],
         tables=tables(result),
-        comparisons=comparisons(result),
+        comparisons=comparison_rows(result),
         scalars={name: scalar for name, scalar in SCALARS.items() if result.has(name)},
         figures=list(map(_figure, figures)),
         sheets=_drawings(grids),

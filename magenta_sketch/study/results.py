@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.study.measures import Measures, MeasureSettings
-from magenta_sketch.study.numbers import finite
+from magenta_sketch.measures.numbers import finite
+from magenta_sketch.measures.result import Measures, MeasureSettings
+from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study.plan import Plan, Setting, Trial, value_text
-from magenta_sketch.study.scalars import SCALARS
 from magenta_sketch.study.statistics import Comparison, Estimate, compare_rows, estimates, holm
 
 

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 
 from magenta_sketch.drawing.grid import grid_to_svg
+from magenta_sketch.measures.scalars import PRIORS
 from magenta_sketch.study.plan import Setting, value_text
 from magenta_sketch.study.results import RunResult, StudyResult, of
-from magenta_sketch.study.scalars import PRIORS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pathlib
 
+from magenta_sketch.measures.result import Measures
 from magenta_sketch.study.folder import read_json
-from magenta_sketch.study.measures import Measures
 from magenta_sketch.study.task import Task
 from magenta_sketch.training.places import saved_steps
 from magenta_sketch.training.run_folder import RunFolder

@@ -191,24 +191,6 @@ def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [one._replace(p=float(new)) for one, new in zip(comparisons, p, strict=True)]
 
 
-def power_law(x: ArrayLike, values: ArrayLike) -> Estimate:
-    """Return the exponent e of values ∝ x^e, over seeds.
-
-    Args:
-      x: [settings], above 0.
-      values: [settings, seeds]; seeds with a missing value, or one of 0 or less, are left out.
-
-    >>> round(power_law([1, 2, 4], [[1.0, 2.0], [0.5, 1.0], [0.25, 0.5]]).value, 6)
-    -1.0
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        y = np.log(np.asarray(values, np.float64))
-    y = y[:, np.isfinite(y).all(axis=0)]
-    if len(y) < 2 or not y.size:
-        return estimate([])
-    return estimate(np.polyfit(np.log(np.asarray(x, np.float64)), y, 1)[0])
-
-
 def _sign_flip(pairs: NDArray[np.float64]) -> float:
     """Return the p-value of the mean of paired differences, if the sign of each were random."""
     if len(pairs) < 2:

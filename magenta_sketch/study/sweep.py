@@ -67,7 +67,7 @@ def run_study(study: Study, engine: Engine, *, report: Report = print) -> int:
 
     >>> from unittest.mock import Mock
     >>> from magenta_sketch.study.folder import StudyFolder
-    >>> from magenta_sketch.study.measures import MeasureSettings
+    >>> from magenta_sketch.measures.result import MeasureSettings
     >>> plan = Plan.from_dict(
     ...     {"sweep": {"scale": [1, 2]}, "seeds": [0], "hparams": {"data_set": ["lines.npz"]}}
     ... )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import wording
 from magenta_sketch.study.results import StudyResult
-from magenta_sketch.study.scalars import SCALARS
 
 # Distances that real drawings have, too: the name in `baselines.baselines`.
 _OF_REAL_DRAWINGS = {
@@ -41,25 +41,30 @@ def tables(result: StudyResult) -> list[dict[str, Any]]:
     return made
 
 
-def comparisons(result: StudyResult) -> list[dict[str, Any]]:
-    """Return one table for each measure with comparisons: rows of label, partner and texts."""
-    made = []
+def comparison_rows(result: StudyResult) -> list[dict[str, Any]]:
+    """Return every comparison of every measure: a dict of plain values for each."""
+    rows = []
     for name in filter(result.has, SCALARS):
-        rows = []
         for setting, found in result.comparisons(name).items():
             partner = result.plan.partner(setting)
             assert partner is not None
+            difference = found.difference
             rows.append(
                 {
-                    "label": setting.label,
-                    "partner": partner.label,
-                    "difference": wording.compared(found),
-                    "n": found.difference.n,
-                    "p": wording.number(found.p, 3),
-                    "improvement": wording.number(found.improvement, 2),
-                    "smallest": wording.number(found.smallest, 3),
+                    "measure": name,
+                    "setting": setting.label,
+                    "compared with": partner.label,
+                    "kind": "ratio" if found.is_ratio else "difference",
+                    "estimate": difference.value,
+                    "low": difference.low,
+                    "high": difference.high,
+                    "n": difference.n,
+                    "p": found.p,
+                    "probability greater": found.improvement,
+                    "smallest": found.smallest,
+                    "margin": SCALARS[name].margin,
+                    "verdict": found.verdict,
+                    "text": wording.compared(found),
                 }
             )
-        if rows:
-            made.append({"name": name, "rows": rows})
-    return made
+    return rows

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from magenta_sketch.study.measures import MeasureSettings
+from magenta_sketch.measures.result import MeasureSettings
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 WAITING = "waiting"  # status of a run without an outcome

@@ -36,8 +36,7 @@ def with_interval(value: Estimate, *, signed: bool = False) -> str:
     """
     if not value.has_interval:
         return number(value.value, signed=signed)
-    decimals = _decimals((value.high - value.low) or value.value, 2)
-    decimals = min(max(decimals, _decimals(value.value, 2)), 4)
+    decimals = min(_decimals((value.high - value.low) or value.value, 2), 3)
     ends = ",\u00a0".join(number(one, decimals, signed=signed) for one in (value.low, value.high))
     return f"{number(value.value, decimals, signed=signed)}\u00a0[{ends}]"
 

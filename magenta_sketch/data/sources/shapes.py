@@ -87,7 +87,7 @@ def _read(advance: Callable[[int], None]) -> Iterator[Drawing]:
 
 
 def _rows(lines: NDArray[np.integer]) -> ArrayLike:
-    return [draw(int(line) - 1)[0].row for line in lines]
+    return [_shape(_generator(int(line) - 1, SEED)).row for line in lines]
 
 
 def draw(index: int, seed: int = SEED) -> tuple[Shape, NDArray[np.float64]]:
@@ -106,14 +106,22 @@ def draw(index: int, seed: int = SEED) -> tuple[Shape, NDArray[np.float64]]:
       >>> shape.corners, round(shape.size), line.shape
       (6, 62, (17, 2))
     """
-    generator = np.random.default_rng([seed, index])
+    generator = _generator(index, seed)
+    shape = _shape(generator)
+    return shape, outline(shape, generator)
+
+
+def _generator(index: int, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, index])
+
+
+def _shape(generator: np.random.Generator) -> Shape:
     kind, *shares = generator.random(1 + len(RANGES)).tolist()  # uniform in [0, 1)
     values = [
         low + share * (high - low)
         for share, (low, high) in zip(shares, RANGES.values(), strict=True)
     ]
-    shape = Shape(CORNERS[int(kind * len(CORNERS))], *values)
-    return shape, outline(shape, generator)
+    return Shape(CORNERS[int(kind * len(CORNERS))], *values)
 
 
 def outline(shape: Shape, hand: np.random.Generator | None = None) -> NDArray[np.float64]:
