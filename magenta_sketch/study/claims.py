@@ -48,9 +48,7 @@ def answer(result: StudyResult) -> list[Claim]:
     """Return the claims of the first screen: up to five measures of the swept settings."""
     names = [name for name in _ANSWER if result.has(name)]
     if len(names) < 3:  # without a latent vector
-        names = list(
-            filter(result.has, ("recon", "masked_recon", "f_standard", "novelty_standard"))
-        )
+        names = list(filter(result.has, _WITHOUT_Z))
     swept = [one for one in result.measured if one not in dict(result.plan.others)]
     return [claim(result, name, swept or result.measured) for name in names]
 
@@ -68,7 +66,9 @@ def claim(result: StudyResult, name: str, settings: list[Setting]) -> Claim:
     others = [(one, found[one]) for one in settings if one in found and one != reference]
     smallest = [one.smallest for _, one in others if np.isfinite(one.smallest)]
     pairs = sorted({one.difference.n for _, one in others})
-    note = f"n = {'–'.join(map(str, sorted({pairs[0], pairs[-1]})))} pairs" if pairs else "n = 1"
+    note = f"n = {result.estimate(reference, name).n}"
+    if pairs:
+        note = f"n = {'–'.join(map(str, sorted({pairs[0], pairs[-1]})))} pairs"
     if smallest:
         sign = "×" if SCALARS[name].is_ratio else ""
         note += f"; smallest difference to be seen {sign}{wording.number(max(smallest), 2)}"

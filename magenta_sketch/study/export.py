@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from magenta_sketch.errors import RunError
 from magenta_sketch.measures.numbers import finite
+from magenta_sketch.measures.result import Measures, MeasureSettings
 from magenta_sketch.measures.scalars import SCALARS
-from magenta_sketch.study.plan import value_text
+from magenta_sketch.study.plan import Plan, value_text
 from magenta_sketch.study.results import RunResult, StudyResult
 from magenta_sketch.study.tables import comparison_rows
 
@@ -42,9 +46,13 @@ def results_csv(result: StudyResult) -> bytes:
 
 
 def comparisons_csv(result: StudyResult) -> bytes:
-    """Return comparisons.csv: one row per measure and setting, see `tables.comparison_rows`."""
+    """Return comparisons.csv: one row per measure and setting, see `tables.comparison_rows`.
+
+    Numbers that do not exist, such as the interval of one pair, are empty.
+    """
     rows = comparison_rows(result)
-    return _csv([list(rows[0]), *(list(row.values()) for row in rows)] if rows else [])
+    numbers = ([_plain(value) for value in row.values()] for row in rows)
+    return _csv([list(rows[0]), *numbers] if rows else [])
 
 
 def results_json(result: StudyResult) -> bytes:
@@ -63,7 +71,48 @@ def results_json(result: StudyResult) -> bytes:
         "runs": [_run(run) for run in result.runs],
         "comparisons": comparison_rows(result),
     }
-    return (json.dumps(_plain(value), indent=1, allow_nan=False) + "\n").encode()
+    lines = []
+    for name, one in value.items():
+        rows = one if name in ("runs", "comparisons") else [one]
+        texts = ",\n".join(json.dumps(_plain(row), allow_nan=False) for row in rows)
+        lines.append(f'"{name}": ' + (texts if rows is not one else f"[\n{texts}\n]"))
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def read_results(path: str | os.PathLike[str]) -> StudyResult:
+    """Return the study in a results.json, without drawings and learning curves.
+
+    Raises:
+      RunError: the file cannot be read, or is no results.json of this version.
+
+    >>> read_results("report/results.json").plan.main
+    'scale'
+    """
+    try:
+        found = json.loads(pathlib.Path(path).read_text("utf-8"))
+        plan, settings = Plan.from_dict(found["plan"]), MeasureSettings.from_dict(found["settings"])
+        trials = {trial.name: trial for trial in plan.trials()}
+        runs = [
+            RunResult(
+                trial=trials[run["name"]],
+                history=[],
+                measures=None
+                if "scalars" not in run
+                else Measures(settings=settings, drawings={}, **{n: run[n] for n in _MEASURED}),
+                **{n: run[n] for n in ("hparams", "status", "message", "seconds", "log_root")},
+            )
+            for run in found["runs"]
+        ]
+        kept = {name: found[name] for name in ("command", "data", "baselines", "versions")}
+        kept |= {name: found[name] for name in ("began", "ended", "seconds", "machine")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{path} is no results.json of a study, as reports have it: {error}"
+        ) from error
+    return StudyResult(plan=plan, settings=settings, runs=runs, **kept)
+
+
+_MEASURED = ("step", "scalars", "masked_recon", "latent", "factors", "test_indices")
 
 
 def _run(run: RunResult) -> dict[str, Any]:
@@ -78,7 +127,7 @@ def _run(run: RunResult) -> dict[str, Any]:
         "hparams": run.hparams,
     }
     if run.measures is not None:
-        for name in ("step", "scalars", "masked_recon", "latent", "factors", "test_indices"):
+        for name in _MEASURED:
             value[name] = getattr(run.measures, name)
     return value
 

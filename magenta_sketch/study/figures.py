@@ -195,7 +195,7 @@ def _prediction(result: StudyResult) -> list[Line]:
     start = next((s for s in result.measured if s.values == (("scale", 1.0),)), None)
     if start is None or result.plan.main != "scale":
         return []
-    scales = np.array(sorted(value for value in result.plan.axes[0].values if value > 0))
+    scales = np.array([value for value in positions(result)[0] if value > 0])
     runs = zip(result.latent(start, "mu_variance"), result.latent(start, "sigma_square"),
                strict=True)  # fmt: skip
     found = []

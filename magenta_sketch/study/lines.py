@@ -38,7 +38,7 @@ def families(result: StudyResult) -> list[Family]:
     plan, made = result.plan, []
     main = plan.main
     others = dict(plan.others)
-    measured = sorted(result.measured, key=lambda one: _place(result, dict(one.values).get(main)))
+    measured = sorted(result.measured, key=lambda one: _place(result, plan.config(one)[main]))
     swept = [one for one in measured if one not in others]
     if plan.axes:
         second = plan.axes[1].name if len(plan.axes) > 1 else ""
@@ -50,9 +50,9 @@ def families(result: StudyResult) -> list[Family]:
     groups = itertools.groupby(sorted((s for s in measured if s in others), key=_names), key=_names)
     for names, group in groups:
         of_line = list(group)
-        own = [dict(one.values).get(main) for one in of_line]
+        own = [plan.config(one)[main] for one in of_line]
         if len(set(map(str, own))) < len(of_line):
-            own = [dict((others[one] or one).values).get(main) for one in of_line]
+            own = [plan.config(others[one] or one)[main] for one in of_line]
         x = {one: _place(result, value) for one, value in zip(of_line, own, strict=True)}
         of_line.sort(key=lambda one: x[one])
         made.append(Family(_shared(names, of_line, main), of_line, x))

@@ -252,16 +252,20 @@ class Plan:
 
     @property
     def reference(self) -> Setting:
-        """The setting that others are compared with: the default of the first axis, or its first.
+        """The setting that others are compared with: each axis at its default, or its first value.
 
         >>> Plan((Axis.parse("scale=0.5,1,2"),), (0,), RunConfig()).reference.label
         'scale 1'
         """
-        settings = self.settings()
         if not self.axes:
-            return settings[0]
-        default = tuple((axis.name, RunConfig()[axis.name]) for axis in self.axes)
-        return next((one for one in settings if one.values == default), settings[0])
+            return self.settings()[0]
+        defaults = [(axis, RunConfig()[axis.name]) for axis in self.axes]
+        return Setting(
+            tuple(
+                (axis.name, default if default in axis.values else axis.values[0])
+                for axis, default in defaults
+            )
+        )
 
     def partner(self, setting: Setting) -> Setting | None:
         """Return the setting that a setting is compared with; None for the reference.
@@ -272,11 +276,11 @@ class Plan:
         >>> plan.partner(plan.settings()[1]).label
         'scale 1'
         """
-        given = dict(self.others).get(setting)
-        if given is not None:
-            return given
+        others = dict(self.others)
+        if others.get(setting) is not None:
+            return others[setting]
         partner = self.reference
-        if len(self.axes) == MOST_AXES and len(setting.values) == MOST_AXES:
+        if len(self.axes) == MOST_AXES and setting not in others:
             partner = Setting((partner.values[0], setting.values[1]))
         return None if partner == setting else partner
 

@@ -164,9 +164,12 @@ def _check_runs(study: Study, data: _DataByNames, steps: Mapping[str, _Steps]) -
 
 
 def _describe(plan: Plan, steps: Mapping[str, _Steps], todo: list[Task]) -> str:
-    axes = " x ".join(
+    settings = " x ".join(
         f"{axis.name} {', '.join(map(value_text, axis.values))}" for axis in plan.axes
     )
+    if plan.others:
+        count = f"{len(plan.others)} more settings" if settings else f"{len(plan.others)} settings"
+        settings = f"({settings} and {count})" if settings else count
     seeds = ", ".join(map(str, plan.seeds))
     open_runs = [steps[task.name] for task in todo]
     new = sum(done == 0 for done, _ in open_runs)
@@ -178,7 +181,7 @@ def _describe(plan: Plan, steps: Mapping[str, _Steps], todo: list[Task]) -> str:
         "new": new,
     }
     text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f"study: {len(steps)} runs, {axes} x seeds {seeds}: {text}"
+    return f"study: {len(steps)} runs, {settings} x seeds {seeds}: {text}"
 
 
 def _record(path: pathlib.Path, outcome: Outcome) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import wording
+from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import StudyResult
 
 # Distances that real drawings have, too: the name in `baselines.baselines`.
@@ -31,14 +32,24 @@ def tables(result: StudyResult) -> list[dict[str, Any]]:
             }
             for one in result.measured
         ]
-        real = [
-            result.baseline(result.measured[0], _OF_REAL_DRAWINGS.get(name, "")) for name in names
-        ]
+        made.append({"title": group, "names": names, "rows": rows + _real(result, names)})
+    return made
+
+
+def _real(result: StudyResult, names: list[str]) -> list[dict[str, Any]]:
+    """Return rows of the distances of real drawings, one for each data set."""
+    first = {
+        value_text(result.plan.config(one).hparams.data_set): one
+        for one in reversed(result.measured)
+    }
+    rows = []
+    for data, setting in reversed(first.items()):
+        real = [result.baseline(setting, _OF_REAL_DRAWINGS.get(name, "")) for name in names]
         if any(value is not None for value in real):
             cells = ["" if value is None else wording.number(value) for value in real]
-            rows.append({"label": "real drawings", "n": "", "cells": cells})
-        made.append({"title": group, "names": names, "rows": rows})
-    return made
+            label = f"real drawings, {data}" if len(first) > 1 else "real drawings"
+            rows.append({"label": label, "n": "", "cells": cells})
+    return rows
 
 
 def comparison_rows(result: StudyResult) -> list[dict[str, Any]]:
