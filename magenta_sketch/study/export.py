@@ -57,7 +57,7 @@ def comparisons_csv(result: StudyResult) -> bytes:
 
 def results_json(result: StudyResult) -> bytes:
     """Return results.json: the whole study, but without drawings and learning curves."""
-    value = {
+    value: dict[str, Any] = {
         "plan": result.plan.to_dict(),
         "command": result.command,
         "data": result.data,
@@ -85,8 +85,9 @@ def read_results(path: str | os.PathLike[str]) -> StudyResult:
     Raises:
       RunError: the file cannot be read, or is no results.json of this version.
 
-    >>> read_results("report/results.json").plan.main
-    'scale'
+    >>> read_results("other.json")
+    Traceback (most recent call last):
+    magenta_sketch.errors.RunError: other.json is no results.json of a study
     """
     try:
         found = json.loads(pathlib.Path(path).read_text("utf-8"))
@@ -106,9 +107,7 @@ def read_results(path: str | os.PathLike[str]) -> StudyResult:
         kept = {name: found[name] for name in ("command", "data", "baselines", "versions")}
         kept |= {name: found[name] for name in ("began", "ended", "seconds", "machine")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"{path} is no results.json of a study, as reports have it: {error}"
-        ) from error
+        raise RunError(f"{path} is no results.json of a study ({error!r})") from error
     return StudyResult(plan=plan, settings=settings, runs=runs, **kept)
 
 

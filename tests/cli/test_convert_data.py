@@ -132,7 +132,12 @@ def test_the_ready_made_data_sets_are_listed(run):
     status, lines, errors = run("--list")
     assert (status, errors) == (0, "")
     assert lines[0].startswith("kanjivg: Chinese characters of KanjiVG (CC BY-SA 3.0); 6,4")
-    assert [line.partition(":")[0] for line in lines] == ["kanjivg", "hershey", "openmoji", "hanzi"]
+    names = ["kanjivg", "hershey", "openmoji", "hanzi", "shapes"]
+    assert [line.partition(":")[0] for line in lines] == names
+    assert lines[-1] == (
+        "shapes: polygons and ellipses with known factors "
+        "(made up by this program; no rights reserved, CC0); 2,700 drawings"
+    )
 
 
 def test_what_was_passed_over_and_joined_is_told(run, tmp_path):

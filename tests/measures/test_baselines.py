@@ -7,8 +7,8 @@ import pytest
 
 import magenta_sketch
 from magenta_sketch.measures import chamfer
-from magenta_sketch.study.baselines import baselines, training_sketches
-from magenta_sketch.study.measures import MeasureSettings
+from magenta_sketch.measures.baselines import baselines, training_sketches
+from magenta_sketch.measures.result import MeasureSettings
 
 SETTINGS = MeasureSettings(new=5, training=20)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from magenta_sketch._backend import tf
-from magenta_sketch.nn.losses import kl_divergence
 from magenta_sketch.measures import latent
+from magenta_sketch.nn.losses import kl_divergence
 
 SCALE = 2.0
 

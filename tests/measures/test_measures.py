@@ -8,8 +8,8 @@ import made_up
 import numpy as np
 import pytest
 
-from magenta_sketch.study.measures import VERSION, Measures, MeasureSettings
-from magenta_sketch.study.scalars import SCALARS
+from magenta_sketch.measures.result import VERSION, Measures, MeasureSettings
+from magenta_sketch.measures.scalars import SCALARS
 
 
 @pytest.fixture

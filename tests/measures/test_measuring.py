@@ -11,10 +11,9 @@ import magenta_sketch
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.data import SketchSet
 from magenta_sketch.data.strokes import from_polylines
-from magenta_sketch.measures import chamfer
-from magenta_sketch.study import measuring
-from magenta_sketch.study.measures import Measures, MeasureSettings
-from magenta_sketch.study.measuring import measure
+from magenta_sketch.measures import chamfer, measuring
+from magenta_sketch.measures.measuring import measure
+from magenta_sketch.measures.result import Measures, MeasureSettings
 from magenta_sketch.training import schedules
 
 SETTINGS = MeasureSettings(

@@ -8,10 +8,10 @@ import numpy as np
 
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import read_npz
-from magenta_sketch.study.measures import Measures, MeasureSettings
+from magenta_sketch.measures.result import Measures, MeasureSettings
+from magenta_sketch.measures.scalars import PRIORS, SCALARS
 from magenta_sketch.study.plan import Axis, Plan, parse_other
 from magenta_sketch.study.results import RunResult, StudyResult
-from magenta_sketch.study.scalars import PRIORS, SCALARS
 
 TINY = pathlib.Path(__file__).parents[1] / "data" / "tiny.npz"
 SIZES = {"enc_rnn_size": 64, "dec_rnn_size": 128, "z_size": 16, "num_steps": 2000}

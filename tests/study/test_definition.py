@@ -7,9 +7,9 @@ import pytest
 
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import RunError
+from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study.definition import Study
 from magenta_sketch.study.folder import StudyFolder
-from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.plan import Axis, Plan
 
 # As the first version wrote it.

@@ -3,10 +3,10 @@ import xml.etree.ElementTree as ET
 import made_up
 import numpy as np
 import pytest
-
-from magenta_sketch.study.figures import pictures
 from magenta_sketch.study.figures.learning import mean_line
 from magenta_sketch.study.summary import summarise
+
+from magenta_sketch.study.figures import pictures
 
 
 def drawn(result):

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
+from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study.local import LocalEngine
 from magenta_sketch.study.lock import wait_for_run
-from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.task import DONE, FAILED, STOPPED, Outcome, Task
 
 # What the stub's process does, by the name of the task; it has the order in `order`.

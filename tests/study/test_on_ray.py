@@ -18,9 +18,9 @@ import pytest
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import RunError
+from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.local import LocalEngine
-from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.on_ray import RayEngine, _announce, _carrier
 from magenta_sketch.study.task import DONE, FAILED, STOPPED, Task
 from magenta_sketch.training.run_folder import RunFolder

@@ -7,7 +7,7 @@ import pytest
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
-from magenta_sketch.study.plan import Axis, Plan, Setting, Trial
+from magenta_sketch.study.plan import Axis, Plan, Setting, Trial, parse_other
 
 
 def plan(*sweeps, seeds=(0, 1), **assignments):
@@ -105,3 +105,165 @@ def test_a_plan_as_json_and_back():
     values = json.loads(text)
     assert values["sweep"] == {"data_set": [["a.npz"], ["b.npz"]]}
     assert values["seeds"] == [4] and values["hparams"] == {"z_size": 8}
+
+
+# ------------------------------------------------------------------ settings besides the axes
+
+
+def with_others(*others, sweeps=("scale=0.5,1,2,4",), seeds=(0, 1), **assignments):
+    base = RunConfig.of(**assignments, data_dir="datasets")
+    return Plan(tuple(map(Axis.parse, sweeps)), seeds, base, tuple(map(parse_other, others)))
+
+
+def test_a_setting_is_parsed_with_its_partner():
+    setting, partner = parse_other("scale=2, kl_mu_weight=0.25 vs scale=1")
+    assert setting == Setting((("scale", 2.0), ("kl_mu_weight", 0.25)))
+    assert partner == Setting((("scale", 1.0),))
+    alone, none = parse_other("dec_model=hyper,data_set=[a.npz, b.npz]")
+    assert alone == Setting((("dec_model", "hyper"), ("data_set", ("a.npz", "b.npz"))))
+    assert none is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"a setting must be name=value,..., got ''"),
+        (" vs scale=1", r"a setting must be name=value,..., got ''"),
+        ("scale=1 vs ", r"a setting must be name=value,..., got ''"),
+        ("scael=1", "did you mean 'scale'"),
+        ("scale=1 vs scael=1", "did you mean 'scale'"),
+        ("scale=-1", "scale must be a finite number >= 0"),
+        ("scale", "scale"),
+        ("max_seq_len=9", "max_seq_len cannot be swept"),
+        ("scale=1 vs is_training=0", "is_training cannot be swept"),
+        ("scale=1 vs scale=2 vs scale=4", "scale"),
+    ],
+)
+def test_a_malformed_setting_is_refused(text, message):
+    with pytest.raises(HParamsError, match=message):
+        parse_other(text)
+
+
+def test_other_settings_follow_those_of_the_axes_and_have_every_seed():
+    found = with_others("scale=2,kl_mu_weight=0.25 vs scale=1", "kl_weight=0.1", seeds=(0, 3))
+    labels = ["scale 0.5", "scale 1", "scale 2", "scale 4"]
+    labels += ["scale 2, kl_mu_weight 0.25", "kl_weight 0.1"]
+    assert [one.label for one in found.settings()] == labels
+    assert [trial.name for trial in found.trials()][-2:] == [
+        "scale-2_kl_mu_weight-0.25_seed-3",
+        "kl_weight-0.1_seed-3",
+    ]
+    assert len(found.trials()) == 12
+
+
+def test_other_settings_replace_what_is_given_for_all():
+    found = with_others("kl_weight=0.1", kl_weight=0.7, z_size=8)
+    first, *_, last = (found.config(one).hparams for one in found.settings())
+    assert first == HParams(scale=0.5, kl_weight=0.7, z_size=8)
+    assert last == HParams(kl_weight=0.1, z_size=8)
+
+
+def partners(one):
+    found = {setting.label: one.partner(setting) for setting in one.settings()}
+    return {label: partner and partner.label for label, partner in found.items()}
+
+
+def test_each_setting_is_compared_with_its_partner_or_the_reference():
+    found = with_others("scale=2,kl_mu_weight=0.25 vs scale=4", "kl_weight=0.1")
+    assert found.reference.label == "scale 1" and found.main == "scale"
+    assert partners(found) == {
+        "scale 0.5": "scale 1",
+        "scale 1": None,
+        "scale 2": "scale 1",
+        "scale 4": "scale 1",
+        "scale 2, kl_mu_weight 0.25": "scale 4",
+        "kl_weight 0.1": "scale 1",
+    }
+
+
+def test_other_settings_can_be_compared_with_each_other():
+    found = with_others(
+        "scale=1,kl_tolerance=0", "scale=2,kl_tolerance=0 vs scale=1,kl_tolerance=0"
+    )
+    assert partners(found)["scale 2, kl_tolerance 0"] == "scale 1, kl_tolerance 0"
+    assert partners(found)["scale 1, kl_tolerance 0"] == "scale 1"
+
+
+def test_without_the_default_the_first_value_is_the_reference():
+    assert plan("z_size=8,32").reference.label == "z_size 8"
+    assert plan("z_size=8,128").reference.label == "z_size 128"
+
+
+def test_with_two_axes_the_first_is_compared_at_each_value_of_the_second():
+    grid = plan("scale=0.5,1", "z_size=8,16")  # 128, the default, is not among them
+    assert grid.reference.label == "scale 1, z_size 8"
+    assert partners(grid) == {
+        "scale 0.5, z_size 8": "scale 1, z_size 8",
+        "scale 0.5, z_size 16": "scale 1, z_size 16",
+        "scale 1, z_size 8": None,
+        "scale 1, z_size 16": None,
+    }
+
+
+def test_another_setting_of_two_values_beside_two_axes():
+    grid = with_others("scale=2,kl_weight=0.1", sweeps=("scale=0.5,1", "z_size=8,128"))
+    assert partners(grid)["scale 2, kl_weight 0.1"] == "scale 1, z_size 128"
+
+
+def test_settings_without_a_sweep():
+    found = with_others("kl_weight=0.1", "kl_weight=0.4,scale=2", sweeps=())
+    assert (found.main, found.reference.label) == ("kl_weight", "kl_weight 0.1")
+    assert partners(found) == {"kl_weight 0.1": None, "kl_weight 0.4, scale 2": "kl_weight 0.1"}
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        (["scale=2"], "two settings would have the same folder, scale-2: leave out one"),
+        (["kl_weight=0.1", "kl_weight=0.1"], "the same folder, kl_weight-0.1: leave out one"),
+        (
+            ["kl_weight=0.1 vs scale=3"],
+            "compared with scale 3, which is no setting of the sweep: add it",
+        ),
+        (["min_learning_rate=0.1"], "min_learning_rate"),
+    ],
+)
+def test_other_settings_that_cannot_be(others, message):
+    with pytest.raises(HParamsError, match=message):
+        with_others(*others)
+
+
+def test_neither_a_sweep_nor_a_setting():
+    with pytest.raises(HParamsError, match="one or two hyperparameters, got 0"):
+        with_others(sweeps=())
+
+
+def test_other_settings_as_json_and_back():
+    whole = with_others(
+        "data_set=[a.npz],scale=2 vs scale=1",
+        "dec_model=hyper",
+        "use_recurrent_dropout=0",
+        z_size=8,
+    )
+    values = json.loads(json.dumps(whole.to_dict()))
+    assert Plan.from_dict(values) == whole
+    assert values["others"] == [
+        [{"data_set": ["a.npz"], "scale": 2.0}, {"scale": 1.0}],
+        [{"dec_model": "hyper"}, None],
+        [{"use_recurrent_dropout": False}, None],
+    ]
+
+
+def test_a_plan_from_before_there_were_other_settings():
+    values = plan("scale=1,2", seeds=(4,), z_size=8).to_dict()
+    del values["others"]
+    assert Plan.from_dict(values) == plan("scale=1,2", seeds=(4,), z_size=8)
+
+
+@pytest.mark.parametrize(
+    "others", [[[{"scael": 1}, None]], [[{"scale": 2}]], [None], 5, [[[1], None]]]
+)
+def test_damaged_other_settings_are_refused(others):
+    values = plan("scale=1,2").to_dict() | {"others": others}
+    with pytest.raises((HParamsError, KeyError, TypeError, AttributeError, ValueError)):
+        Plan.from_dict(values)

@@ -10,8 +10,8 @@ import xml.etree.ElementTree as ET
 import made_up
 import pytest
 
+from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import report
-from magenta_sketch.study.scalars import SCALARS
 
 
 class Page(html.parser.HTMLParser):

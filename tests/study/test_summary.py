@@ -5,12 +5,12 @@ import statistics
 import made_up
 import numpy as np
 import pytest
-
-from magenta_sketch.study import wording
 from magenta_sketch.study.findings import findings
 from magenta_sketch.study.limits import limits
 from magenta_sketch.study.spread import Spread, differs
 from magenta_sketch.study.summary import summarise
+
+from magenta_sketch.study import wording
 
 
 def answers(result):

@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from magenta_sketch.errors import RunError
+from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study import execution, report, sweep
 from magenta_sketch.study.definition import Study
 from magenta_sketch.study.folder import StudyFolder
-from magenta_sketch.study.measures import MeasureSettings
 from magenta_sketch.study.plan import Axis, Plan
 from magenta_sketch.study.task import FAILED, Outcome
 from magenta_sketch.training.run_folder import RunFolder
