@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from magenta_sketch._registration import register_with_keras
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 if TYPE_CHECKING:  # the names of `_HOMES`, for type checkers and editors
     from magenta_sketch.config import HParams as HParams

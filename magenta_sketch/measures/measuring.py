@@ -228,9 +228,11 @@ def _new_sketches(
         new = new[: len(real)]  # more sketches have nearer neighbours
         among = chamfer.among(new, points)
         nearest = chamfer.between(new, train, points).min(axis=1)
-        found = manifold.precision_and_recall(
-            among_real, among, chamfer.between(new, real, points)
-        )._asdict() | {
+        if len(real) > manifold.NEIGHBOURS:
+            across = chamfer.between(new, real, points)
+            like = manifold.precision_and_recall(among_real, among, across)
+            scalars |= {f"{key}_{name}": value for key, value in like._asdict().items()}
+        found = {
             "ended": _ended(trained, new),
             "novelty": mean(nearest) / trained.normalizing_factor,
             "diversity": mean(to_nearest(among)) / trained.normalizing_factor,

@@ -68,7 +68,8 @@ def claim(result: StudyResult, name: str, settings: list[Setting]) -> Claim:
     pairs = sorted({one.difference.n for _, one in others})
     note = f"n = {result.estimate(reference, name).n}"
     if pairs:
-        note = f"n = {'–'.join(map(str, sorted({pairs[0], pairs[-1]})))} pairs"
+        counts = "–".join(map(str, sorted({pairs[0], pairs[-1]})))
+        note = f"n = {counts} pair{'s' * (pairs != [1])}"
     if smallest:
         sign = "×" if SCALARS[name].is_ratio else ""
         note += f"; smallest difference to be seen {sign}{wording.number(max(smallest), 2)}"

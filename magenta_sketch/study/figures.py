@@ -6,10 +6,11 @@ Equal results give equal figures. Points are means over seeds; bars are 95 % int
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magenta_sketch.drawing.heat_map import heat_map
 from magenta_sketch.drawing.line_plot import (
@@ -29,7 +30,7 @@ from magenta_sketch.measures.latent import ACTIVE
 from magenta_sketch.measures.numbers import finite
 from magenta_sketch.measures.scalars import PRIORS
 from magenta_sketch.study import wording
-from magenta_sketch.study.lines import Family, families, is_numeric, positions
+from magenta_sketch.study.lines import families, is_numeric, positions
 from magenta_sketch.study.plan import Setting, value_text
 from magenta_sketch.study.results import StudyResult
 from magenta_sketch.study.statistics import Estimate, estimate
@@ -124,8 +125,7 @@ def pictures(result: StudyResult) -> list[Picture]:
     """Return all figures that the results have numbers for, in the order of the report."""
     made = [_rate_and_distortion(result)]
     made += [_over_settings(result, one) for one in _OVER_SETTINGS]
-    made += [_factors(result), _matrix(result), _active_curve(result), _kl(result)]
-    made += [_learning(result)]
+    made += [_factors(result), _matrix(result), *_profiles(result), _learning(result)]
     return [picture for picture in made if picture is not None]
 
 
@@ -157,7 +157,8 @@ def _over_settings(result: StudyResult, figure: _Curves) -> Picture | None:
                 )
             )
     lines += _prediction(result) if figure.name == "signal_to_noise" else []
-    if figure.level and (level := result.baseline(result.measured[0], figure.level)) is not None:
+    levels = {result.baseline(one, figure.level) for one in result.measured if figure.level}
+    if len(levels) == 1 and (level := levels.pop()) is not None:  # one data set
         lines.append(Level(level))
     ticks, log = positions(result)
     least = min((float(np.min(line.y)) for line in lines if isinstance(line, Line)), default=0)
@@ -209,9 +210,7 @@ def _prediction(result: StudyResult) -> list[Line]:
         )
     mean = np.mean(found, axis=0) if found else np.zeros(0)
     used = mean > 0
-    return (
-        [Line(scales[used], mean[used], "theory, from scale 1", GREY, "--")] if used.any() else []
-    )
+    return [Line(scales[used], mean[used], "theory, from scale 1", GREY, "--")] * used.any()
 
 
 # ------------------------------------------------------------------------------- other figures
@@ -223,21 +222,18 @@ def _rate_and_distortion(result: StudyResult) -> Picture | None:
     lines: list[Line] = []
     text = []
     for number, family in enumerate(families(result)):
-        rate = [result.estimate(one, "mutual_information") for one in family.settings]
-        loss = [result.estimate(one, "masked_recon") for one in family.settings]
-        there = [r.known and d.known for r, d in zip(rate, loss, strict=True)]
-        rate, loss = ([v for v, keep in zip(some, there, strict=True) if keep]
-                      for some in (rate, loss))  # fmt: skip
-        settings = [one for one, keep in zip(family.settings, there, strict=True) if keep]
-        if not settings:
-            continue
-        x, y = [value.value for value in rate], [value.value for value in loss]
+        found = [
+            (one, result.estimate(one, "mutual_information"), result.estimate(one, "masked_recon"))
+            for one in family.settings
+        ]
+        found = [(one, r, d) for one, r, d in found if r.known and d.known]
+        x, y = [r.value for _, r, _ in found], [d.value for _, _, d in found]
         color = GREY if not number else COLORS[(number + 4) % len(COLORS)]
         lines.append(Line(x, y, family.label if number else "", color, ":" if number else "-"))
-        for rank, (one, r, d) in enumerate(zip(settings, rate, loss, strict=True)):
+        for rank, (one, r, d) in enumerate(found):
             look: dict[str, Any] = {"color": color, "marker": marker_of(number + 3)}
             if not number:
-                look = {"color": color_of(rank, len(settings), True), "marker": marker_of(rank)}
+                look = {"color": color_of(rank, len(found), True), "marker": marker_of(rank)}
                 look["label"] = one.label
             lines.append(_with_bars([r.value], [d], [r], dash="", **look))
             text.append(f"{one.label}: {wording.number(r.value)}, {wording.number(d.value)}")
@@ -262,9 +258,9 @@ def _factors(result: StudyResult) -> Picture | None:
     names = list(
         dict.fromkeys(n for run in result.runs if run.measures for n in run.measures.factors)
     )
-    family: Family | None = next(iter(families(result)), None)
-    if not names or family is None:
+    if not names:
         return None
+    family = families(result)[0]
     lines = []
     for rank, name in enumerate(names):
         found = [(one, estimate(result.factor(one, name))) for one in family.settings]
@@ -333,60 +329,51 @@ def _matrix(result: StudyResult) -> Picture | None:
     return Picture("matrix", title, f"{title}. {text}.", caption, svg)
 
 
-def _active_curve(result: StudyResult) -> Picture | None:
+def _profiles(result: StudyResult) -> list[Picture | None]:
+    """Return the curve of active units over thresholds, and the KL term of each dimension."""
     thresholds = np.geomspace(1e-4, 1.0, 41)
-    lines: list[Line] = []
-    for rank, one in enumerate(swept := _swept(result)):
-        variances = result.latent(one, "mu_variance")
-        if variances:
-            counts = [[np.count_nonzero(row > t) for t in thresholds] for row in variances]
-            lines.append(Line(thresholds, np.mean(counts, axis=0), one.label,
-                              color_of(rank, len(swept), is_numeric(result))))  # fmt: skip
-    if not lines:
-        return None
-    title = "Units whose mu varies more than a threshold"
-    return Picture(
-        "active_curve",
-        title,
-        f"{title}, from 0.0001 to 1, one line per setting.",
-        f"Variance of mu over the test set; a unit counts as active above {ACTIVE}. Means over "
-        "seeds.",
-        line_plot(
-            "active_curve",
-            title,
-            lines,
-            XAxis("threshold", ticks={t: f"{t:g}" for t in (1e-4, 1e-3, 1e-2, 0.1, 1.0)},
-                  logarithmic=True),
-            YAxis(from_zero=True),
-            LegendInside(""),
+    return [
+        _profile(
+            result,
+            ("active_curve", "mu_variance", "Units whose mu varies more than a threshold"),
+            lambda row: (thresholds, np.count_nonzero(row > thresholds[:, None], axis=1)),
+            f"Variance of mu over the test set; a unit counts as active above {ACTIVE}.",
+            XAxis("threshold", {t: f"{t:g}" for t in (1e-4, 1e-3, 1e-2, 0.1, 1.0)}, True),
         ),
-    )  # fmt: skip
+        _profile(
+            result,
+            ("kl", "kl", "KL term of each dimension, nats"),
+            lambda row: (np.arange(1, len(row) + 1), np.sort(row)[::-1]),
+            "As training pays it, before the tolerance; dimensions are sorted in each run.",
+            XAxis("dimension, sorted", integer=True),
+        ),
+    ]
 
 
-def _kl(result: StudyResult) -> Picture | None:
+def _profile(
+    result: StudyResult,
+    names: tuple[str, str, str],
+    curve: Callable[[NDArray[np.float64]], tuple[NDArray[Any], NDArray[Any]]],
+    caption: str,
+    x: XAxis,
+) -> Picture | None:
+    """Return a figure of one curve per setting, each the mean of the curves of its runs.
+
+    names: of the figure, of the latent measure, and the title. curve: from the measure to x and y.
+    """
+    name, measure, title = names
     lines: list[Line] = []
     for rank, one in enumerate(swept := _swept(result)):
-        rows = [np.sort(row)[::-1] for row in result.latent(one, "kl")]
-        if rows and len({len(row) for row in rows}) == 1:
-            mean = np.mean(rows, axis=0)
-            lines.append(
-                Line(np.arange(1, len(mean) + 1), mean, one.label,
-                     color_of(rank, len(swept), is_numeric(result)), marker=marker_of(rank),
-                     marker_size=3)
-            )  # fmt: skip
+        curves = [curve(row) for row in result.latent(one, measure)]
+        if curves and len({len(y) for _, y in curves}) == 1:
+            color = color_of(rank, len(swept), is_numeric(result))
+            mean = np.mean([y for _, y in curves], axis=0)
+            lines.append(Line(curves[0][0], mean, one.label, color))
     if not lines:
         return None
-    title = "KL term of each dimension, nats"
-    return Picture(
-        "kl",
-        title,
-        f"{title}, largest first, one line per setting.",
-        "As training pays it, before the tolerance; dimensions are sorted in each run. Means over "
-        "seeds.",
-        line_plot(
-            "kl", title, lines, XAxis("dimension, sorted", integer=True), YAxis(), LegendInside("")
-        ),  # fmt: skip
-    )
+    svg = line_plot(name, title, lines, x, YAxis(), LegendInside(""))
+    alt = f"{title}, one line per setting."
+    return Picture(name, title, alt, f"{caption} Means over seeds.", svg)
 
 
 def _learning(result: StudyResult) -> Picture | None:
@@ -395,8 +382,16 @@ def _learning(result: StudyResult) -> Picture | None:
     late: list[float] = []
     settings = [s for s in result.plan.settings() if s not in dict(result.plan.others)]
     for rank, one in enumerate(settings or result.plan.settings()):
-        runs = [_curve(run.history) for run in result.runs if run.trial.setting == one]
-        runs = [run for run in runs if run]
+        runs = [
+            {
+                int(row["step"]): value
+                for row in run.history
+                if row.get("split") == "valid" and (value := finite(row.get("masked_recon")))
+            }
+            for run in result.runs
+            if run.trial.setting == one
+        ]
+        runs = list(filter(None, runs))
         shared = sorted(set.intersection(*map(set, runs))) if runs else []
         if not shared:
             continue
@@ -418,14 +413,6 @@ def _learning(result: StudyResult) -> Picture | None:
         line_plot("learning", title, lines, XAxis("step"),
                   YAxis("nats/point", (min(late) - room, max(late) + room)), LegendInside("")),
     )  # fmt: skip
-
-
-def _curve(history: Sequence[dict[str, Any]]) -> dict[int, float]:
-    return {
-        int(row["step"]): value
-        for row in history
-        if row.get("split") == "valid" and (value := finite(row.get("masked_recon"))) is not None
-    }
 
 
 def _swept(result: StudyResult) -> list[Setting]:
