@@ -1,21 +1,11 @@
-"""Studies: train values of a hyperparameter with several seeds, measure all runs, write a report.
+"""Studies: train settings of hyperparameters with several seeds, measure, compare, report.
 
 Values, without TensorFlow:
-  plan                   what is swept: axes, seeds, the settings of all runs
-  definition             a study: a plan, its folder and how to measure
-  folder                 the paths in a study's folder
-  scalars, measures      what is measured of a run: the names; the values
-  results                runs with their measures
-  spread                 a mean over seeds, and the rule for a difference
-  summary                means and spreads for each setting
-  task                   one run as a unit of work
-  state                  whether a run is measured
-  lock                   only one process may work on a run or a study
-Measuring:
-  measuring              all measures of a trained model
-  chamfer                distances between drawings
-  latent                 how a model uses its latent vector
-  baselines              distances of real drawings, for comparison
+  plan                   what is trained: settings, seeds, who is compared with whom
+  definition, folder     a study: a plan, how to measure; the paths in its folder
+  results                runs with their measures, by setting and seed
+  statistics             estimates with intervals, paired comparisons
+  task, state, lock      one run as a unit of work; whether it is measured; who works on it
 Running:
   sweep                  a whole study
   execution              one run in a process: train, then measure
@@ -25,8 +15,8 @@ Running:
 The report:
   collecting             from a study's folder to its report
   report                 the page and all other files
-  findings, limits       what the numbers say, in sentences; what they do not say
-  figures, sheets        plots; grids of drawings
-  tables, wording        tables; how numbers are written
-  export                 results.csv and results.json
+  claims, tables         the first screen; tables
+  figures, lines         plots; which settings a line joins
+  sheets, wording        grids of drawings; how numbers are written
+  export                 results as files for other programs
 """

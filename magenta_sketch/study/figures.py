@@ -210,7 +210,7 @@ def _prediction(result: StudyResult) -> list[Line]:
         )
     mean = np.mean(found, axis=0) if found else np.zeros(0)
     used = mean > 0
-    return [Line(scales[used], mean[used], "theory, from scale 1", GREY, "--")] * used.any()
+    return [Line(scales[used], mean[used], "theory, from scale 1", GREY, "--")] * bool(used.any())
 
 
 # ------------------------------------------------------------------------------- other figures

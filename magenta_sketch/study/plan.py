@@ -201,7 +201,7 @@ class Plan:
         names = [axis.name for axis in self.axes]
         if len(names) > MOST_AXES or not (names or self.others):
             raise HParamsError(
-                f"a sweep must have one or two hyperparameters, got {len(names)}: leave out some"
+                f"a sweep must have one or two hyperparameters, or other settings, got {len(names)}"
             )
         if len(set(names)) < len(names):
             raise HParamsError(f"{names[0]} is swept twice: give all its values at once")
