@@ -5,7 +5,7 @@ Values, without TensorFlow:
   definition, folder     a study: a plan, how to measure; the paths in its folder
   results                runs with their measures, by setting and seed
   statistics             estimates with intervals, paired comparisons
-  task, state, lock      one run as a unit of work; whether it is measured; who works on it
+  task, lock             one run as a unit of work; who works on it
 Running:
   sweep                  a whole study
   execution              one run in a process: train, then measure
@@ -16,7 +16,8 @@ The report:
   collecting             from a study's folder to its report
   report                 the page and all other files
   claims, tables         the first screen; tables
-  figures, lines         plots; which settings a line joins
+  figures, curves        plots; those of measures over settings
+  lines                  which settings a line joins
   sheets, wording        grids of drawings; how numbers are written
   export                 results as files for other programs
 """

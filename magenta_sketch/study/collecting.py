@@ -20,8 +20,7 @@ from magenta_sketch.study.folder import read_json, read_json_object, write_json
 from magenta_sketch.study.plan import Trial, value_text
 from magenta_sketch.study.report import write_report
 from magenta_sketch.study.results import RunResult, StudyResult
-from magenta_sketch.study.state import measured
-from magenta_sketch.study.task import DONE, WAITING
+from magenta_sketch.study.task import DONE, WAITING, measured
 from magenta_sketch.training.history import read_history
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.threads import own_cores

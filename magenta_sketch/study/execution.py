@@ -20,8 +20,7 @@ from magenta_sketch.interop.loading import load
 from magenta_sketch.measures.measuring import measure
 from magenta_sketch.study.folder import write_json
 from magenta_sketch.study.lock import run_lock
-from magenta_sketch.study.state import measured
-from magenta_sketch.study.task import DONE, FAILED, STOPPED, Outcome, Task
+from magenta_sketch.study.task import DONE, FAILED, STOPPED, Outcome, Task, measured
 from magenta_sketch.training.failures import reason
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.threads import make_deterministic, use_threads

@@ -93,4 +93,4 @@ def _shared(names: tuple[str, ...], settings: list[Setting], main: str) -> str:
         values = {value_text(dict(one.values)[name]) for one in settings}
         if name != main or len(values) == 1:
             parts.append(f"{name} {values.pop()}" if len(values) == 1 else name)
-    return ", ".join(parts)
+    return ", ".join(parts) or f"{main} alone"

@@ -12,12 +12,14 @@ from magenta_sketch.files import write_bytes
 from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import wording
 from magenta_sketch.study.claims import answer
+from magenta_sketch.study.curves import Picture
 from magenta_sketch.study.export import comparisons_csv, results_csv, results_json
-from magenta_sketch.study.figures import Picture, pictures
+from magenta_sketch.study.figures import pictures
 from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import StudyResult
 from magenta_sketch.study.sheets import Sheet, sheets
 from magenta_sketch.study.tables import comparison_rows, tables
+from magenta_sketch.training.history import format_duration
 
 # The last line of every SVG of a report: a later report may delete such files.
 _MARK = b"<!-- magenta_sketch: a figure of a study's report -->\n"
@@ -78,7 +80,7 @@ def _page(result: StudyResult, figures: Sequence[Picture], grids: Sequence[Sheet
     )
     environment.filters |= {
         "value_text": value_text,
-        "duration": wording.duration,
+        "duration": format_duration,
         "number": wording.number,
     }
     done = [run for run in result.runs if run.measures is not None]

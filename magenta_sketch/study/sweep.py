@@ -15,8 +15,7 @@ from magenta_sketch.study.folder import read_json_object, write_json
 from magenta_sketch.study.lock import sweep_lock, wait_for_run
 from magenta_sketch.study.plan import Plan, value_text
 from magenta_sketch.study.progress import SweepProgress
-from magenta_sketch.study.state import measured
-from magenta_sketch.study.task import FAILED, Engine, Outcome, Task
+from magenta_sketch.study.task import FAILED, Engine, Outcome, Task, measured
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.schedules import total_steps
 from magenta_sketch.training.signals import StopRequest
@@ -168,7 +167,8 @@ def _describe(plan: Plan, steps: Mapping[str, _Steps], todo: list[Task]) -> str:
         f"{axis.name} {', '.join(map(value_text, axis.values))}" for axis in plan.axes
     )
     if plan.others:
-        count = f"{len(plan.others)} more settings" if settings else f"{len(plan.others)} settings"
+        plural = "s" * (len(plan.others) > 1)
+        count = f"{len(plan.others)} {'more ' * bool(settings)}setting{plural}"
         settings = f"({settings} and {count})" if settings else count
     seeds = ", ".join(map(str, plan.seeds))
     open_runs = [steps[task.name] for task in todo]

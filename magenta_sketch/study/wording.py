@@ -57,21 +57,6 @@ def compared(found: Comparison) -> str:
     return f"{'×' if found.is_ratio else ''}{text}{' ' * bool(sign)}{sign}"
 
 
-def duration(seconds: float) -> str:
-    """Return a time as text for people.
-
-    >>> duration(7500), duration(200), duration(4.2)
-    ('2 h 5 min', '3 min 20 s', '4.2 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
 def _decimals(value: float, digits: int) -> int:
     """Return how many decimals show ``digits`` significant digits of a value; at least 0."""
     if not value or not math.isfinite(value):
