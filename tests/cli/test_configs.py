@@ -1,20 +1,21 @@
-"""Every flag file in configs/ is read as its program reads it."""
+"""Every flag file in configs/, read as its command reads it."""
 
 import copy
 import pathlib
 
 import pytest
 
-from magenta_sketch.cli import sweep
+from magenta_sketch.cli import sweep, values
 from magenta_sketch.cli import train as sketch_rnn_train
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.study.plan import Axis, Plan
+from magenta_sketch.study.plan import Axis, Plan, parse_other
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.cfg"))
 STUDIES = [path for path in FILES if "--sweep=" in path.read_text(encoding="ascii")]
 RUNS = [path for path in FILES if path not in STUDIES]
+CONTROLLED = ["noise_kanji", "noise_shapes"]
 NAMED = ["aaron_sheep", "layer_norm", "hyper", "unconditional", "six_classes", "pytorch_port"]
 FORK_EXAMPLE = (
     "data_set=[apple.npz, donut.npz, bus.npz, table.npz, calculator.npz, power_outlet.npz],"
@@ -63,14 +64,73 @@ def test_each_setting_stands_once_below_its_reason(path):
         assert all(line.startswith(("# ", "--")) for line in lines)
 
 
+def plan_of(path):
+    """The study that a flag file describes."""
+    flags = read(path)
+    given = {name: value for one in flags.hparams for name, value in one.items()}
+    return Plan(
+        tuple(map(Axis.parse, flags.sweep)),
+        tuple(values.parse_numbers(flags.seeds, "seeds", what="seeds", most=1000)),
+        RunConfig.of(**given, data_dir=flags.data_dir, bucket_by_length=flags.bucket_by_length),
+        tuple(map(parse_other, flags.setting)),
+    )
+
+
+def test_the_studies_of_the_noise():
+    assert {path.stem for path in STUDIES} == {
+        *("noise_scale", "noise_shapes", "noise_kanji", "noise_sheep", "noise_quickdraw")
+    }
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_study_is_of_the_fork_s_scales_with_three_seeds(path):
-    values = read(path)
-    assert values.out == f"studies/{path.stem}" and values.seeds == "0-2"
-    axes = tuple(map(Axis.parse, values.sweep))
-    given = {name: value for one in values.hparams for name, value in one.items()}
-    plan = Plan(axes, (0, 1, 2), RunConfig.of(**given, data_dir=values.data_dir))
-    assert axes == (Axis("scale", (0.5, 1.0, 2.0, 4.0)),) and len(plan.trials()) == 12
+def test_a_study_has_the_forks_scales_and_ten_seeds(path):
+    plan = plan_of(path)
+    assert read(path).out == f"studies/{path.stem}"
+    assert plan.axes == (Axis("scale", (0.5, 1.0, 2.0, 4.0)),)
+    assert plan.seeds == tuple(range(10))
+    runs = 170 if path.stem in CONTROLLED else 40
+    assert len(plan.trials()) == runs
+    assert f": {runs} runs of" in path.read_text(encoding="ascii").partition("\n")[0]
+
+
+def controls(plan, *names):
+    """The other settings with these hyperparameters: their values and those of their partners."""
+    found = [
+        (dict(one.values), dict(plan.partner(one).values))
+        for one, _ in plan.others
+        if tuple(name for name, _ in one.values) == names
+    ]
+    return sorted(found, key=str)
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_the_controls_are_those_of_the_predictions(name):
+    """docs/noise_predictions.md, P2, P4 and P5."""
+    plan, scales = plan_of(CONFIGS / f"{name}.cfg"), (0.5, 2.0, 4.0)
+    kl_weight = plan.base.hparams.kl_weight
+    own_prior = controls(plan, "scale", "kl_mu_weight")  # P2a
+    assert own_prior == [({"scale": s, "kl_mu_weight": 1 / s**2}, {"scale": 1.0}) for s in scales]
+    weighted = controls(plan, "scale", "kl_mu_weight", "decoder_z_scale")  # P2b
+    assert sorted(one["decoder_z_scale"] for one, _ in weighted) == list(scales)
+    for one, partner in weighted:
+        assert one["scale"] == 1.0 and one["kl_mu_weight"] == one["decoder_z_scale"] ** 2
+        assert partner == {"scale": one["decoder_z_scale"]}
+    free = controls(plan, "scale", "kl_tolerance")  # P4
+    of_scale_1 = {"scale": 1.0, "kl_tolerance": 0.0}
+    assert free == [
+        ({"scale": s, "kl_tolerance": 0.0}, {"scale": 1.0} if s == 1 else of_scale_1)
+        for s in (0.5, 1.0, 2.0, 4.0)
+    ]
+    priced = controls(plan, "scale", "kl_weight")  # P5
+    assert len(priced) == 3 and all(one["scale"] == 1.0 for one, _ in priced)
+    for one, partner in priced:
+        assert one["kl_weight"] == pytest.approx(kl_weight * partner["scale"] ** 2)
+    assert len(plan.others) == 3 + 3 + 4 + 3
+
+
+def test_the_other_studies_have_no_controls():
+    for path in STUDIES:
+        assert bool(plan_of(path).others) is (path.stem in CONTROLLED)
 
 
 def different(hparams, others):

@@ -378,8 +378,32 @@ SWEEP = [
     ),
     (
         "--out=study|--sweep=scale=1|--sweep=z_size=2|--sweep=kl_weight=0",
-        "a sweep must have one or two hyperparameters, got 3: leave out some",
+        "a sweep must have one or two hyperparameters, or other settings, got 3",
     ),
+    ("--out=study|--setting=", "a setting must be name=value,..., got ''"),
+    ("--out=study|--setting=scale=3 vs ", "a setting must be name=value,..., got ''"),
+    (
+        "--out=study|--setting=scael=3",
+        "unknown hyperparameter 'scael' at character 1 (before 'scael=3'); did you mean 'scale'?",
+    ),
+    (
+        "--out=study|--setting=scale=3 vs scael=1",
+        "unknown hyperparameter 'scael' at character 1 (before 'scael=1'); did you mean 'scale'?",
+    ),
+    (
+        "--out=study|--data_dir=data|--hparams=data_set=[cat.npz]|--setting=scale=3 vs scale=9",
+        "scale 3 is to be compared with scale 9, which is no setting of the sweep: add it",
+    ),
+    (
+        "--out=study|--data_dir=data|--hparams=data_set=[cat.npz]|--setting=scale=2",
+        "two settings would have the same folder, scale-2: leave out one",
+    ),
+    (
+        "--out=study|--data_dir=data|--hparams=data_set=[cat.npz]|--sweep=",
+        "a sweep must have one or two hyperparameters, or other settings, got 0",
+    ),
+    ("--out=study|--new=3", "--new must be a whole number >= 4, got '3'"),
+    ("--out=study|--importance=-1", "--importance must be a whole number >= 0, got '-1'"),
     (
         "--out=study|--hparams=conditional=false",
         "scale has no effect with conditional=false: leave out one",

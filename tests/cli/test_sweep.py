@@ -1,4 +1,4 @@
-"""sketch_rnn_sweep as its users run it."""
+"""The command sketch_rnn_sweep, in processes of its own."""
 
 import csv
 import json
@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from magenta_sketch.cli import sweep
+from magenta_sketch.measures.scalars import SCALARS
 
 SWEEP = "magenta_sketch/cli/sweep.py"
 TRAIN = "sketch_rnn_train.py"
 SIZES = "enc_rnn_size=8,dec_rnn_size=12,z_size=4,num_mixture=2,batch_size=8"
 FEW = ["--draws=2", "--reconstructed=4", "--repeats=2", "--new=6", "--shown=3"]
+FEW += ["--importance=3", "--bounded=2", "--training=20"]
 
 
 def test_more_runs_at_a_time_than_there_are_cores(monkeypatch, call, tmp_path, tiny_folder):
@@ -45,26 +47,36 @@ def history(folder):
 def test_a_study_from_the_data_to_the_report(run, forks, tmp_path, tiny_folder):
     steps = "--hparams=num_steps=40,save_every=20"
     arguments = ["--sweep=scale=0.5,2", "--seeds=4", "--jobs=2", "--noises=0,2", steps]
+    arguments.append("--setting=scale=2,kl_mu_weight=0.25 vs scale=2")
     done = run(*arguments)
     assert (done.status, done.err) == (0, "")
-    assert "study: 2 runs, scale 0.5, 2 x seeds 4: 2 new" in done.out
-    assert done.out.count(": done after") == 2
+    assert "study: 3 runs, (scale 0.5, 2 and 1 more setting) x seeds 4: 3 new" in done.out
+    assert done.out.count(": done after") == 3
 
     report = tmp_path / "study" / "report"
     assert (report / "index.html").stat().st_size > 10_000
     with open(report / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["scale"], row["seed"], row["status"]) for row in rows] == [
-        ("0.5", "4", "done"),
-        ("2", "4", "done"),
+    names = ("scale", "kl_mu_weight", "seed", "status")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("0.5", "1", "4", "done"),
+        ("2", "1", "4", "done"),
+        ("2", "0.25", "4", "done"),
     ]
     for row in rows:
-        scale = float(row["scale"])
-        effective, sigma = float(row["effective_noise"]), float(row["mean_sigma"])
-        assert effective == pytest.approx(scale * sigma, rel=1e-5)
+        number = {name: float(value) for name, value in row.items() if name in SCALARS and value}
+        ratio = number["mu_spread"] / (float(row["scale"]) * number["mean_sigma"])
+        assert number["signal_to_noise"] == pytest.approx(ratio, rel=1e-5)
+        rate = number["mutual_information"] + number["marginal_kl_scaled"]
+        assert number["rate_scaled"] == pytest.approx(rate, rel=1e-5)
         assert float(row["masked_recon_at_noise_0"]) > 0
-        if scale == 2:
+        if row["scale"] == "2":
             assert row["masked_recon_at_noise_2"] == row["masked_recon"]
+    with open(report / "comparisons.csv", newline="") as file:
+        pairs = {(row["setting"], row["compared with"]) for row in csv.DictReader(file)}
+    # Without scale 1 the first value is the reference.
+    assert pairs == {("scale 2", "scale 0.5"), ("scale 2, kl_mu_weight 0.25", "scale 2")}
+    assert "One sketch at every noise" in (report / "index.html").read_text(encoding="utf-8")
 
     # Each run is what sketch_rnn_train makes of the same settings, and can go on.
     plain = [f"--data_dir={tiny_folder}", "--seed=4", f"--hparams=data_set=[tiny.npz],{SIZES}"]

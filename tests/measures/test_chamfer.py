@@ -134,17 +134,23 @@ def test_among_has_every_pair(tiny_folder):
     np.testing.assert_array_equal(found, found.T)
 
 
-def test_nearest_is_the_exact_distance_to_the_nearest(tiny_folder, monkeypatch):
-    monkeypatch.setattr(chamfer, "_CANDIDATES", 4)
-    monkeypatch.setattr(chamfer, "_AT_ONCE", 64 * 64 * 7)  # blocks of unequal size
+def test_between_has_every_pair(tiny_folder, monkeypatch):
+    monkeypatch.setattr(chamfer, "_AT_ONCE", 256 * 256 * 7)  # blocks of unequal size
     train, test = kanji(tiny_folder), kanji(tiny_folder, "test")[:5]
     assert len(train) > 2 * 7
-    found = chamfer.nearest(test, train)
-    expected = [chamfer.paired([sketch] * len(train), train).min() for sketch in test]
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-    # However few there are.
-    np.testing.assert_allclose(chamfer.nearest(test[:1], train[:1]), distance(test[0], train[0]))
-    assert np.isnan(chamfer.nearest(test, [])).all() and len(chamfer.nearest([], train)) == 0
+    found = chamfer.between(test, train)
+    assert found.shape == (5, len(train))
+    for row, sketch in zip(found, test, strict=True):
+        np.testing.assert_allclose(row, chamfer.paired([sketch] * len(train), train), rtol=1e-9)
+    assert chamfer.between(test, []).shape == (5, 0) and chamfer.between([], train).size == 0
+
+
+def test_fewer_points_are_an_estimate_of_the_same_distance(tiny_folder):
+    train = kanji(tiny_folder)[:8]
+    fine, rough = chamfer.among(train), chamfer.among(train, 64)
+    pairs = ~np.eye(8, dtype=bool)
+    np.testing.assert_allclose(rough[pairs], fine[pairs], rtol=0.15)
+    np.testing.assert_allclose(rough, chamfer.between(train, train, 64), atol=1e-9)
 
 
 def test_one_against_several_is_what_the_definition_says(tiny_folder, monkeypatch):

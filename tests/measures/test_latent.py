@@ -24,16 +24,17 @@ def test_kl_is_the_one_of_the_losses(posteriors):
     presig = tf.constant(2 * np.log(sigma))
     expected = float(tf.reduce_mean(kl_divergence(tf.constant(mu), presig)))
     assert latent.kl_divergence(mu, sigma) == pytest.approx(expected, rel=1e-12)
-    assert latent.use(mu, sigma, 1.0)["kl_implied"] == pytest.approx(expected, rel=1e-12)
+    assert latent.kl_by_dimension(mu, sigma).mean() == pytest.approx(expected, rel=1e-12)
 
 
-def test_kl_implied_is_the_integral_of_its_definition():
-    """Of one Gaussian N(0.7, (2·0.4)²), by adding up p·log(p/q) over a fine grid."""
+def test_kl_is_the_integral_of_its_definition():
+    """Of one Gaussian N(0.7, 0.8²), by adding up p·log(p/q) over a fine grid."""
     z = np.linspace(-12, 12, 200_001)
     p = np.exp(-0.5 * ((z - 0.7) / 0.8) ** 2) / (0.8 * math.sqrt(2 * math.pi))
     log_ratio = -0.5 * ((z - 0.7) / 0.8) ** 2 - math.log(0.8) + 0.5 * z**2
     expected = np.sum(p * log_ratio) * (z[1] - z[0])
-    assert latent.use([[0.7]], [[0.4]], 2.0)["kl_implied"] == pytest.approx(expected, rel=1e-6)
+    assert latent.kl_divergence([[0.7]], [[0.8]]) == pytest.approx(expected, rel=1e-6)
+    assert latent.kl_by_dimension([[0.7]], [[0.8]])[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_scalars(posteriors):
@@ -44,16 +45,27 @@ def test_scalars(posteriors):
     assert found["active_units"] == sum(v > 0.01 for v in variances) == 2
     mean_sigma = sum(map(sum, sigma)) / (n * z)
     assert found["mean_sigma"] == pytest.approx(mean_sigma)
-    assert found["effective_noise"] == pytest.approx(SCALE * mean_sigma)
     spread = math.sqrt(sum(variances) / z)
     assert found["mu_spread"] == pytest.approx(spread)
     assert found["signal_to_noise"] == pytest.approx(spread / (SCALE * mean_sigma))
+    # The first two of four dimensions are active.
+    assert found["active_sigma"] == pytest.approx(sigma[:, :2].mean())
+    assert found["other_sigma"] == pytest.approx(sigma[:, 2:].mean())
+    squares = [mu[i, j] ** 2 + sigma[i, j] ** 2 for i in range(n) for j in range(z)]
+    assert found["balance"] == pytest.approx(sum(squares) / (n * z))
 
 
-def test_without_noise(posteriors):
-    found = latent.use(*posteriors, 0.0)
-    assert found["kl_implied"] == found["signal_to_noise"] == math.inf
-    assert found["effective_noise"] == 0.0
+def test_sigma_of_no_dimension_is_not_a_number(posteriors):
+    mu, sigma = posteriors
+    none, every = latent.use(0 * mu, sigma, 1.0), latent.use(mu[:, :2], sigma[:, :2], 1.0)
+    assert none["active_units"] == 0 and math.isnan(none["active_sigma"])
+    assert none["other_sigma"] == pytest.approx(none["mean_sigma"])
+    assert every["active_units"] == 2 and math.isnan(every["other_sigma"])
+    assert every["active_sigma"] == pytest.approx(every["mean_sigma"])
+
+
+def test_without_noise_the_signal_is_infinitely_larger(posteriors):
+    assert latent.use(*posteriors, 0.0)["signal_to_noise"] == math.inf
 
 
 def test_the_aggregate_posterior_has_the_moments_of_its_draws(posteriors):

@@ -10,7 +10,7 @@ from magenta_sketch.errors import RunError
 from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study.definition import Study
 from magenta_sketch.study.folder import StudyFolder
-from magenta_sketch.study.plan import Axis, Plan
+from magenta_sketch.study.plan import Axis, Plan, parse_other
 
 # As the first version wrote it.
 FIRST = {
@@ -56,6 +56,21 @@ def test_it_is_written_in_the_form_of_the_first_version_and_read_back(tmp_path, 
     ]
 
 
+def test_settings_besides_the_axes_are_written_and_read_back(tmp_path):
+    plan = Plan(
+        (Axis.parse("scale=1,2"),),
+        (0,),
+        RunConfig.of(z_size=8, data_dir="/data"),
+        (parse_other("scale=2,kl_mu_weight=0.25 vs scale=1"), parse_other("kl_weight=0.1")),
+    )
+    one = Study(StudyFolder(tmp_path), plan, MeasureSettings(importance=0, bounded=3))
+    one.write()
+    assert Study.read(one.folder).plan == plan
+    assert Study.read(one.folder).settings == one.settings
+    config = RunConfig.from_dict(one.task(plan.trials()[2]).config)
+    assert config == RunConfig.of(z_size=8, scale=2, kl_mu_weight=0.25, seed=0, data_dir="/data")
+
+
 def test_a_task_has_all_that_a_run_is_and_is_plain_json(tmp_path):
     one = study(tmp_path, z_size=8, mixed_precision=True)
     trial = one.plan.trials()[-1]
@@ -76,7 +91,10 @@ def test_the_model_that_runs_begin_with_decides_what_was_not_given(tmp_path):
     assert set(task.config) == {"init_from", "z_size", "scale", "seed"}
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{}", json.dumps(FIRST | {"seeds": 1})])
+@pytest.mark.parametrize(
+    "damage",
+    ["", "[]", "{}", json.dumps(FIRST | {"seeds": 1}), json.dumps(FIRST | {"others": [1]})],
+)
 def test_a_study_that_cannot_be_read_is_named(tmp_path, damage):
     with pytest.raises(RunError, match="holds no study: study.json is missing"):
         Study.read(StudyFolder(tmp_path))

@@ -234,7 +234,7 @@ def test_other_settings_that_cannot_be(others, message):
 
 
 def test_neither_a_sweep_nor_a_setting():
-    with pytest.raises(HParamsError, match="one or two hyperparameters, got 0"):
+    with pytest.raises(HParamsError, match="one or two hyperparameters, or other settings, got 0"):
         with_others(sweeps=())
 
 

@@ -1,4 +1,4 @@
-"""What a study's modules import."""
+"""What the modules of studies and measures import."""
 
 import ast
 import graphlib
@@ -6,30 +6,38 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
+import magenta_sketch.measures
 import magenta_sketch.study
 
 FOLDER = pathlib.Path(magenta_sketch.study.__file__).parent
-HEAVY = {"collecting", "execution", "measuring", "sweep"}
+MEASURES = pathlib.Path(magenta_sketch.measures.__file__).parent
+HEAVY = {"collecting", "execution", "sweep"}
 
 
 def test_what_a_study_says_needs_no_tensorflow():
     names = {path.stem for path in FOLDER.iterdir()} - {"__init__", "__pycache__", "static"}
     light = sorted(names - HEAVY)
-    assert {"summary", "plan", "results", "findings", "report", "figures", "task"} <= set(light)
-    code = "import sys\n" + "".join(f"import magenta_sketch.study.{name}\n" for name in light)
+    assert {"plan", "results", "statistics", "claims", "tables", "report", "figures", "sheets"} | {
+        *("export", "lines", "wording", "task", "definition")
+    } <= set(light)
+    modules = [f"study.{name}" for name in light] + ["measures.result", "measures.linear_theory"]
+    code = "import sys\n" + "".join(f"import magenta_sketch.{name}\n" for name in modules)
     code += "print(*sorted({'tensorflow', 'keras', 'matplotlib', 'ray'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
-def test_imports_go_round_in_no_circle():
-    """Those within functions and for type checkers among them."""
-    graph = {}
-    for path in FOLDER.rglob("*.py"):
-        module = ".".join(("magenta_sketch", "study", *path.relative_to(FOLDER).parts))[:-3]
+@pytest.mark.parametrize("folder", [FOLDER, MEASURES], ids=lambda folder: folder.name)
+def test_no_circular_imports(folder):
+    """Imports within functions and for type checkers count too."""
+    package, graph = f"magenta_sketch.{folder.name}", {}
+    for path in folder.rglob("*.py"):
+        module = ".".join((package, *path.relative_to(folder).parts))[:-3]
         imported = graph.setdefault(module.removesuffix(".__init__"), set())
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("magenta_sketch.study"):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith(package):
                 names = {f"{node.module}.{one.name}" for one in node.names}
                 imported |= names | {node.module}
     modules = graph.keys()

@@ -1,5 +1,6 @@
-"""A whole study in one process: what is finished is kept, the rest is carried out and reported."""
+"""A whole study in one process: finished runs are kept, the others are trained and reported."""
 
+import dataclasses
 import json
 import shutil
 
@@ -10,11 +11,21 @@ from magenta_sketch.measures.result import MeasureSettings
 from magenta_sketch.study import execution, report, sweep
 from magenta_sketch.study.definition import Study
 from magenta_sketch.study.folder import StudyFolder
-from magenta_sketch.study.plan import Axis, Plan
+from magenta_sketch.study.plan import Axis, Plan, parse_other
 from magenta_sketch.study.task import FAILED, Outcome
 from magenta_sketch.training.run_folder import RunFolder
 
-SETTINGS = MeasureSettings(noises=(0.0,), draws=1, reconstructed=2, repeats=2, new=2, shown=2)
+SETTINGS = MeasureSettings(
+    noises=(0.0, 1.0),
+    draws=1,
+    importance=2,
+    bounded=1,
+    reconstructed=2,
+    repeats=2,
+    new=4,
+    training=9,
+    shown=2,
+)
 
 
 class Here:
@@ -57,12 +68,26 @@ def test_what_is_finished_is_kept_and_the_rest_is_carried_out(study):
     assert [run["status"] for run in found["runs"]] == ["done", "failed"]
     assert [run["message"] for run in found["runs"]] == ["", "not finite"]
     assert found["runs"][0]["step"] == 6 and found["runs"][0]["scalars"]["masked_recon"] > 0
+    assert found["runs"][0]["masked_recon"][1] == found["runs"][0]["scalars"]["masked_recon"]
+    assert found["baselines"]["novelty"] > 0 and found["data"]["test"] == 11
     assert (study.folder.root / "report" / "index.html").stat().st_size > 10_000
     # Once more: the first is neither trained nor measured again.
     again = Here(fails=("seed-2",))
     assert sweep.run_study(study, again, report=lines.append) == 1
     assert again.carried_out == []
     assert "study: 2 runs, scale 1 x seeds 1, 2: 1 finished, 1 new" in lines
+
+
+def test_settings_besides_the_sweep_are_counted(study):
+    lines, engine = [], Here(fails=("seed-1", "seed-2"))
+    others = (parse_other("scale=3 vs scale=1"), parse_other("kl_weight=0.25"))
+    both = dataclasses.replace(study, plan=dataclasses.replace(study.plan, others=others))
+    assert sweep.run_study(both, engine, report=lines.append) == 6
+    said = "study: 6 runs, (scale 1 and 2 more settings) x seeds 1, 2: 1 to measure, 5 new"
+    assert said in lines
+    alone = dataclasses.replace(study, plan=Plan((), (2,), study.plan.base, others[1:]))
+    assert sweep.run_study(alone, engine, report=lines.append) == 1
+    assert "study: 1 runs, 1 setting x seeds 2: 1 new" in lines
 
 
 def test_a_run_of_another_study_is_not_touched(study):
