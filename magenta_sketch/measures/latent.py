@@ -44,24 +44,6 @@ def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
     }
 
 
-def by_dimension(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, NDArray[np.float64]]:
-    """Return moments of each dimension, [Z], under their names in `Measures.latent`.
-
-    The aggregate posterior is the mixture of all sketches' posteriors. Its mean is the mean of mu,
-    its variance is the variance of mu plus the mean of sigma². With the noise scale s, sigma is
-    replaced by s·sigma.
-    """
-    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
-    variance, noise = mu.var(axis=0), np.mean(sigma**2, axis=0)
-    return {
-        "mean": mu.mean(axis=0),
-        "mu_variance": variance,
-        "sigma": sigma.mean(axis=0),
-        "variance": variance + noise,
-        "actual_variance": variance + scale**2 * noise,
-    }
-
-
 def active_units(mu: ArrayLike, thresholds: ArrayLike = ACTIVE) -> NDArray[np.int64]:
     """Return in how many dimensions the variance of mu [n, Z] is above each threshold, an array.
 

@@ -10,6 +10,7 @@ from magenta_sketch.measures.scalars import SCALARS
 from magenta_sketch.study import wording
 from magenta_sketch.study.plan import Setting
 from magenta_sketch.study.results import StudyResult
+from magenta_sketch.study.statistics import LEVEL
 
 # The measures of the first screen. Those that were not measured are left out.
 _ANSWER = ("masked_recon", "mutual_information", "active_units", "signal_to_noise", "f_standard")
@@ -63,14 +64,17 @@ def claim(result: StudyResult, name: str, settings: list[Setting]) -> Claim:
     if reference not in settings:
         reference = settings[0]
     found = result.comparisons(name)
-    others = [(one, found[one]) for one in settings if one in found and one != reference]
+    near = [one for one in settings if result.plan.partner(one) == reference]
+    others = [(one, found[one]) for one in near if one in found]
     smallest = [one.smallest for _, one in others if np.isfinite(one.smallest)]
-    pairs = sorted({one.difference.n for _, one in others})
+    counts = [one.difference.n for _, one in others]
+    pairs = sorted({min(counts), max(counts)}) if counts else []
     note = f"n = {result.estimate(reference, name).n}"
     if pairs:
-        counts = "–".join(map(str, sorted({pairs[0], pairs[-1]})))
-        note = f"n = {counts} pair{'s' * (pairs != [1])}"
-    if smallest:
+        note = f"n = {'–'.join(map(str, pairs))} pair{'s' * (pairs != [1])}"
+    if pairs and 2 / 2 ** pairs[-1] * len(found) >= 1 - LEVEL:
+        note += ": too few to call any difference"
+    elif smallest:
         sign = "×" if SCALARS[name].is_ratio else ""
         note += f"; smallest difference to be seen {sign}{wording.number(max(smallest), 2)}"
     title = _TITLES.get(name, name)

@@ -173,7 +173,8 @@ def _learning(result: StudyResult) -> Picture | None:
             {
                 int(row["step"]): value
                 for row in run.history
-                if row.get("split") == "valid" and (value := finite(row.get("masked_recon")))
+                if row.get("split") == "valid"
+                and (value := finite(row.get("masked_recon"))) is not None
             }
             for run in result.runs
             if run.trial.setting == one

@@ -218,10 +218,10 @@ class Plan:
         if "scale" in names and not any(conditional):
             raise HParamsError("scale has no effect with conditional=false: leave out one")
         for setting, partner in self.others:
-            if partner is not None and partner not in self.settings():
+            if partner is not None and partner not in self.settings() or partner == setting:
                 raise HParamsError(
-                    f"{setting.label} is to be compared with {partner.label}, which is no setting "
-                    "of the sweep: add it"
+                    f"{setting.label} is to be compared with {partner.label}, which is no other "
+                    "setting of the sweep: add it"
                 )
         keys = [setting.key.lower() for setting in self.settings()]
         twice = next((key for key in keys if keys.count(key) > 1), None)

@@ -392,7 +392,7 @@ SWEEP = [
     ),
     (
         "--out=study|--data_dir=data|--hparams=data_set=[cat.npz]|--setting=scale=3 vs scale=9",
-        "scale 3 is to be compared with scale 9, which is no setting of the sweep: add it",
+        "scale 3 is to be compared with scale 9, which is no other setting of the sweep: add it",
     ),
     (
         "--out=study|--data_dir=data|--hparams=data_set=[cat.npz]|--setting=scale=2",

@@ -66,15 +66,3 @@ def test_sigma_of_no_dimension_is_not_a_number(posteriors):
 
 def test_without_noise_the_signal_is_infinitely_larger(posteriors):
     assert latent.use(*posteriors, 0.0)["signal_to_noise"] == math.inf
-
-
-def test_the_aggregate_posterior_has_the_moments_of_its_draws(posteriors):
-    mu, sigma = posteriors
-    found = latent.by_dimension(mu, sigma, SCALE)
-    noise = np.random.default_rng(0).normal(size=[20_000, *mu.shape])
-    for name, scale in (("variance", 1.0), ("actual_variance", SCALE)):
-        z = (mu + scale * sigma * noise).reshape(-1, mu.shape[1])
-        np.testing.assert_allclose(found["mean"], z.mean(axis=0), atol=0.01)
-        np.testing.assert_allclose(found[name], z.var(axis=0), rtol=0.01)
-    np.testing.assert_allclose(found["mu_variance"], mu.var(axis=0))
-    np.testing.assert_allclose(found["sigma"], sigma.mean(axis=0))

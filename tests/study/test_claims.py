@@ -81,7 +81,9 @@ def test_few_seeds_claim_no_difference(seeds):
     assert text and "▲" not in text and "▼" not in text
     if len(seeds) == 1:
         assert "[" not in text and "=" not in text
-        assert {spaces(one.note) for one in found.values()} == {"n = 1 pair"}
+    ending = ": too few to call any difference"
+    pairs = f"n = {len(seeds)} pair{'s' * (len(seeds) > 1)}"
+    assert {spaces(one.note) for one in found.values()} == {pairs + ending}
 
 
 def test_a_single_setting_has_the_number_of_its_seeds():

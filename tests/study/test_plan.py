@@ -223,7 +223,7 @@ def test_settings_without_a_sweep():
         (["kl_weight=0.1", "kl_weight=0.1"], "the same folder, kl_weight-0.1: leave out one"),
         (
             ["kl_weight=0.1 vs scale=3"],
-            "compared with scale 3, which is no setting of the sweep: add it",
+            "compared with scale 3, which is no other setting of the sweep: add it",
         ),
         (["min_learning_rate=0.1"], "min_learning_rate"),
     ],
