@@ -132,9 +132,9 @@ def outline(shape: Shape, hand: np.random.Generator | None = None) -> NDArray[np
       hand: moves the points a little, as a hand does. None: they are exact and evenly spaced.
 
     Example:
-      >>> square = Shape(corners=4, size=50, aspect=0, rotation=0, gap=0)
-      >>> outline(square)[[0, 2, 7]].round().tolist()  # the middle of a side, and two corners
-      [[0.0, 35.0], [-35.0, 35.0], [-35.0, -35.0]]
+      >>> square = Shape(corners=4, size=50, aspect=0, rotation=0, gap=0.05)
+      >>> outline(square)[[0, 2, 7]].round().tolist()  # the end of the gap, and two corners
+      [[-7.0, 35.0], [-35.0, 35.0], [-35.0, -35.0]]
     """
     corners = _closed(shape.corners or 180)
     corners *= np.exp([shape.aspect / 2, -shape.aspect / 2])
