@@ -15,6 +15,7 @@ def same_weights(mine, theirs):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_a_sketch_rnn_js_file_and_what_it_costs(run_convert, trained_run, tmp_path):
     status, out, errors = run_convert(
         "model", f"--model_dir={trained_run}", "--out=ours.gen.json", "--name=tiny"

@@ -54,6 +54,7 @@ def test_a_greedy_drawing_is_completed_as_it_was(model, seed, part):
         np.testing.assert_allclose(again, drawing, rtol=1e-3, atol=1e-3 * model.normalizing_factor)
 
 
+@pytest.mark.slow
 def test_a_drawing_is_completed_as_it_was_with_the_same_seed(unconditional):
     """The noise of a point depends on its place in the sketch, not on what was given."""
     drawn = unconditional.sample(60, seed=5)

@@ -95,6 +95,7 @@ def test_a_notebook_gets_a_progress_bar(folder, monkeypatch, capsys):
         assert ("training" in errors and "/4" in errors) == bars
 
 
+@pytest.mark.slow
 def test_evaluation_is_not_counted_as_time_of_training(bench, folder, monkeypatch):
     """The clock ticks in training steps only, a second each, but for a very slow evaluation."""
     clock = [0.0]

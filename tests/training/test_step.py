@@ -100,6 +100,7 @@ def test_a_mode_of_the_run_reaches_its_steps(bench, tmp_path, mode):
     assert not any(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_finite_changes_nothing(bench, monkeypatch, folder):
     """The cost is finite, but the square root's slope at 0 is not."""
     model = SketchRNN(bench.config, seed=1)
