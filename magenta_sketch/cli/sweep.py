@@ -52,7 +52,11 @@ flags.DEFINE_multi_string(
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
-    "seeds", "0-2", "Seeds to train each value with, such as 0,1,7-9.", flag_values=FLAGS
+    "seeds",
+    "0-2",
+    "Seeds to train each value with, such as 0,1,7-9. Three give a first look; ten can show "
+    "differences that are not chance.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "jobs",
