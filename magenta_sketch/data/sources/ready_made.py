@@ -1,4 +1,4 @@
-"""Data sets made from installed packages, or made up, by name. They need no files, no download.
+"""Data sets by name, from installed packages or made up. They need no files and no download.
 
 To add one, write a module whose `source` returns its `Source`, with suitable defaults, and add a
 line to `SOURCES`. The class of its drawings is that name.
