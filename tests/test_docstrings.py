@@ -21,7 +21,10 @@ WITH_EXAMPLES = sorted(
     if ">>> " in path.read_text(encoding="utf-8")
 )
 # Their examples have models of the usual size, or train.
-LONG = {"magenta_sketch.inference.trained_model", "magenta_sketch.from_python"}
+LONG = {
+    *(f"magenta_sketch.inference.{name}" for name in ("coder", "encoding", "trained_model")),
+    "magenta_sketch.from_python",
+}
 
 
 def write_files():

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from goldens import Golden
+from slow import slow_but
 
 import magenta_sketch
 from magenta_sketch._backend import tf
@@ -96,7 +97,9 @@ def test_without_a_mode_or_version_the_weights_decide(golden, write):
     assert not trained.model.config.tanh_z
 
 
-@pytest.mark.parametrize("version, squashed", [(1, True), (5, True), (6, False), (7, False)])
+@pytest.mark.parametrize(
+    "version, squashed", slow_but([(1, True), (5, True), (6, False), (7, False)], (5, True))
+)
 def test_versions_before_6_give_the_decoder_tanh_of_z(write, version, squashed):
     golden = Golden.of("cond_lstm")
     weights = dict(golden.group("var/"))

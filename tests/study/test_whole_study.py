@@ -59,6 +59,7 @@ def study(trained_run, tmp_path, monkeypatch):
     return one
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_kept_and_the_rest_is_carried_out(study):
     lines, engine = [], Here(fails=("seed-2",))
     assert sweep.run_study(study, engine, report=lines.append) == 1

@@ -65,6 +65,7 @@ def test_evaluation_has_the_form_that_is_trained(bench, of_before):
     assert bucketed.cost < padded.cost
 
 
+@pytest.mark.slow
 def test_evaluation_with_noise_repeats_with_its_key(bench, folder):
     trainer = bench.start(folder)
     key = (1, Purpose.VALIDATION)

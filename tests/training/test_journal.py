@@ -142,7 +142,7 @@ def test_a_history_is_taken_up_without_what_is_done_again(folder):
 @pytest.mark.parametrize(
     "target, what",
     [
-        ((Journal, "_history_file"), "history.jsonl"),
+        pytest.param((Journal, "_history_file"), "history.jsonl", marks=pytest.mark.slow),
         ((tf.summary, "scalar"), "TensorBoard's events"),
         ((sys, "stdout"), "standard output"),
     ],
