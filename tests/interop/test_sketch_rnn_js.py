@@ -115,7 +115,7 @@ def test_versions_before_6_give_the_decoder_tanh_of_z(write, version):
     )
     # Drawing does it too: what has the tanh z/3 draws what z/3 draws without it.
     z = np.array([[0.3, -0.2, 1.0, -2.0]], np.float32)
-    same = np.arctanh(z / 3) if squashed else z / 3
+    same = np.arctanh(z / 3) if version < 6 else z / 3
     plain = SketchRNN(model.config.replace(tanh_z=False))
     magenta_tf1.load_variables(plain, magenta_tf1.to_original(model))
     other = magenta_sketch.TrainedModel(plain)
@@ -125,7 +125,7 @@ def test_versions_before_6_give_the_decoder_tanh_of_z(write, version):
     seeds = seed_table(1, 2)
     found = model(golden.strokes, golden.lengths, scale=1.0, seeds=seeds).reconstruction
     noisy = draw_z(mu, presig, 1.0, seeds)
-    output = model.decoder(golden.strokes[:, :-1], tf.tanh(noisy) if squashed else noisy)
+    output = model.decoder(golden.strokes[:, :-1], tf.tanh(noisy) if version < 6 else noisy)
     expected = sketch_losses(output, golden.strokes[:, 1:], mu, presig).reconstruction
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
