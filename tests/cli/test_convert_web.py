@@ -104,6 +104,7 @@ def test_few_mixture_components_are_written_as_twenty(run_convert, model, librar
     np.testing.assert_allclose(written.model.decoder.output_bias, expected[1], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_drawings_are_shown_at_one_size(run_convert, library, shared, tmp_path):
     # The published models draw about 830 of their pixels across, and a page 255 of its units.
     for name in ("bird", "bicycle"):

@@ -44,6 +44,7 @@ def test_one_svg_a_sketch(run, trained_run, tmp_path):
     assert all(len(sketches(file)) == 1 for file in files)
 
 
+@pytest.mark.slow
 def test_seeds_repeat_and_differ(run, trained_run, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(f"--model_dir={trained_run}", "--count=4", f"--seed={seed}", f"--out={name}.svg")
@@ -87,6 +88,7 @@ def test_a_number_that_is_not_in_the_data(run, trained_run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_numbers_are_the_files_also_where_sketches_were_dropped(run, trained_run, tmp_path):
     """The data hold sketches that are too long for the model, before and after the one drawn."""
     config = RunFolder(trained_run).read()
@@ -137,6 +139,7 @@ def test_parse_numbers():
         assert len(str(error.value)) < 300
 
 
+@pytest.mark.slow
 def test_other_data_than_the_models_are_warned_of(run, trained_run, tiny_folder, tmp_path):
     arguments = (f"--model_dir={trained_run}", "--reconstruct=0", "--data_dir=data")
     (tmp_path / "data").mkdir()

@@ -93,6 +93,7 @@ def assert_offsets_survive(result, sketch):
 # Polylines, stroke-3 and stroke-5
 
 
+@pytest.mark.slow
 @PURE
 @given(lines(POSITIONS), st.integers(0, 3))
 def test_lines_to_stroke5_and_back(polylines, padding):
@@ -177,6 +178,7 @@ def read_ndjson(path):
     return splits, objects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offsets", slow_but([WHOLE, FLOAT], WHOLE), ids=["whole", "float"])
 def test_npz_to_ndjson_to_npz(offsets):
     @FILES

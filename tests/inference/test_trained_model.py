@@ -160,6 +160,7 @@ def test_the_readme_python_example_runs(trained_run, tiny_folder, tmp_path, monk
     assert (tmp_path / "decoded.svg").exists() and (tmp_path / "new.svg").exists()
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_the_model_sketch_by_sketch(model, test_set):
     found = model.losses(test_set)
     assert [len(part) for part in found] == [len(test_set)] * 3  # in two batches
@@ -180,6 +181,7 @@ def test_losses_are_those_of_the_model_sketch_by_sketch(model, test_set):
         model.losses(test_set, scale=-1.0)
 
 
+@pytest.mark.slow
 def test_losses_to_the_first_end_row(model, test_set):
     """Those of a batch with a single end row a sketch, over the same number of points."""
     found, usual = model.losses(test_set, to_first_end=True), model.losses(test_set)

@@ -106,6 +106,7 @@ def test_fast_run_to_lengths_has_the_values_and_gradients_of_the_plain_one(
     assert_same(found, results_and_gradients(plain, sources, in_graph))
 
 
+@pytest.mark.slow
 def test_fast_runs_the_same_without_a_graph():
     cell = make_cell("lstm", WIDTH)
     x, state = random_tensor(TIME, 3, WIDTH), [random_tensor(3, UNITS) for _ in range(2)]

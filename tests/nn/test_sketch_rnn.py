@@ -107,7 +107,7 @@ def test_equal_seeds_equal_losses_in_and_out_of_a_graph(cell):
         assert np.abs(other.reconstruction - again.reconstruction).min() > 1e-5
 
 
-@every_cell
+@pytest.mark.parametrize("cell", slow_but(CELLS, "lstm"))
 @pytest.mark.parametrize("conditional", slow_but([True, False], True))
 def test_gradients_reach_every_weight_and_are_finite(cell, conditional):
     model = all_dropout(enc_model=cell, dec_model=cell, conditional=conditional)

@@ -143,7 +143,7 @@ def test_a_history_is_taken_up_without_what_is_done_again(folder):
     "target, what",
     [
         pytest.param((Journal, "_history_file"), "history.jsonl", marks=pytest.mark.slow),
-        ((tf.summary, "scalar"), "TensorBoard's events"),
+        pytest.param((tf.summary, "scalar"), "TensorBoard's events", marks=pytest.mark.slow),
         ((sys, "stdout"), "standard output"),
     ],
 )
