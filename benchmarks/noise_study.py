@@ -215,11 +215,11 @@ def p4(result: StudyResult) -> Iterable[tuple[str, str, str]]:
 
 def theory_errors(result: StudyResult, settings: list[Setting]) -> dict[str, Estimate]:
     """Return mean absolute errors of three predictions of the information, over seeds."""
-    variances = result.latent(settings[1], "mu_variance")
-    squares = result.latent(settings[1], "sigma_square")
     measured = [result.values(one, "mutual_information") for one in settings]
     errors: dict[str, list[float]] = {"formula": [], "stays": [], "1/s": []}
-    for seed, (variance, square) in enumerate(zip(variances, squares, strict=True)):
+    for run in result.runs_of(settings[1]):
+        seed = result.plan.seeds.index(run.trial.seed)
+        variance, square = (of(run).latent[name] for name in ("mu_variance", "sigma_square"))
         at_1 = linear_theory.predict(variance, np.sqrt(square), 1.0)
         # Factors are correlated, so the sum over dimensions is not the information at scale 1.
         factor = measured[1][seed] / max(at_1.information, 1e-9)

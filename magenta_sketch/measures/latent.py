@@ -14,19 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 ACTIVE = 0.01
 
 
-def kl_divergence(mu: ArrayLike, sigma: ArrayLike) -> float:
-    """Return KL(N(mu, sigma²) || N(0, 1)) = -½·(1 + 2·ln sigma - mu² - sigma²), in nats.
-
-    mu and sigma are [batch, Z]. The result is the mean over all of it; infinite if a sigma is 0.
-
-    >>> kl_divergence([[0.0]], [[1.0]]), kl_divergence([[1.0]], [[1.0]])
-    (0.0, 0.5)
-    """
-    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
-    with np.errstate(divide="ignore"):
-        return float(np.mean(-0.5 * (1 + 2 * np.log(sigma) - mu**2 - sigma**2)))
-
-
 def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
     """Return the scalars (see `scalars.SCALARS`) that follow from mu, sigma and the noise scale."""
     mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
@@ -34,7 +21,7 @@ def use(mu: ArrayLike, sigma: ArrayLike, scale: float) -> dict[str, float]:
     spread = np.sqrt(np.mean(mu.var(axis=0)))
     noise = scale * np.mean(sigma)
     return {
-        "active_units": float(np.count_nonzero(active)),
+        "active_units": float(active_units(mu)),
         "mean_sigma": float(np.mean(sigma)),
         "active_sigma": float(np.mean(sigma[:, active])) if active.any() else np.nan,
         "other_sigma": float(np.mean(sigma[:, ~active])) if not active.all() else np.nan,
