@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pathlib
 import pickle
+import random
 import re
 import shutil
 import signal
@@ -40,6 +41,8 @@ class Cluster:
     def add(self):
         """Start one more node, the head first; its process group."""
         place = [f"--address={self.address}"]
+        # Ray refuses to start where two of its ports are one, and has fixed numbers for some.
+        agent = f"--dashboard-agent-listen-port={free_port()}"
         if not self._groups:
             place = ["--head", f"--port={self._port}", f"--temp-dir={self._folder}"]
             place += ["--include-dashboard=false", f"--ray-client-server-port={free_port()}"]
@@ -52,6 +55,7 @@ class Cluster:
                     "--num-cpus=1",
                     "--object-store-memory=80000000",
                     "--disable-usage-stats",
+                    agent,
                     *place,
                 ],
                 stdin=subprocess.DEVNULL,
@@ -89,9 +93,12 @@ def is_of(group, process):
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A free port that neither outgoing connections nor Ray's workers are given."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket() as one, contextlib.suppress(OSError):  # taken
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def need_ray():
