@@ -19,15 +19,18 @@ class Prediction(NamedTuple):
       ratio: r of each dimension, [Z].
       information: mutual information of the factors and z, in nats: the sum of ½·log(1 + r).
       mu_variance, sigma: those of each dimension, [Z].
+      signal_to_noise: that of the model, as the measure of this name: the spread of mu over
+        s · mean sigma.
 
     >>> Prediction._fields
-    ('ratio', 'information', 'mu_variance', 'sigma')
+    ('ratio', 'information', 'mu_variance', 'sigma', 'signal_to_noise')
     """
 
     ratio: NDArray[np.float64]
     information: float
     mu_variance: NDArray[np.float64]
     sigma: NDArray[np.float64]
+    signal_to_noise: float
 
 
 def signal_to_noise_power(
@@ -65,10 +68,8 @@ def predict(mu_variance: ArrayLike, sigma: ArrayLike, scale: float) -> Predictio
     noise = np.square(np.asarray(sigma, np.float64))
     kappa = 1 + np.asarray(mu_variance, np.float64) / noise
     ratio = signal_to_noise_power(kappa, scale)
-    variance = 1 / (1 + scale**2 * ratio)
-    return Prediction(
-        ratio,
-        float(np.sum(0.5 * np.log1p(ratio))),
-        scale**2 * ratio * variance,
-        np.sqrt(variance),
-    )
+    sigma = np.sqrt(1 / (1 + scale**2 * ratio))
+    variance = scale**2 * ratio * sigma**2
+    signal_to_noise = float(np.sqrt(variance.mean()) / (scale * sigma.mean()))
+    information = float(np.sum(0.5 * np.log1p(ratio)))
+    return Prediction(ratio, information, variance, sigma, signal_to_noise)

@@ -50,8 +50,7 @@ def answer(result: StudyResult) -> list[Claim]:
     names = [name for name in _ANSWER if result.has(name)]
     if len(names) < 3:  # without a latent vector
         names = list(filter(result.has, _WITHOUT_Z))
-    swept = [one for one in result.measured if one not in dict(result.plan.others)]
-    return [claim(result, name, swept or result.measured) for name in names]
+    return [claim(result, name, result.swept) for name in names]
 
 
 def claim(result: StudyResult, name: str, settings: list[Setting]) -> Claim:

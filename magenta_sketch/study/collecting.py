@@ -84,10 +84,7 @@ def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         base = study.plan.base
         data = load_data_set(
-            names,
-            base.data_dir,
-            max_seq_len=base.given_max_seq_len,
-            report=lambda _: None,
+            names, base.data_dir, max_seq_len=base.given_max_seq_len, report=lambda _: None
         )
         described[key] = {
             "names": list(names),

@@ -183,15 +183,10 @@ def _prediction(result: StudyResult) -> list[Line]:
     scales = np.array([value for value in positions(result)[0] if value > 0])
     runs = zip(result.latent(start, "mu_variance"), result.latent(start, "sigma_square"),
                strict=True)  # fmt: skip
-    found = []
-    for variance, square in runs:
-        made = [linear_theory.predict(variance, np.sqrt(square), scale) for scale in scales]
-        found.append(
-            [
-                np.sqrt(one.mu_variance.mean()) / (scale * one.sigma.mean())
-                for one, scale in zip(made, scales, strict=True)
-            ]
-        )
+    found = [
+        [linear_theory.predict(variance, np.sqrt(square), s).signal_to_noise for s in scales]
+        for variance, square in runs
+    ]
     mean = np.mean(found, axis=0) if found else np.zeros(0)
     used = mean > 0
     return [Line(scales[used], mean[used], "theory, from scale 1", GREY, "--")] * bool(used.any())
@@ -222,12 +217,6 @@ def _factors(result: StudyResult) -> Picture | None:
         title,
         f"{title}. {text}.",
         f"On test sketches, from z with the run's own noise. {BARS}",
-        line_plot(
-            "factors",
-            title,
-            lines,
-            XAxis(result.plan.main, ticks=ticks, logarithmic=log),
-            YAxis(),
-            LegendBelow([]),
-        ),  # fmt: skip
-    )
+        line_plot("factors", title, lines, XAxis(result.plan.main, ticks=ticks, logarithmic=log),
+                  YAxis(), LegendBelow([])),
+    )  # fmt: skip

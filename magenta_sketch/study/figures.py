@@ -27,7 +27,7 @@ from magenta_sketch.measures.numbers import finite
 from magenta_sketch.study import wording
 from magenta_sketch.study.curves import BARS, Picture, over_settings, with_bars
 from magenta_sketch.study.lines import families, is_numeric
-from magenta_sketch.study.plan import Setting, value_text
+from magenta_sketch.study.plan import value_text
 from magenta_sketch.study.results import StudyResult
 from magenta_sketch.study.statistics import estimate
 
@@ -80,7 +80,7 @@ def _rate_and_distortion(result: StudyResult) -> Picture | None:
 def _matrix(result: StudyResult) -> Picture | None:
     """Return the matrix of losses: models in rows, noises in columns."""
     noises = result.settings.noises
-    rows = [s for s in _swept(result) if np.isfinite(result.at_noise(s, noises[0])).any()]
+    rows = [s for s in result.swept if np.isfinite(result.at_noise(s, noises[0])).any()]
     if not rows or len(noises) < 2:
         return None
     table = [[estimate(result.at_noise(one, noise)) for noise in noises] for one in rows]
@@ -150,10 +150,10 @@ def _profile(
     """
     name, measure, title = names
     lines: list[Line] = []
-    for rank, one in enumerate(swept := _swept(result)):
+    for rank, one in enumerate(result.swept):
         curves = [curve(row) for row in result.latent(one, measure)]
         if curves and len({len(y) for _, y in curves}) == 1:
-            color = color_of(rank, len(swept), is_numeric(result))
+            color = color_of(rank, len(result.swept), is_numeric(result))
             mean = np.mean([y for _, y in curves], axis=0)
             lines.append(Line(curves[0][0], mean, one.label, color))
     if not lines:
@@ -201,9 +201,3 @@ def _learning(result: StudyResult) -> Picture | None:
         line_plot("learning", title, lines, XAxis("step"),
                   YAxis("nats/point", (min(late) - room, max(late) + room)), LegendInside("")),
     )  # fmt: skip
-
-
-def _swept(result: StudyResult) -> list[Setting]:
-    """Return the measured settings of the axes; without axes, all."""
-    others = dict(result.plan.others)
-    return [one for one in result.measured if one not in others] or result.measured

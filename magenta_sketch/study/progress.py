@@ -48,14 +48,8 @@ class SweepProgress:
         self._began = self._looked = self._said = time.monotonic()
         self._bar = None
         if sys.stderr is not None and sys.stderr.isatty():
-            self._bar = tqdm(
-                total=sum(totals.values()),
-                initial=self._at_start,
-                unit="step",
-                desc="sweep",
-                smoothing=0.02,
-                dynamic_ncols=True,
-            )
+            self._bar = tqdm(total=sum(totals.values()), initial=self._at_start, unit="step",
+                             desc="sweep", smoothing=0.02, dynamic_ncols=True)  # fmt: skip
 
     def __enter__(self) -> SweepProgress:
         return self

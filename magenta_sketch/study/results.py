@@ -89,6 +89,12 @@ class StudyResult:
         """The settings with measured runs."""
         return [one for one in self.plan.settings() if self.runs_of(one)]
 
+    @functools.cached_property
+    def swept(self) -> list[Setting]:
+        """The measured settings of the axes; without axes, all that are measured."""
+        others = dict(self.plan.others)
+        return [one for one in self.measured if one not in others] or self.measured
+
     def values(self, setting: Setting, name: str) -> NDArray[np.float64]:
         """Return a scalar of each run of a setting, [seeds]; NaN where there is none."""
         return self._by_seed(

@@ -54,8 +54,7 @@ def sheets(result: StudyResult) -> list[Sheet]:
     Each swept setting is shown by one of its runs: that of a seed with results for all of them, or,
     if there is no such seed, its first run with results.
     """
-    others = dict(result.plan.others)
-    shown = _shown(result, [s for s in result.measured if s not in others] or result.measured)
+    shown = _shown(result, result.swept)
     made = []
     groups = _by_data(shown)
     for number, group in enumerate(groups):

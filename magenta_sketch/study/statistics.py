@@ -6,6 +6,7 @@ and see the same batches. Intervals are bootstrap intervals (BCa; Efron 1987) of
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -51,7 +52,7 @@ class Comparison(NamedTuple):
       is_ratio: whether it is a ratio.
       p: two-sided p-value of the exact sign-flip test of the pairs, after `holm` if that was used.
       improvement: the probability that a run of the setting has a greater value than a run of the
-        other (ties count half).
+        other (ties count half); its interval is a percentile bootstrap over pairs.
       smallest: the smallest difference (or ratio above 1) that this many pairs find in four of five
         studies, at 5 %.
       equal: whether the 90 % interval is within the margin; None without a margin.
@@ -63,7 +64,7 @@ class Comparison(NamedTuple):
     difference: Estimate
     is_ratio: bool
     p: float
-    improvement: float
+    improvement: Estimate
     smallest: float
     equal: bool | None
 
@@ -170,9 +171,8 @@ def compare_rows(
             value, low, high = np.exp(found[:3]).tolist()
             found = Estimate(value, low, high, found.n)
             smallest = float(np.exp(smallest))
-        greater = np.mean(np.sign(x[:, None] - y) / 2 + 0.5) if len(x) else np.nan
         p = _sign_flip(pairs)
-        made.append(Comparison(found, is_ratio, p, float(greater), smallest, equal))
+        made.append(Comparison(found, is_ratio, p, _improvement(x, y), smallest, equal))
     return made
 
 
@@ -189,6 +189,24 @@ def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     corrected = p[order] * np.arange(len(order), 0, -1)
     p[order] = np.minimum(np.maximum.accumulate(corrected), 1.0)
     return [one._replace(p=float(new)) for one, new in zip(comparisons, p, strict=True)]
+
+
+def _improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
+    """Return the probability that a value of x, [seeds], is greater than one of y."""
+    n = len(x)
+    greater = np.sign(x[:, None] - y) / 2 + 0.5
+    if n < 2:
+        return Estimate(float(greater[0, 0]) if n else np.nan, np.nan, np.nan, n)
+    weights = _bootstrap_weights(n)
+    drawn = np.sum(weights @ greater * weights, axis=1)
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(greater.mean()), float(low), float(high), n)
+
+
+@functools.cache
+def _bootstrap_weights(n: int) -> NDArray[np.float64]:
+    """Return the share of each of n pairs in each resample, [resamples, n]."""
+    return np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _RESAMPLES) / n
 
 
 def _sign_flip(pairs: NDArray[np.float64]) -> float:

@@ -15,6 +15,7 @@ _OF_REAL_DRAWINGS = {
     "novelty_standard": "novelty",
     "diversity_standard": "diversity",
 }
+_GREATER = ("probability greater", "probability low", "probability high")
 
 
 def tables(result: StudyResult) -> list[dict[str, Any]]:
@@ -71,11 +72,12 @@ def comparison_rows(result: StudyResult) -> list[dict[str, Any]]:
                     "high": difference.high,
                     "n": difference.n,
                     "p": found.p,
-                    "probability greater": found.improvement,
+                    **dict(zip(_GREATER, found.improvement, strict=False)),
                     "smallest": found.smallest,
                     "margin": SCALARS[name].margin,
                     "verdict": found.verdict,
                     "text": wording.compared(found),
+                    "probability": wording.with_interval(found.improvement),
                 }
             )
     return rows

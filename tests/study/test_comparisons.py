@@ -112,7 +112,7 @@ def test_a_missing_value_drops_its_pair():
     assert (found.difference.value, found.difference.n) == (0.75, 2)
     nothing = compare([math.nan, 1.0], [1.0, math.nan])
     assert nothing.difference.n == 0 and nothing.verdict == "undecided"
-    assert math.isnan(nothing.improvement) and math.isnan(nothing.p)
+    assert math.isnan(nothing.improvement.value) and math.isnan(nothing.p)
 
 
 @quick
@@ -122,7 +122,8 @@ def test_swapping_the_settings_turns_the_comparison_around(some):
     there, back = compare(a, b), compare(b, a)
     assert back.difference.value == pytest.approx(-there.difference.value)
     assert back.p == pytest.approx(there.p) and back.smallest == pytest.approx(there.smallest)
-    assert back.improvement == pytest.approx(1 - there.improvement)
+    value, low, high, n = there.improvement
+    assert back.improvement == pytest.approx((1 - value, 1 - high, 1 - low, n))
     if min(map(abs, there.difference[1:3])) > 1e-9:  # an end at 0 may be rounded either way
         assert back.verdict == OPPOSITE[there.verdict]
 
@@ -199,7 +200,7 @@ def test_equal_values_are_not_different_and_equal_only_with_a_margin():
     same = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
     found = compare(same, same)
     assert found.difference == Estimate(0.0, 0.0, 0.0, 7)
-    assert (found.p, found.improvement, found.verdict) == (1.0, 0.5, "undecided")
+    assert (found.p, found.improvement.value, found.verdict) == (1.0, 0.5, "undecided")
     assert compare(same, same, margin=0.01).verdict == "equal"
 
 
@@ -211,9 +212,27 @@ def test_the_same_shift_of_every_pair_is_a_difference():
 def test_improvement_is_the_share_of_all_pairs_of_runs_with_ties_half():
     a, b = [1.0, 5.0, 3.0], [2.0, 3.0, 0.0]
     # 1 beats 0; 5 beats all; 3 beats 2 and 0, and ties with 3.
-    assert compare(a, b).improvement == pytest.approx((1 + 3 + 2.5) / 9)
+    assert compare(a, b).improvement.value == pytest.approx((1 + 3 + 2.5) / 9)
     u = stats.mannwhitneyu(a, b).statistic
-    assert compare(a, b).improvement == pytest.approx(u / 9)
+    assert compare(a, b).improvement.value == pytest.approx(u / 9)
+
+
+def test_the_interval_of_the_improvement_is_a_bootstrap_over_pairs():
+    random = np.random.default_rng(3)
+    b = random.normal(size=10)
+    a = b + random.normal(0.5, 1.0, size=10)
+    found = compare(a, b).improvement
+    ends = stats.bootstrap(
+        (a, b),
+        lambda a, b: stats.mannwhitneyu(a, b).statistic / 100,
+        paired=True,
+        vectorized=False,
+        n_resamples=999,
+        method="percentile",
+        random_state=random,
+    ).confidence_interval
+    assert found.low == pytest.approx(ends.low, abs=0.04) and found.low < found.value
+    assert found.high == pytest.approx(ends.high, abs=0.04) and found.high > found.value
 
 
 # --------------------------------------------------------------------------------- equivalence

@@ -157,8 +157,9 @@ def test_comparisons_csv_has_a_row_for_each_measure_and_pair_of_settings(written
     assert len(rows) == len(partners) * len(list(filter(result.has, SCALARS)))
     for row in rows:
         found = result.comparisons(row["measure"])[setting(result, row["setting"])]
-        numbers = (*found.difference, found.p, found.improvement, found.smallest)
-        names = ("estimate", "low", "high", "n", "p", "probability greater", "smallest")
+        numbers = (*found.difference, found.p, *found.improvement[:3], found.smallest)
+        names = ("estimate", "low", "high", "n", "p", "probability greater", "probability low",
+                 "probability high", "smallest")  # fmt: skip
         assert [float(row[name]) for name in names] == list(map(float, numbers))
         scalar = SCALARS[row["measure"]]
         assert row["kind"] == ("ratio" if scalar.is_ratio else "difference")
@@ -253,7 +254,8 @@ def test_the_tables_of_comparisons_are_those_of_the_file(written):
     )
     label = "scale 2, kl_mu_weight 0.25"
     one = found[setting(result, label)]
-    cells = [label, "scale 1", wording.compared(one), "8", *map(wording.number, one[2:5])]
+    cells = [label, "scale 1", wording.compared(one), "8", wording.number(one.p)]
+    cells += [wording.with_interval(one.improvement), wording.number(one.smallest)]
     assert list(map(plain, cells)) in [list(map(plain, row)) for row in rows]
 
 
