@@ -1,22 +1,21 @@
 """Decide the predictions of docs/noise_predictions.md, from the results of the noise studies.
 
-    python benchmarks/noise_study.py decide docs/noise_study/*.json
-    python benchmarks/noise_study.py keep --study=studies/noise_shapes --out=kept.jsonl
+    python benchmarks/noise_study.py docs/noise_study/*.json*
 
-`decide` prints a table: for each prediction and data set, the numbers and whether it holds. Names
-of files are names of data sets. `keep` trains and measures the models of P6: from the weights of
-scale 1, and from the start; running it again goes on where it stopped.
+It prints a table: for each prediction and data set, the numbers and whether it holds. Names of
+files are names of data sets. A results.json of a report decides P1 to P5, the file that
+noise_kept.py has written decides P6.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from noise_kept import rows_of
 
 from magenta_sketch.measures import linear_theory
 from magenta_sketch.measures.latent import ACTIVE
@@ -312,48 +311,6 @@ def decide(paths: list[pathlib.Path]) -> list[Outcome]:
     return sorted(made, key=lambda one: one.prediction)
 
 
-# ------------------------------------------------------------------------------------------- P6
-
-
-def keep(study: pathlib.Path, out: pathlib.Path, data_dir: str, seeds: Iterable[int]) -> None:
-    """Train at scale 4 from the weights of scale 1, and from the start, and measure both."""
-    import magenta_sketch
-    from magenta_sketch.measures.measuring import measure
-    from magenta_sketch.measures.result import MeasureSettings
-
-    done = {(row["seed"], row["arm"]) for row in rows_of(out)}
-    for seed in seeds:
-        source = study / "runs" / f"scale-1_seed-{seed}"
-        saved = magenta_sketch.load(source, checkpoint="newest").config
-        steps = saved.hparams.num_steps
-        for arm, more in (
-            ("kept", {"init_from": str(source), "num_steps": steps}),
-            ("start", {"num_steps": 2 * steps}),
-        ):
-            if (seed, arm) in done:
-                continue
-            hparams: dict[str, Any] = saved.hparams.to_dict() | {"scale": 4.0} | more
-            hparams.pop("max_seq_len")
-            init = {"init_from": hparams.pop("init_from", "")}
-            folder = study / "kept" / f"{arm}_seed-{seed}"
-            magenta_sketch.train(
-                folder, data_dir=data_dir, seed=seed, bucket_by_length=True, overwrite=True,
-                report=lambda line: None, **init, **hparams,
-            )  # fmt: skip
-            trained = magenta_sketch.load(folder, checkpoint="newest")
-            data = magenta_sketch.load_data_set(saved.hparams.data_set, data_dir, report=None)
-            settings = MeasureSettings(draws=2, bounded=10, training=500)
-            found = measure(trained, data, settings)
-            with open(out, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"seed": seed, "arm": arm, **found.scalars}) + "\n")
-            print(f"seed {seed}, {arm}: {found.scalars['active_units']} active units", flush=True)
-
-
-def rows_of(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Return the rows that `keep` has written."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def p6(path: pathlib.Path) -> list[Outcome]:
     """Decide P6 from the file that `keep` has written."""
     rows = {(row["seed"], row["arm"]): row for row in rows_of(path)}
@@ -380,18 +337,8 @@ def p6(path: pathlib.Path) -> list[Outcome]:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    deciding = commands.add_parser("decide")
-    deciding.add_argument("results", nargs="+", type=pathlib.Path)
-    keeping = commands.add_parser("keep")
-    keeping.add_argument("--study", type=pathlib.Path, required=True)
-    keeping.add_argument("--out", type=pathlib.Path, required=True)
-    keeping.add_argument("--data_dir", default="datasets")
-    keeping.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("results", nargs="+", type=pathlib.Path)
     args = parser.parse_args()
-    if args.command == "keep":
-        keep(args.study, args.out, args.data_dir, range(args.seeds))
-        return
     outcomes = decide([path for path in args.results if path.suffix == ".json"])
     for path in args.results:
         outcomes += p6(path) if path.suffix == ".jsonl" else []
