@@ -128,6 +128,7 @@ def test_a_folder_of_ndjson_files_and_a_list_of_classes(run, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_the_ready_made_data_sets_are_listed(run):
     status, lines, errors = run("--list")
     assert (status, errors) == (0, "")
@@ -240,6 +241,7 @@ def test_a_data_set_comes_back_from_ndjson(run, run_convert, tiny_folder, tmp_pa
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_bar_on_a_terminal_and_none_in_a_log(owls, tmp_path):
     program = "from magenta_sketch.cli import convert; convert.run()"
     command = [sys.executable, "-c", program, "data", "owls.ndjson", "--overwrite", "--out=out"]

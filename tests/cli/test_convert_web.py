@@ -167,6 +167,7 @@ def test_a_folder_with_other_files_is_kept(run_convert, refused, model, library,
     assert sorted(os.listdir(tmp_path)) == ["node_modules", "site", "twigs.gen.json"]
 
 
+@pytest.mark.slow
 def test_a_write_that_fails_leaves_the_old_folder(
     run_convert, refused, model, library, tmp_path, monkeypatch
 ):

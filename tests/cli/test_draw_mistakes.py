@@ -222,6 +222,7 @@ def test_mistakes_that_the_model_shows(run_draw, request, tmp_path, typed, messa
     assert [path.name for path in tmp_path.iterdir()] == ["begun.svg"]
 
 
+@pytest.mark.slow
 def test_an_aggregate_prior_of_others_than_the_training_data_is_asked_for(
     run_draw, trained_run, tiny_folder, tmp_path
 ):

@@ -208,6 +208,7 @@ def test_npz_to_ndjson_to_npz(offsets):
     check()
 
 
+@pytest.mark.slow
 @PURE
 @given(st.one_of(sketches(WHOLE), sketches(FLOAT)))
 def test_a_line_of_ndjson_is_quickdraws(sketch):

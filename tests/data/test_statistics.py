@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from npz_files import SOUND, save, silent, sketches
+from slow import slow_but
 
 from magenta_sketch.data import load_data_set, statistics
 from magenta_sketch.data.inspection import inspect_npz
@@ -10,7 +11,9 @@ from magenta_sketch.data.statistics import Bar, histogram
 from magenta_sketch.data.strokes import bounds, to_polylines
 
 
-@pytest.mark.parametrize("name", ["aaron_sheep.npz", "short_kanji.npz"])
+@pytest.mark.parametrize(
+    "name", slow_but(["aaron_sheep.npz", "short_kanji.npz"], "short_kanji.npz")
+)
 def test_statistics_of_published_data(shared, name):
     check_statistics(shared / "data", name)
 

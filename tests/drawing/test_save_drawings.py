@@ -367,6 +367,7 @@ def test_impossible_zoom(zoom):
         raster.to_png(PICTURE, zoom=zoom)
 
 
+@pytest.mark.slow
 def test_large_pictures_are_made_smaller():
     with Image.open(io.BytesIO(raster.to_png(as_picture(CROSS, cell=5000)))) as image:
         assert image.size == (raster.LARGEST, raster.LARGEST)

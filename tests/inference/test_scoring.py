@@ -219,6 +219,7 @@ def spread_out(model, sketches):
     return np.random.default_rng(5).normal(0, 3, (len(sketches), model.z_size)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_log_likelihood_is_the_loss_of_this_z(conditional, sketches):
     mu = conditional.encode(sketches)
     found = conditional.log_likelihood(sketches, mu)

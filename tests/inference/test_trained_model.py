@@ -201,6 +201,7 @@ def by_turns(sketches):
     return [sketches[i] for pair in zip(chosen[::-1], chosen, strict=True) for i in pair]
 
 
+@pytest.mark.slow
 def test_results_are_in_the_order_of_the_sketches(model, test_set):
     sketches = by_turns(test_set)
     lengths = [len(sketch) for sketch in sketches]

@@ -29,6 +29,7 @@ quick = settings(max_examples=8, deadline=None, derandomize=True, database=None)
 SEEDS = st.integers(0, 2**40)
 
 
+@pytest.mark.slow
 @quick
 @given(
     st.lists(st.integers(0, 10), min_size=2, max_size=2),

@@ -189,7 +189,9 @@ def test_what_is_written_comes_back_to_the_bit(tmp_path, name):
     assert again.config.hparams.replace(**unsaved) == golden.hparams.replace(**unsaved)
 
 
-@pytest.mark.parametrize("name", ["cond_hyper", "cond_lstm_enc_hyper_dec"])
+@pytest.mark.parametrize(
+    "name", slow_but(["cond_hyper", "cond_lstm_enc_hyper_dec"], "cond_lstm_enc_hyper_dec")
+)
 def test_hyper_cells_with_an_encoder_come_back_without_a_config(shared, tmp_path, name):
     golden = Golden(shared / "golden" / f"{name}.npz")
     magenta_checkpoint.write(tmp_path / "out", golden.model, golden.hparams, step=7)
@@ -241,6 +243,7 @@ def test_the_originals_saver_restores_it(tmp_path):
             np.testing.assert_array_equal(session.run(variables[name]), value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_adams_moments_after_21_steps_are_the_references(pair, tmp_path):
     directory, golden = pair
     step = golden.train_step()

@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
+from slow import slow_but
 
 import magenta_sketch
 from magenta_sketch import HParams, SketchRNN, TrainedModel
@@ -49,7 +50,7 @@ def sketches():
     return [np.float32([[a, b, 0], [c, 0, 1]]) for a, b, c in x]
 
 
-@pytest.mark.parametrize("scale", [0.8, 1.0, 2.0])
+@pytest.mark.parametrize("scale", slow_but([0.8, 1.0, 2.0], 0.8))
 def test_many_draws_give_the_exact_log_p_of_each_prior(sketches, scale):
     priors = {"standard": Prior.standard(2), "scaled": Prior.scaled(2, 0.5)}
     found = importance_bound(LinearModel(scale), sketches, priors, draws=20_000)
@@ -92,6 +93,7 @@ def test_draws_are_the_same_for_all_priors_and_for_a_seed(sketches):
     assert (other["a"] != found["a"]).all()
 
 
+@pytest.mark.slow
 def test_a_network_at_one_draw_has_the_bound_of_log_prob():
     sizes = {"enc_rnn_size": 6, "dec_rnn_size": 8, "z_size": 2, "num_mixture": 2}
     model = TrainedModel(SketchRNN(HParams(**sizes)))

@@ -404,6 +404,7 @@ def test_what_was_trained_by_buckets_is_measured_so(trained, data, measured):
     assert found.masked_recon == pytest.approx(measured.masked_recon, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_an_unconditional_model_has_losses_and_new_sketches(unconditional_run, data):
     trained = magenta_sketch.load(unconditional_run, checkpoint="newest")
     found = measure(trained, data, SETTINGS)

@@ -13,6 +13,7 @@ from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.training.step import TrainStep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cells",
     [

@@ -47,6 +47,7 @@ def test_masks_in_a_stock_rnn_are_fresh_at_each_step_and_call(name):
     assert (kept == again).mean() == by_chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(CELLS, "hyper"))
 def test_stock_rnn_equals_our_own_loop(name):
     cell = make(name, keep_prob=KEEP)  # no dropout outside of training

@@ -40,6 +40,7 @@ def assert_unrelated(*masks):
 MANY = dict(count=40, time=30)
 
 
+@pytest.mark.slow
 def test_recurrent_dropout_masks_of_all_three_cells(spy):
     model = make(use_recurrent_dropout=True, recurrent_dropout_prob=KEEP, dec_rnn_size=8)
     strokes, lengths = batch_of(**MANY)

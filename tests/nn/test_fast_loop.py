@@ -128,6 +128,7 @@ def test_fast_runs_the_same_without_a_graph():
     assert_same(eager, in_graph)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(CELLS, "lstm"))
 def test_one_graph_serves_all_batches(name):
     cell = make_cell(name, WIDTH)

@@ -103,6 +103,7 @@ def test_gradients(golden):
         np.testing.assert_allclose(ours[name], expected, atol=tolerance, rtol=0, err_msg=name)
 
 
+@pytest.mark.slow
 def test_one_adam_step(golden):
     expected = golden.group("after_one_step/")
     if not expected:

@@ -134,6 +134,7 @@ def test_a_cell_that_is_not_registered_works_until_it_is_to_be_saved(data, tmp_p
 # ------------------------------------------------------------------------------------------- fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -17,6 +17,7 @@ from magenta_sketch.nn.cells import CELLS
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", slow_but(CELLS, "layer_norm"))
 def test_mixed_precision_rounds_products_of_training_alone(cell):
     exact, mixed = (

@@ -207,6 +207,7 @@ def test_the_two_directions_may_have_different_cells():
         np.testing.assert_allclose(mixed[number][0], same[number][0], rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [HalvedForward, HalvedCall, HalvedVectors])
 def test_a_subclass_has_the_gradient_of_its_own_maths(kind):
     cell = kind(UNITS, dtype="float64")

@@ -64,6 +64,7 @@ def test_kl_does_not_see_the_scale(scale):
     np.testing.assert_array_equal(found.kl, losses.kl_divergence(mu, presig))
 
 
+@pytest.mark.slow
 def test_scale_of_a_call_goes_before_that_of_the_hyperparameters():
     model, other = make(scale=1.0), make(scale=3.0)
     strokes, lengths = batch_of()
@@ -82,6 +83,7 @@ def test_reg_covar_of_the_hyperparameters_reaches_the_loss():
     assert np.abs(plain.reconstruction - regular.reconstruction).min() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", slow_but(CELLS, "lstm"))
 def test_equal_seeds_equal_losses_in_and_out_of_a_graph(cell):
     model = all_dropout(enc_model=cell, dec_model=cell)

@@ -279,6 +279,7 @@ def test_the_smallest_difference_by_its_formula():
     assert compare(apart, np.zeros(5)).smallest == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_smallest_difference_is_found_in_four_of_five_studies():
     n, random = 10, np.random.default_rng(4)
     quantiles = stats.t.ppf([0.975, 0.8], n - 1).sum()

@@ -89,6 +89,7 @@ def engine(jobs=1, cores=(0,), **more):
     return LocalEngine(jobs, cores, command=[sys.executable, "-c", STUB], **more)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_or_dies_does_not_end_the_others(tmp_path, seen):
     names = ["killed", "fails", "good", "crashes", "good too"]
     seen.run(engine(), [task(tmp_path, name) for name in names])

@@ -406,6 +406,7 @@ def test_one_seed_has_no_intervals(tmp_path, no_figures):
     assert "n = 1 pair" in plain(claims) and "▲" not in claims and "▼" not in claims
 
 
+@pytest.mark.slow
 def test_a_grid_has_a_row_for_each_pair(tmp_path, no_figures):
     result = made_up.study(("scale=1,2", "z_size=8,16"), seeds=(0, 1, 2))
     _, page = written_of(result, tmp_path)

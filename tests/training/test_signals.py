@@ -17,6 +17,7 @@ from magenta_sketch.training.signals import Interrupted, StopRequest
 from magenta_sketch.training.step import TrainStep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     slow_but([signal.SIGTERM, signal.SIGINT], signal.SIGTERM),

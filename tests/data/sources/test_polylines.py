@@ -100,6 +100,7 @@ def test_scaled_drawings_keep_their_size_and_place():
     assert dot.tolist() == [[40, -80]]
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.lists(st.tuples(*[st.integers(-3000, 3000)] * 2), min_size=1, max_size=8), min_size=1

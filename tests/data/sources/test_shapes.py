@@ -87,6 +87,7 @@ def test_no_sketch_is_there_twice(data):
     assert len(set(sketches)) == sum(COUNTS.values())
 
 
+@pytest.mark.slow
 def test_factors_are_in_the_order_of_the_sketches(folder, data):
     found = load_factors("shapes.npz", folder, tuple(COUNTS.values()))
     assert found.names == FACTORS

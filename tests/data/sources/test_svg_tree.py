@@ -309,6 +309,7 @@ def test_a_bomb_of_uses(tmp_path):
         read(tmp_path, body)
 
 
+@pytest.mark.slow
 def test_many_pieces_are_one_drawing(tmp_path):
     pieces = "".join(f'<line x1="{i}" x2="{i + 1}"/>' for i in range(21_000))
     assert len(read(tmp_path, f'<g stroke="red">{pieces}</g>')) == 21_000
