@@ -38,15 +38,19 @@ def keep(study: pathlib.Path, out: pathlib.Path, data_dir: str, seeds: Iterable[
             folder = study / "kept" / f"{arm}_seed-{seed}"
             magenta_sketch.train(
                 folder, data_dir=data_dir, seed=seed, bucket_by_length=True, overwrite=True,
-                report=lambda line: None, **init, **hparams,
+                report=quiet, **init, **hparams,
             )  # fmt: skip
             trained = magenta_sketch.load(folder, checkpoint="newest")
-            data = magenta_sketch.load_data_set(saved.hparams.data_set, data_dir, report=None)
+            data = magenta_sketch.load_data_set(saved.hparams.data_set, data_dir, report=quiet)
             settings = MeasureSettings(draws=2, bounded=10, training=500)
             found = measure(trained, data, settings)
             with open(out, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"seed": seed, "arm": arm, **found.scalars}) + "\n")
             print(f"seed {seed}, {arm}: {found.scalars['active_units']} active units", flush=True)
+
+
+def quiet(line: str) -> None:
+    """Print nothing."""
 
 
 def rows_of(path: pathlib.Path) -> list[dict[str, Any]]:
