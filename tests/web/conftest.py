@@ -1,4 +1,4 @@
-"""Chromium, @magenta/sketch as npm brings it, and a server on loopback."""
+"""Chromium, npm packages as npm brings them, and a server on loopback."""
 
 import contextlib
 import functools
@@ -6,6 +6,7 @@ import http.server
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 
@@ -16,6 +17,7 @@ from page import FACTOR, LONG, TWIGS, Page
 from magenta_sketch.cli import convert
 from magenta_sketch.cli.convert import web
 from magenta_sketch.interop import sketch_rnn_js
+from magenta_sketch.web import bundle
 
 REQUIRED = "MAGENTA_SKETCH_REQUIRE_BROWSER"
 
@@ -32,26 +34,26 @@ def _program(*names):
     return found or _absent(f"there is no {names[0]} on this machine")
 
 
+def _installed(tmp_path_factory, *wanted):
+    """The folder node_modules with packages as npm brings them, without their install scripts."""
+    npm, folder = _program("npm"), tmp_path_factory.mktemp("npm")
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
+    command = [npm, "install", *quiet, f"--prefix={folder}", *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return folder / "node_modules" if not done.returncode else _absent(done.stderr)
+
+
 @pytest.fixture(scope="session")
 def sketch_js(tmp_path_factory) -> pathlib.Path:
-    """The file for pages of the pinned @magenta/sketch, unmodified, from npm."""
-    from magenta_sketch import web
+    """The file for pages of @magenta/sketch, unmodified, from npm."""
+    folder = _installed(tmp_path_factory, "@magenta/sketch@0.2.0")
+    return folder / "@magenta" / "sketch" / "dist" / "magentasketch.js"
 
-    _program("npm")
-    lines = []
-    cache = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MAGENTA_SKETCH_CACHE", str(cache))
-        try:
-            bundle = web.from_npm(report=lines.append)
-        except web.PageError as error:
-            _absent(str(error))
-        assert len(lines) == 1
-        # Once is enough: from now on it is there without npm.
-        patch.setenv("PATH", "")
-        assert web.from_npm(report=lines.append) == bundle and len(lines) == 1
-    (file,) = cache.rglob("magentasketch.js")
-    return file
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory) -> pathlib.Path:
+    """The npm packages of the page, as npm brings them."""
+    return _installed(tmp_path_factory, *(f"{k}@{v}" for k, v in bundle.PACKAGES.items()))
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +145,7 @@ def lstm():
 
 
 @pytest.fixture(scope="module")
-def site(sketch_js, tmp_path_factory, lstm):
+def site(node_modules, tmp_path_factory, lstm):
     """Makes a page of a model with random weights, by the command: its folder."""
 
     @functools.cache
@@ -161,7 +163,7 @@ def site(sketch_js, tmp_path_factory, lstm):
         )
         out = folder / "site"
         flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
-        flags += [f"--sketch_js={sketch_js}", "--latents=2"]
+        flags += [f"--node_modules={node_modules}"]
         flags += [f"--name={name}"] if name else []
         web.FLAGS.unparse_flags()
         for name in web.FLAGS:
