@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from magenta_sketch.data.sketch_set import Sketches
-from magenta_sketch.data.strokes import bounds
+from magenta_sketch.data.strokes import bounds, to_polylines
 from magenta_sketch.errors import ArgumentError, PageError
 from magenta_sketch.inference.latent import principal_plane, scatter_limits
 from magenta_sketch.inference.trained_model import TrainedModel
@@ -72,8 +72,10 @@ def page_model(
         except ArgumentError as error:  # too few sketches, or all alike
             no_plane = str(error)
     no_plane = no_plane if trained.conditional else ""
+    size, longest = _typical_lengths(trained, seed)
     more = {
-        "size": _typical_size(trained, seed),
+        "size": size,
+        "longest": longest,
         "plane": plane,
         "no_plane": no_plane,
         "prior": "standard",
@@ -111,11 +113,18 @@ def _plane(mu: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _typical_size(trained: TrainedModel, seed: int) -> float:
-    """Return the median of the larger sides of some drawings by the model, in data units."""
-    sizes = []
-    for sketch in trained.sample(_DRAWN_TO_MEASURE, temperature=0.4, seed=seed):
-        box = bounds(sketch)
-        sizes.append(max(box.max_x - box.min_x, box.max_y - box.min_y))
+def _typical_lengths(trained: TrainedModel, seed: int) -> tuple[float, float]:
+    """Return lengths in data units, measured on some drawings by the model, both above 0.
+
+    The first is the median of the drawings' larger sides; the second is the longest offset with the
+    pen down, without the longest hundredth.
+    """
+    drawn = trained.sample(_DRAWN_TO_MEASURE, temperature=0.4, seed=seed)
+    boxes = map(bounds, drawn)
+    sizes = [max(box.max_x - box.min_x, box.max_y - box.min_y) for box in boxes]
+    lines = [line for sketch in drawn for line in to_polylines(sketch)]
+    steps = [np.hypot(*np.diff(line, axis=0).T) for line in lines if len(line) > 1]
     size = float(np.median(sizes))
-    return size if np.isfinite(size) and size > 0.0 else trained.normalizing_factor
+    size = size if np.isfinite(size) and size > 0.0 else trained.normalizing_factor
+    longest = float(np.quantile(np.concatenate(steps), 0.99)) if steps else 0.0
+    return size, longest if np.isfinite(longest) and longest > 0.0 else size

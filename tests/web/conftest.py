@@ -11,9 +11,11 @@ import sys
 import threading
 
 import numpy as np
+import probing
 import pytest
 from page import FACTOR, LONG, TWIGS, Page
 
+from magenta_sketch import TrainedModel
 from magenta_sketch.cli import convert
 from magenta_sketch.cli.convert import web
 from magenta_sketch.interop import sketch_rnn_js
@@ -144,8 +146,25 @@ def lstm():
     return make
 
 
+@pytest.fixture(scope="session")
+def make_page(node_modules):
+    """``make_page(*flags)`` runs the command that makes a page."""
+
+    def make(*flags):
+        web.FLAGS.unparse_flags()
+        for name in web.FLAGS:
+            web.FLAGS[name].unparse()
+        flags = (*flags, f"--node_modules={node_modules}")
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+            patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
+            convert.run()
+        assert stop.value.code == 0
+
+    return make
+
+
 @pytest.fixture(scope="module")
-def site(node_modules, tmp_path_factory, lstm):
+def site(make_page, tmp_path_factory, lstm):
     """Makes a page of a model with random weights, by the command: its folder."""
 
     @functools.cache
@@ -162,16 +181,29 @@ def site(node_modules, tmp_path_factory, lstm):
             normalizing_factor=FACTOR,
         )
         out = folder / "site"
-        flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
-        flags += [f"--node_modules={node_modules}"]
-        flags += [f"--name={name}"] if name else []
-        web.FLAGS.unparse_flags()
-        for name in web.FLAGS:
-            web.FLAGS[name].unparse()
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
-            patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
-            convert.run()
-        assert stop.value.code == 0
+        named = [f"--name={name}"] if name else []
+        make_page(f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}", *named)
+        return out
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def two_models(make_page, tmp_path_factory, lstm, tiny_folder):
+    """Makes a page of a model with an encoder and a map, and of one without: its place."""
+
+    @functools.cache
+    def make(name):
+        folder = tmp_path_factory.mktemp("models")
+        about = {"max_seq_len": LONG, "normalizing_factor": FACTOR, "pen": TWIGS}
+        places = [folder / "seeing.keras", folder / "blind.keras"]
+        for place, more in zip(
+            places, ({"enc_model": "hyper"}, {"conditional": False}), strict=True
+        ):
+            TrainedModel(lstm(dec_model="layer_norm", **about, **more)).save(place)
+        out = tmp_path_factory.mktemp("two") / name
+        data = (f"--data_dir={tiny_folder}", "--data_set=tiny.npz")
+        make_page(*[f"--model_dir={place}" for place in places], *data, f"--out={out}")
         return out
 
     return make
@@ -211,3 +243,17 @@ def window(browser):
     with contextlib.ExitStack() as stack:
         stack.callback(browser.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {})
         yield resize
+
+
+@pytest.fixture(scope="session")
+def _probe_page(node_modules, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("probe")
+    probing.build(node_modules, folder)
+    with serving(folder) as (address, _):
+        yield folder, address
+
+
+@pytest.fixture
+def probe(browser, _probe_page):
+    """A `probing.Probe`."""
+    return probing.Probe(browser, *_probe_page)
