@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from page import LINE, TOUCH
+from page import LINE, MOUSE, TOUCH
 
 pytestmark = pytest.mark.slow  # Chromium
 
@@ -95,17 +95,27 @@ def test_the_drawing_under_the_finger(two_models, open_page):
     assert page.one("#map .mine").get_attribute("visibility") == "visible"
     assert not page.one("#more").is_enabled()
 
-    map_ = page.one("#map")
-    finger = ActionBuilder(page.browser, mouse=PointerInput(TOUCH, TOUCH), duration=10)
-    finger.pointer_action.move_to(map_, -100, -60).pointer_down()
-    finger.perform()
+    def drag(kind, *places, lift=True):
+        pointer = PointerInput(kind, kind)
+        actions = ActionBuilder(page.browser, mouse=pointer, duration=10)
+        for number, place in enumerate(places):
+            actions.pointer_action.move_to(page.one("#map"), *place)
+            if not number:
+                actions.pointer_action.pointer_down()
+        if lift:
+            actions.pointer_action.pointer_up()
+        actions.perform()
+
+    drag(MOUSE, (-100, -60), lift=False)
     here = page.one("#map path.model")
     page.wait(lambda: here.get_attribute("d"))
     first = here.get_attribute("d")
-    finger = ActionBuilder(page.browser, mouse=PointerInput(TOUCH, TOUCH), duration=10)
-    finger.pointer_action.move_to(map_, 120, 80).pointer_up()
-    finger.perform()
+    drag(MOUSE, (120, 80))
     page.wait(lambda: here.get_attribute("d") != first)
+    page.wait_status("Drag over the map")
+    second = here.get_attribute("d")
+    drag(TOUCH, (0, 0), (-100, -60))
+    page.wait(lambda: here.get_attribute("d") not in ("", second))
     page.wait_status("Drag over the map")
     shown = here.get_attribute("d")
     page.one("#map").send_keys("\ue012")  # arrow left

@@ -6,7 +6,8 @@ import { bounds, pathData, pathElement, rowsOf, svgElement } from "./drawing.js"
 
 const INKS = { you: "#1f2126", model: "#c23b14" };
 const PAPER = "#ffffff";
-const WIDTH = 2.5; // of a line, in units
+const WIDTH = 2.5; // of a line, in units, ...
+const THINNEST = 1 / 250; // ... but not thinner than this share of the picture
 const MARGIN = 8;
 const LARGEST = 1024; // side of a PNG, in pixels
 const LARGEST_GIF = 400;
@@ -15,18 +16,19 @@ const [FRAMES, FRAME_MS, PAUSE_MS] = [48, 40, 1500];
 function boxOf(lines) {
   const box = bounds(lines);
   const [left, top] = [box.left - MARGIN, box.top - MARGIN];
-  return { left, top, width: box.right + MARGIN - left, height: box.bottom + MARGIN - top };
+  const [width, height] = [box.right + MARGIN - left, box.bottom + MARGIN - top];
+  return { left, top, width, height, line: Math.max(WIDTH, THINNEST * Math.max(width, height)) };
 }
 
 /** Return the text of an SVG file, with one path per line. */
 export function svgText(lines, title) {
-  const { left, top, width, height } = boxOf(lines);
+  const { left, top, width, height, line: thickness } = boxOf(lines);
   const svg = svgElement("svg", {
     viewBox: [left, top, width, height].map((x) => x.toFixed(2)).join(" "),
     width: (2 * width).toFixed(2),
     height: (2 * height).toFixed(2),
     fill: "none",
-    "stroke-width": WIDTH,
+    "stroke-width": thickness.toFixed(2),
     "stroke-linecap": "round",
     "stroke-linejoin": "round",
   });
@@ -41,21 +43,29 @@ export function svgText(lines, title) {
 }
 
 function canvasOf(lines, largest) {
-  const { left, top, width, height } = boxOf(lines);
+  const { left, top, width, height, line } = boxOf(lines);
   const factor = largest / Math.max(width, height);
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height].map((side) => Math.max(1, Math.round(side * factor)));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.setTransform(factor, 0, 0, factor, -left * factor, -top * factor);
-  Object.assign(context, { lineWidth: WIDTH, lineCap: "round", lineJoin: "round", fillStyle: PAPER });
+  Object.assign(context, { lineWidth: line, lineCap: "round", lineJoin: "round" });
   return { canvas, context, box: [left, top, width, height] };
 }
 
 function paint({ context, box }, lines) {
+  context.fillStyle = PAPER;
   context.fillRect(...box);
   for (const line of lines) {
-    context.strokeStyle = INKS[line.by];
-    context.stroke(new Path2D(pathData(line)));
+    context.strokeStyle = context.fillStyle = INKS[line.by];
+    const [[x, y], ...others] = line.points;
+    if (others.some((point) => point[0] !== x || point[1] !== y)) {
+      context.stroke(new Path2D(pathData(line)));
+    } else { // a canvas draws nothing for a line of no length
+      context.beginPath();
+      context.arc(x, y, context.lineWidth / 2, 0, 2 * Math.PI);
+      context.fill();
+    }
   }
 }
 
