@@ -54,7 +54,7 @@ def test_pictures(site, open_page, tmp_path):
             gif.seek(frame)
             ink.append(int((np.asarray(gif.convert("L")) < 200).sum()))
     # Stroke by stroke: each frame has more ink than the one before.
-    assert len(ink) > 10 and all(a <= b for a, b in zip(ink, ink[1:], strict=False))
+    assert len(ink) > 5 and all(a <= b for a, b in zip(ink, ink[1:], strict=False))
     assert ink[0] < 0.2 * ink[-1] and page.complaints() == []
 
 
