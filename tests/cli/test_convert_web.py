@@ -41,7 +41,7 @@ _loaded = {}
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch):
     """Load equal files once for all tests: TensorFlow compiles anew for each loaded model."""
-    load = loading.load
+    load = magenta_sketch.load  # the package keeps its own name for it, from the first use on
 
     def once(place, **how):
         path = pathlib.Path(place)

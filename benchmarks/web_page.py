@@ -1,8 +1,8 @@
 """Measure the web page in Chromium: its network beside @magenta/sketch, and how soon it proposes.
 
-    python benchmarks/page.py steps --node_modules=node_modules
-    python benchmarks/page.py proposals --page=bird.html
-    python benchmarks/page.py scale bird.ndjson --model_dir=bird.gen.json
+    python benchmarks/web_page.py steps --node_modules=node_modules
+    python benchmarks/web_page.py proposals --page=bird.html
+    python benchmarks/web_page.py scale bird.ndjson --model_dir=bird.gen.json
 
 `steps` times a step of decoders of 512 units. `proposals` draws a line on a page of one file and
 times its six continuations. `scale` compares the page's scale for a drawing with fixed ones: the
