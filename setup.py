@@ -69,7 +69,7 @@ setup(
     package_data={
         "magenta_sketch": ["py.typed"],
         "magenta_sketch.study": ["static/*"],
-        "magenta_sketch.web": ["static/*", "static/vendor/*"],
+        "magenta_sketch.web": ["static/*", "static/licences/*"],
     },
     install_requires=[
         "absl-py>=2.0",

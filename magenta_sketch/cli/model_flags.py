@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_sketch.cli.values import define_place, require
+from magenta_sketch.cli.values import PlaceParser, define_place, require
 from magenta_sketch.errors import UsageError
 from magenta_sketch.files import did_you_mean
 from magenta_sketch.training.run_folder import RunFolder
@@ -20,16 +20,27 @@ if TYPE_CHECKING:  # it imports TensorFlow
     from magenta_sketch.inference.trained_model import TrainedModel
 
 
-def define_model(values: flags.FlagValues) -> None:
-    """Define --model_dir and --checkpoint, the arguments of `magenta_sketch.load`."""
-    define_place(
-        values,
-        "model_dir",
-        None,
+def define_model(values: flags.FlagValues, *, several: bool = False) -> None:
+    """Define --model_dir and --checkpoint, the arguments of `magenta_sketch.load`.
+
+    several: whether --model_dir may be given several times. Its value is a list then.
+    """
+    text = (
         "The --log_root of a run, a .keras file, a Magenta checkpoint directory, or a "
-        "Sketch-RNN-JS file.",
-        kind="file or folder",
+        "Sketch-RNN-JS file."
     )
+    if several:
+        text += " Repeat the flag for several models."
+        flags.DEFINE_multi(
+            PlaceParser("file or folder"),
+            flags.ArgumentSerializer(),
+            "model_dir",
+            None,
+            text,
+            flag_values=values,
+        )
+    else:
+        define_place(values, "model_dir", None, text, kind="file or folder")
     flags.DEFINE_enum(
         "checkpoint",
         "best",
@@ -56,10 +67,17 @@ def define_data(values: flags.FlagValues, purpose: str, default: str) -> None:
     )
 
 
+def model_dirs(values: flags.FlagValues) -> list[str]:
+    """Return what --model_dir names: one place, or several."""
+    found = values["model_dir"].value
+    return [found] if isinstance(found, str) else list(found or ())
+
+
 def require_model(values: flags.FlagValues) -> None:
     """Raise an error unless --model_dir is given and looks like a model, before it is loaded."""
     require(values, "model_dir")
-    require_model_at("model_dir", str(values["model_dir"].value))
+    for place in model_dirs(values):
+        require_model_at("model_dir", place)
     named: list[str] = (values["data_set"].value or []) if "data_set" in values else []
     if any(name.strip(" []") != name for name in named):
         raise UsageError(
@@ -104,15 +122,17 @@ def require_model_at(flag: str, place: str) -> None:
 
 def require_apart(values: flags.FlagValues, *outs: str | os.PathLike[str]) -> None:
     """Raise UsageError if writing one of ``outs`` would replace a part of --model_dir."""
-    model = pathlib.Path(str(values["model_dir"].value)).resolve()
-    if not model.exists():  # one checkpoint of a directory
-        model = model.parent
-    for out in outs:
-        place = pathlib.Path(out).resolve()
-        if model.is_relative_to(place):
-            raise UsageError(f"--out={out} is the model itself, or holds it: name another place")
-        if place.exists() and place.is_relative_to(model):
-            raise UsageError(f"{out} is in the model's own folder: name another place")
+    for model in (pathlib.Path(place).resolve() for place in model_dirs(values)):
+        if not model.exists():  # one checkpoint of a directory
+            model = model.parent
+        for out in outs:
+            place = pathlib.Path(out).resolve()
+            if model.is_relative_to(place):
+                raise UsageError(
+                    f"--out={out} is the model itself, or holds it: name another place"
+                )
+            if place.exists() and place.is_relative_to(model):
+                raise UsageError(f"{out} is in the model's own folder: name another place")
 
 
 def with_data(

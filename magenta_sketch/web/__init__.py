@@ -1,20 +1,22 @@
-"""A web page on which a model continues what visitors draw.
+"""A web page on which visitors draw with models.
 
-`site` writes the folder for a web server. `bundle` gets @magenta/sketch, which runs the network in
-the browser. static/ has the files of the page.
+`models` prepares the models, `bundle` the scripts that run in the browser, and `site` writes the
+page. static/ has its sources.
 """
 
 from magenta_sketch.errors import PageError
-from magenta_sketch.web.bundle import Bundle, from_npm, from_path
-from magenta_sketch.web.site import Page, check_place, make_page, write_site
+from magenta_sketch.web.bundle import Bundle, from_folder, from_npm
+from magenta_sketch.web.models import PageModel, page_model
+from magenta_sketch.web.site import check_place, is_one_file, write_page
 
 __all__ = [
     "Bundle",
-    "Page",
     "PageError",
+    "PageModel",
     "check_place",
+    "from_folder",
     "from_npm",
-    "from_path",
-    "make_page",
-    "write_site",
+    "is_one_file",
+    "page_model",
+    "write_page",
 ]

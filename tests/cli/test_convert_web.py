@@ -1,52 +1,77 @@
 """sketch_rnn_convert web as its users run it; the page itself is tried in tests/web/."""
 
-import base64
+import dataclasses
 import functools
 import json
 import os
+import pathlib
+import shutil
 
 import numpy as np
+import own_cells
 import pytest
+from model_files import read_model
+from stand_in_npm import WASM, make_node_modules, put_esbuild
 
 import magenta_sketch
 from magenta_sketch import web
-from magenta_sketch.config.hparams import HParams
+from magenta_sketch.config import RunConfig
+from magenta_sketch.inference.latent import principal_plane
 from magenta_sketch.inference.trained_model import TrainedModel
-from magenta_sketch.interop import sketch_rnn_js
-from magenta_sketch.interop.folding import fold
+from magenta_sketch.interop import loading, sketch_rnn_js
 from magenta_sketch.nn.sketch_rnn import SketchRNN
+from magenta_sketch.web import bundle as bundling
+from magenta_sketch.web.template import embedded_file
 
-LIBRARY = b"window.ms={SketchRNN:class{}};"  # stands for the real one, which is a megabyte
-PLACE = "node_modules/@magenta/sketch"
+SIZES = {"enc_rnn_size": 8, "dec_rnn_size": 8, "z_size": 4, "num_mixture": 20}
+MODULES = "node_modules"
+USING = f"--node_modules={MODULES}"
+SETTINGS = "settings.json"
 
 
 @functools.cache
-def network(num_mixture=20):
-    sizes = {"enc_rnn_size": 8, "dec_rnn_size": 8, "z_size": 4, "num_mixture": num_mixture}
-    return SketchRNN(HParams(**sizes, enc_model="lstm", dec_model="lstm"), seed=3)
+def network(**changes):
+    about = {"max_seq_len": 30, "normalizing_factor": 25.0}
+    return SketchRNN(RunConfig.of(**SIZES | about | {"dec_model": "lstm"} | changes, seed=3))
+
+
+_loaded = {}
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch):
+    """Load equal files once for all tests: TensorFlow compiles anew for each loaded model."""
+    load = magenta_sketch.load  # the package keeps its own name for it, from the first use on
+
+    def once(place, **how):
+        path = pathlib.Path(place)
+        key = path.read_bytes() if path.is_file() else str(path)
+        if key not in _loaded:
+            _loaded[key] = load(place, **how)
+        return _loaded[key]
+
+    monkeypatch.setattr(loading, "load", once)
 
 
 @pytest.fixture
 def model(tmp_path):
-    """``model(...)`` writes a Sketch-RNN-JS file of a small untrained model and gives its name."""
+    """``model(...)`` writes a file of a small untrained model and gives its name."""
 
     def write(name="twigs.gen.json", **changes):
-        how = {"name": "twigs", "max_seq_len": 30, "normalizing_factor": 25.0}
-        sketch_rnn_js.write(tmp_path / name, network(**changes), **how)
+        if name.endswith(".keras"):
+            network(**changes).save(tmp_path / name)
+        else:
+            how = {"name": "twigs", "max_seq_len": 30, "normalizing_factor": 25.0}
+            sketch_rnn_js.write(tmp_path / name, network(enc_model="lstm", **changes), **how)
         return name
 
     return write
 
 
 @pytest.fixture
-def library(tmp_path):
-    """The folder of an installed @magenta/sketch."""
-    folder = tmp_path / PLACE
-    (folder / "dist").mkdir(parents=True)
-    (folder / "dist" / "magentasketch.js").write_bytes(LIBRARY)
-    about = {"name": "@magenta/sketch", "version": "0.1.9"}
-    (folder / "package.json").write_text(json.dumps(about))
-    return PLACE
+def modules(tmp_path):
+    """A folder node_modules that stands for the npm packages."""
+    return make_node_modules(tmp_path / MODULES)
 
 
 def files(folder):
@@ -54,139 +79,281 @@ def files(folder):
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
 
 
-def test_the_folder(run_convert, model, library, tmp_path):
-    status, out, errors = run_convert(
-        "web", f"--model_dir={model()}", "--out=a/site", f"--sketch_js={library}"
-    )
-    assert (status, errors) == (0, "")
-    assert "wrote a/site: a page of 'twigs'" in out
+def header(data):
+    return read_model(data)[0]
+
+
+def only_model(site):
+    (file,) = (site / "models").iterdir()
+    return header(file.read_bytes())
+
+
+def test_the_folder(run_convert, model, modules, tmp_path):
+    name = model()
+    status, out, errors = run_convert("web", f"--model_dir={name}", "--out=a/site", USING)
+    assert status == 0 and "wrote a/site: a page of 'twigs', 0." in out
+    assert "to see it: python -m http.server --directory a/site" in out
+    assert errors.count("\n") == 1 and "note: no map of 'twigs': twigs.gen.json does" in errors
     found = files(tmp_path / "a" / "site")
-    assert found["vendor/magentasketch.js"] == LIBRARY
-    assert b"Apache License" in found["vendor/LICENSE"]
-    assert b"@magenta/sketch, version 0.1.9" in found["vendor/NOTICE"]
-    # Whatever the page names, by a relative address, is there.
-    for part in ("app.js", "style.css", "icon.svg", "vendor/NOTICE"):
-        assert f'"{part}"'.encode() in found["index.html"] and part in found
-    assert b"http" not in found["index.html"].replace(b"http-equiv", b"")
+    own = "index.html style.css icon.svg app.js worker.js network.wasm settings.json"
+    own += " models/twigs.sketchrnn licences/LICENSE licences/NOTICE"
+    assert sorted(found) == sorted(own.split())
+    for script in ("app.js", "worker.js"):
+        assert found[script] == (bundling.STATIC / script).read_bytes()
+    assert found["network.wasm"] == WASM
+    weights = found["models/twigs.sketchrnn"]
+    assert json.loads(found[SETTINGS]) == {
+        "made_by": "magenta_sketch",
+        "models": [
+            {"name": "twigs", "file": "models/twigs.sketchrnn", "bytes": len(weights)},
+        ],
+    }
+    _, arrays = read_model(weights)
+    for variable in magenta_sketch.load(tmp_path / name).model.trainable_weights:
+        np.testing.assert_array_equal(arrays[variable.path], variable.numpy())
+    assert b"Apache License" in found["licences/LICENSE"]
+    assert b"@tensorflow/tfjs-core 9.8.7" in found["licences/NOTICE"]
+    assert b"gifenc 9.8.7" in found["licences/NOTICE"] and b"{" not in found["licences/NOTICE"]
+    assert b"{{" not in found["index.html"]
     assert os.listdir(tmp_path / "a") == ["site"]
 
 
-def test_each_z_is_the_decoder_folded_there(run_convert, model, library, tmp_path):
-    name = model()
-    run_convert(
-        "web", f"--model_dir={name}", "--out=s", f"--sketch_js={library}", "--latents=3", "--seed=5"
+def test_the_file(run_convert, model, modules, tmp_path):
+    given = ("web", f"--model_dir={model()}", USING)
+    status, out, _ = run_convert(*given, "--out=a/twigs.html")
+    page = (tmp_path / "a" / "twigs.html").read_bytes()
+    assert status == 0 and f"a page of 'twigs', {len(page) / 1e6:.1f} MB" in out
+    assert "by a double click" in out
+    assert os.listdir(tmp_path / "a") == ["twigs.html"]
+    # What a folder has in files is in it, but for what is written into the page itself.
+    assert run_convert(*given, "--out=site")[0] == 0
+    found = files(tmp_path / "site")
+    for name in ("index.html", "style.css", "icon.svg", "app.js"):
+        assert embedded_file(page, name) is None
+        del found[name]
+    for name, content in found.items():
+        assert embedded_file(page, name) == content, name
+    assert b'src="' not in page.partition(b"<script>")[0]
+
+
+def test_the_typical_size_is_that_of_drawings(run_convert, model, modules, tmp_path):
+    run_convert("web", f"--model_dir={model()}", "--out=s", USING, "--seed=5")
+    trained = magenta_sketch.load(tmp_path / "twigs.gen.json")
+    sizes = []
+    for sketch in trained.sample(24, temperature=0.4, seed=5):
+        corners = np.concatenate([np.zeros((1, 2)), np.cumsum(sketch[:, :2], axis=0)])
+        sizes.append(np.ptp(corners, axis=0).max())
+    assert only_model(tmp_path / "s")["size"] == pytest.approx(np.median(sizes), rel=1e-4)
+
+
+def test_models_of_all_cells(run_convert, model, modules, tmp_path):
+    places = [
+        model("one.keras", enc_model="layer_norm", dec_model="hyper", num_mixture=3),
+        model("two.keras", conditional=False, dec_model="layer_norm", num_mixture=21),
+    ]
+    given = [f"--model_dir={place}" for place in places]
+    assert run_convert("web", *given, "--out=s", USING, "--weights=float16")[0] == 0
+    settings = json.loads((tmp_path / "s" / SETTINGS).read_text())
+    assert [one["name"] for one in settings["models"]] == ["one", "two"]
+    found = [header((tmp_path / "s" / one["file"]).read_bytes()) for one in settings["models"]]
+    picked = [(one["conditional"], one["dec_model"], one["num_mixture"]) for one in found]
+    assert picked == [(True, "hyper", 3), (False, "layer_norm", 21)]
+    assert [one["dtype"] for one in found] == ["float16"] * 2
+    assert (found[0]["enc_model"], found[1]["no_plane"]) == ("layer_norm", "")
+
+
+def test_names(run_convert, refused, model, modules, tmp_path):
+    given = ["web", *(f"--model_dir={model(name)}" for name in ("a.json", "b.json")), "--out=s"]
+    run_convert(*given, USING, "--name=Bird/鳥", "--name=bird_!")
+    settings = json.loads((tmp_path / "s" / SETTINGS).read_text())
+    assert [(one["name"], one["file"]) for one in settings["models"]] == [
+        ("Bird/鳥", "models/Bird.sketchrnn"),
+        # Some computers take "Bird" and "bird" for one name.
+        ("bird_!", "models/bird_2.sketchrnn"),
+    ]
+    assert "there are 2 models and 1 names" in refused(*given, "--name=a")
+    assert "--name=a is given twice" in refused(*given, "--name=a", "--name=a")
+    assert "--name must not be empty" in refused(*given, "--name=a", "--name=")
+    (tmp_path / "other").mkdir()
+    shutil.copy(tmp_path / "a.json", tmp_path / "other" / "a.json")
+    line = refused(*given, "--model_dir=other/a.json", USING)
+    assert "two models would be named 'a (a)': give a --name for each" in line
+    assert sorted(files(tmp_path / "s" / "models")) == ["Bird.sketchrnn", "bird_2.sketchrnn"]
+
+
+def test_the_map_is_that_of_the_models_data(run_convert, trained_run, modules, tmp_path):
+    other = tmp_path / "again"
+    shutil.copytree(trained_run, other)
+    status, _, errors = run_convert(
+        "web", f"--model_dir={trained_run}", f"--model_dir={other}", "--out=s", USING
     )
-    settings = json.loads((tmp_path / "s" / "settings.json").read_text())
-    written = magenta_sketch.load(tmp_path / "s" / "model.json")
-    original = magenta_sketch.load(tmp_path / name)
-    assert (settings["max_seq_len"], written.config.normalizing_factor) == (30, 25.0)
-    zs = [np.zeros(4, np.float32), *original.prior(2, seed=5)]
-    assert len(settings["latents"]) == 3 and np.ptp(zs, axis=0).max() > 0.5
-    for z, latent in zip(zs, settings["latents"], strict=True):
-        expected = fold(original.model, z)
-        bias = np.frombuffer(base64.b64decode(latent["bias"]), "<i2") * (10 / 32767)
-        np.testing.assert_allclose(bias, expected.bias, atol=1.6e-4)
-        np.testing.assert_array_equal(np.float32(latent["h"]), expected.h)
-        np.testing.assert_array_equal(np.float32(latent["c"]), expected.c)
-    # The file alone is the decoder at the prior's mean.
-    np.testing.assert_allclose(
-        fold(written.model).bias, fold(original.model, zs[0]).bias, atol=2e-4
+    assert (status, errors) == (0, "")
+    found = json.loads((tmp_path / "s" / SETTINGS).read_text())["models"]
+    assert [one["name"] for one in found] == ["tiny (conditional)", "tiny (again)"]
+    about = header((tmp_path / "s" / found[0]["file"]).read_bytes())
+    trained = magenta_sketch.load(trained_run)
+    config = trained.config
+    data = magenta_sketch.load_data_set(
+        "tiny.npz",
+        config.data_dir,
+        max_seq_len=config.max_seq_len,
+        normalizing_factor=config.normalizing_factor,
     )
+    mu = trained.encode(data.train)
+    expected, plane = principal_plane(mu), about["plane"]
+    assert (about["no_plane"], about["prior"]) == ("", "standard")
+    np.testing.assert_allclose(plane["origin"], mu.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose([plane["x"], plane["y"]], expected.axes, atol=1e-3)
+    np.testing.assert_allclose(plane["shares"], expected.shares, atol=1e-4)
+    x, y = ((mu - mu.mean(axis=0)) @ plane[axis] for axis in "xy")
+    limits = [x.min(), x.max(), y.min(), y.max()]
+    np.testing.assert_allclose(plane["limits"], limits, atol=1e-4)
 
 
-def test_few_mixture_components_are_written_as_twenty(run_convert, model, library, tmp_path):
-    name = model(num_mixture=5)
-    assert run_convert("web", f"--model_dir={name}", "--out=s", f"--sketch_js={library}")[0] == 0
-    written = magenta_sketch.load(tmp_path / "s" / "model.json")
-    assert written.config.hparams.num_mixture == 20
-    original = fold(magenta_sketch.load(tmp_path / name).model, np.zeros(4))
-    expected = sketch_rnn_js.widen(original.output_kernel, original.output_bias)
-    np.testing.assert_allclose(written.model.decoder.output_bias, expected[1], atol=2e-4)
+def test_a_model_whose_data_are_missing(
+    run_convert, refused, trained_run, tiny_folder, modules, tmp_path
+):
+    # As it is on another machine: the data are not where they were.
+    trained = magenta_sketch.load(trained_run)
+    config = dataclasses.replace(trained.model.config, data_dir=str(tmp_path / "gone"))
+    moved = SketchRNN(config)
+    moved.set_weights(trained.model.get_weights())
+    moved.save(tmp_path / "moved.keras")
+    given = ("web", "--model_dir=moved.keras", "--out=s", USING)
+    status, _, errors = run_convert(*given)
+    assert status == 0 and errors.count("\n") == 1
+    assert "note: no map of 'tiny': " in errors and str(tmp_path / "gone") in errors
+    about = only_model(tmp_path / "s")
+    # The page does not tell its visitors how this computer's folders are named.
+    reason = "its data set is not on this machine: give --data_dir"
+    assert (about["plane"], about["no_plane"]) == (None, reason)
+    assert run_convert(*given, f"--data_dir={tiny_folder}")[0] == 0
+    assert only_model(tmp_path / "s")["plane"] and not only_model(tmp_path / "s")["no_plane"]
+    assert "no_such" in refused(*given, "--data_dir=no_such")
+    assert only_model(tmp_path / "s")["plane"]
 
 
-@pytest.mark.slow
-def test_drawings_are_shown_at_one_size(run_convert, library, shared, tmp_path):
-    # The published models draw about 830 of their pixels across, and a page 255 of its units.
-    for name in ("bird", "bicycle"):
-        run_convert(
-            "web",
-            f"--model_dir={shared / 'models' / name}.gen.json",
-            f"--out={name}",
-            f"--sketch_js={library}/dist/magentasketch.js",
+def test_data_for_a_model_that_does_not_name_them(
+    run_convert, refused, model, tiny_folder, modules, tmp_path
+):
+    given = ("web", f"--model_dir={model()}", "--out=s", USING)
+    line = refused(*given, f"--data_dir={tiny_folder}")
+    assert "twigs.gen.json does not say what its data are: give --data_set" in line
+    run_convert(*given, f"--data_dir={tiny_folder}", "--data_set=tiny.npz")
+    assert len(only_model(tmp_path / "s")["plane"]["x"]) == 4
+
+
+def test_latent_vectors_without_a_plane():
+    made = web.page_model(TrainedModel(network()), name="a", sketches=[[[3, 0, 1]]] * 2)
+    assert header(made.content)["no_plane"] == made.no_plane
+    assert made.no_plane.startswith("a map needs at least 3 sketches and 2 latent dimensions")
+
+
+def test_what_the_page_cannot_show(refused, modules, tmp_path):
+    for part in ("encoder", "decoder"):
+        own = SketchRNN(RunConfig.of(**SIZES), **{f"{part}_cell": own_cells.LeakyCell})
+        own.save(tmp_path / "own.keras")
+        line = refused("web", "--model_dir=own.keras", "--out=site", USING)
+        assert (
+            f"the page computes the cells lstm, layer_norm, hyper only, and the {part} of" in line
         )
-        settings = json.loads((tmp_path / name / "settings.json").read_text())
-        assert settings["name"] == name and settings["latents"] == []
-        assert 700 < 255 * settings["pixel_factor"] < 1000
-
-
-def test_what_the_page_cannot_show(refused, model, library, unconditional_run, tmp_path):
-    where = ("--out=site", f"--sketch_js={library}")
-    assert "20 mixture components at most, and this model has 21: train one with" in (
-        refused("web", f"--model_dir={model(num_mixture=21)}", *where)
-    )
-    line = refused("web", f"--model_dir={unconditional_run}", *where)
-    assert "an lstm decoder alone, and this model's is layer_norm: train one with" in line
     assert not (tmp_path / "site").exists()
 
 
 def test_weights_that_are_not_finite():
-    sizes = {"dec_rnn_size": 4, "num_mixture": 20, "dec_model": "lstm", "conditional": False}
-    network = SketchRNN(HParams(**sizes))
-    network.decoder.rnn_cell.bias.assign(np.full(16, np.nan, np.float32))
-    with pytest.raises(web.PageError, match="weights that are not finite"):
-        web.make_page(TrainedModel(network), name="lost")
+    lost = SketchRNN(RunConfig.of(**SIZES))
+    kernel = lost.encoder.forward_cell.kernel
+    kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+    for sketches in (None, [[[3, 0, 1]], [[0, 3, 1]], [[5, 2, 1]]]):
+        with pytest.raises(web.PageError, match="encoder/forward/kernel are not finite: train it"):
+            web.page_model(TrainedModel(lost), name="lost", sketches=sketches)
 
 
 def test_what_else_is_wrong_with_the_flags(refused, model, tmp_path):
     assert "--model_dir is missing" in refused("web", "--out=site")
     assert "--out is missing" in refused("web", f"--model_dir={model()}")
     given = ("web", "--model_dir=twigs.gen.json", "--out=site")
-    assert "no.js cannot be read" in refused(*given, "--sketch_js=no.js")
-    assert "twigs.gen.json is not @magenta/sketch" in refused(*given, "--sketch_js=twigs.gen.json")
-    assert "--latents" in refused(*given, "--latents=0")
-    assert os.listdir(tmp_path) == ["twigs.gen.json"]
+    line = refused(*given, "--model_dir=no.json")
+    assert "--model_dir=no.json: there is no such file or folder" in line
+    assert "--weights must be one of float32, float16" in refused(*given, "--weights=float64")
+    (tmp_path / "empty").mkdir()
+    line = refused(*given, "--node_modules=empty")
+    assert "the npm package @tensorflow/tfjs-core is not in empty: give the folder" in line
+    assert "@tensorflow/tfjs-backend-wasm@4.22.0 gifenc@1.0.3" in line
+    line = refused("web", "--model_dir=twigs.gen.json", "--out=twigs.gen.json/x")
+    assert "twigs.gen.json is a file; name a place in a folder" in line
+    assert sorted(os.listdir(tmp_path)) == ["empty", "twigs.gen.json"]
 
 
-def test_a_folder_with_other_files_is_kept(run_convert, refused, model, library, tmp_path):
-    given = ("web", f"--model_dir={model()}", "--out=site", f"--sketch_js={library}")
+def test_a_folder_with_other_files_is_kept(run_convert, refused, model, modules, tmp_path):
+    given = ("web", f"--model_dir={model()}", "--out=site", USING)
     site = tmp_path / "site"
     site.mkdir()
     (site / "index.html").write_text("mine")
     assert "--out=site holds other files, such as index.html" in refused(*given)
     assert files(site) == {"index.html": b"mine"}
     assert run_convert(*given, "--overwrite")[0] == 0
-    # Its own it replaces, unless something was put beside.
+    # Its own it replaces, also under other names, unless something was put beside.
     assert run_convert(*given, "--name=Other twigs")[0] == 0
-    assert json.loads((site / "settings.json").read_text())["name"] == "Other twigs"
+    assert sorted(os.listdir(site / "models")) == ["Other_twigs.sketchrnn"]
+    assert run_convert(*given)[0] == 0
+    for place in ("CNAME", "models/mine.sketchrnn"):
+        (site / place).write_text("mine")
+        before = files(site)
+        assert f"such as {place}" in refused(*given)
+        assert files(site) == before
+        (site / place).unlink()
     (site / "CNAME").write_text("mine")
-    before = files(site)
-    assert "such as CNAME" in refused(*given)
-    assert files(site) == before
-    line = refused(*given[:2], "--out=site/CNAME", given[3])
-    assert "--out must be a folder, got 'site/CNAME'; there is a file of this name" in line
-    assert sorted(os.listdir(tmp_path)) == ["node_modules", "site", "twigs.gen.json"]
+    line = refused(*given[:2], "--out=site/CNAME", USING)
+    assert "--out=site/CNAME is a file; name a folder, or a file that ends in .html" in line
+    assert sorted(os.listdir(tmp_path)) == [MODULES, "site", "twigs.gen.json"]
 
 
-@pytest.mark.slow
-def test_a_write_that_fails_leaves_the_old_folder(
-    run_convert, refused, model, library, tmp_path, monkeypatch
+def test_a_page_of_version_0_6_is_replaced(run_convert, model, modules, tmp_path):
+    site = tmp_path / "site"
+    (site / "vendor").mkdir(parents=True)
+    for name in ("index.html", "panels.js", "model.json", "vendor/magentasketch.js"):
+        (site / name).write_text("old")
+    (site / SETTINGS).write_text('{"made_by": "magenta_sketch", "name": "x", "latents": []}')
+    assert run_convert("web", f"--model_dir={model()}", "--out=site", USING)[0] == 0
+    assert not (site / "vendor").exists() and (site / "models").exists()
+
+
+def test_another_file_is_kept(run_convert, refused, model, modules, tmp_path):
+    given = ("web", f"--model_dir={model()}", "--out=twigs.html", USING)
+    page = tmp_path / "twigs.html"
+    for mine in (b"mine", b'<script id="file:settings.json">e30=</script>', b""):
+        page.write_bytes(mine)
+        assert "--out=twigs.html is not a page by this command" in refused(*given)
+        assert page.read_bytes() == mine
+    assert run_convert(*given, "--overwrite")[0] == 0
+    assert run_convert(*given, "--name=Other twigs")[0] == 0  # its own
+    assert b"Other twigs" in embedded_file(page.read_bytes(), SETTINGS)
+    page.unlink()
+    page.mkdir()
+    assert "--out=twigs.html is a folder; name a file in it" in refused(*given)
+    assert sorted(os.listdir(tmp_path)) == [MODULES, "twigs.gen.json", "twigs.html"]
+
+
+@pytest.mark.parametrize("out, last", [("site", "app.js"), ("a.html", "a.html")])
+def test_a_write_that_fails_leaves_the_old_page(
+    run_convert, refused, model, modules, tmp_path, monkeypatch, out, last
 ):
     from magenta_sketch.web import site
 
-    given = ("web", f"--model_dir={model()}", "--out=site", f"--sketch_js={library}")
+    given = ("web", f"--model_dir={model()}", f"--out={out}", USING)
     run_convert(*given)
-    before = files(tmp_path / "site")
+    before = files(tmp_path)
     write = site.write_bytes
 
     def fail_at_the_end(path, data):
-        if path.name == "settings.json":
+        if path.name == last:
             raise OSError(28, "No space left on device", str(path))
         write(path, data)
 
     monkeypatch.setattr(site, "write_bytes", fail_at_the_end)
     assert "No space left on device" in refused(*given, "--name=new", status=1)
-    assert files(tmp_path / "site") == before
-    assert sorted(os.listdir(tmp_path)) == ["node_modules", "site", "twigs.gen.json"]
+    assert files(tmp_path) == before
 
 
 @pytest.fixture
@@ -204,30 +371,80 @@ def npm(tmp_path, monkeypatch):
     return put
 
 
-def test_without_npm(refused, model, npm):
-    line = refused("web", f"--model_dir={model()}", "--out=site")
-    assert "npm, which brings @magenta/sketch, is not installed: install Node.js, or give" in line
+@pytest.fixture
+def page(refused, model):
+    """``page(*flags)`` gives the one line with which a page is refused."""
+    name = model()
+    return lambda *flags: refused("web", f"--model_dir={name}", "--out=site", *flags)
 
 
-def test_when_npm_fails(refused, model, npm, tmp_path):
-    npm("echo 'npm error code ENOTFOUND' >&2; echo 'npm error network no such host' >&2; exit 1")
-    line = refused("web", f"--model_dir={model()}", "--out=site")
-    assert "npm cannot install @magenta/sketch@0.2.0: code ENOTFOUND; network no such host;" in line
-    npm("exit 0")  # and brings nothing
-    assert "magentasketch.js cannot be read" in refused(
-        "web", "--model_dir=twigs.gen.json", "--out=s"
+def test_without_npm(page, npm):
+    line = page()
+    assert (
+        "npm, which brings TensorFlow.js, is not installed: install Node.js, or give --no" in line
     )
+
+
+def test_when_npm_fails(page, npm, tmp_path, monkeypatch):
+    npm("echo 'npm error code ENOTFOUND' >&2; echo 'npm error network no such host' >&2; exit 1")
+    line = page()
+    assert "npm cannot install @tensorflow/tfjs-core@4.22.0, " in line
+    assert "esbuild@0.28.2: code ENOTFOUND; network no such host; check the network, or" in line
+    npm("exit 0")  # and brings nothing
+    assert "the npm package @tensorflow/tfjs-core is not in" in page()
+    npm("exec sleep 60")
+    monkeypatch.setattr(bundling, "_NPM_SECONDS", 0.2)
+    assert "npm has not ended in 0.2 seconds: try again, or give --node_modules" in page()
     assert not (tmp_path / "site").exists() and not (tmp_path / "cache").exists()
 
 
-def test_npm_runs_once(run_convert, model, library, npm, tmp_path):
-    # What npm would do, if scripts are not to be run.
-    npm(
+def test_when_esbuild_fails(page, modules, tmp_path):
+    put_esbuild(modules, "#!/bin/sh\necho >&2; echo 'X [ERROR] no \"x\"' >&2; echo b >&2; exit 1")
+    assert 'esbuild cannot bundle the page\'s scripts: no "x"' in page(USING)
+    put_esbuild(modules, "#!/bin/sh\necho 'env: node: no such file' >&2; exit 127")
+    assert "the page's scripts: env: node: no such file" in page(USING)
+    put_esbuild(modules, "#!/bin/sh\nexit 0")  # and writes nothing
+    assert "app.js cannot be read: No such file or directory" in page(USING)
+    put_esbuild(modules, "not a program")
+    (modules / ".bin" / "esbuild").chmod(0o644)
+    line = page(USING)
+    assert "esbuild cannot be run: " in line and "Permission denied" in line
+    assert not (tmp_path / "site").exists()
+
+
+def from_modules(folder, log):
+    """What npm would do: a script that brings the packages, if their own scripts are not to run."""
+    return (
         'case "$*" in *--ignore-scripts*) ;; *) exit 1 ;; esac\n'
-        f"mkdir -p {PLACE} && cp -r {tmp_path / library}/. {PLACE}/ && echo ran >> {tmp_path}/log"
+        f"cp -r {folder} node_modules && echo ran >> {log}"
     )
-    for name in ("one", "two"):
-        status, _, errors = run_convert("web", f"--model_dir={model()}", f"--out={name}")
+
+
+def test_npm_runs_once(run_convert, model, npm, modules, tmp_path, monkeypatch):
+    name, log = model("plain.json", conditional=False), tmp_path / "log"
+    npm(from_modules(modules, log))
+
+    def make(out):
+        status, printed, errors = run_convert("web", f"--model_dir={name}", f"--out={out}")
         assert (status, errors) == (0, "")
-        assert files(tmp_path / name)["vendor/magentasketch.js"] == LIBRARY
-    assert (tmp_path / "log").read_text() == "ran\n"
+        return printed, files(tmp_path / out)
+
+    printed, first = make("one")
+    assert "npm install @tensorflow/tfjs-core@4.22.0 " in printed
+    printed, second = make("two")
+    assert "npm install" not in printed and log.read_text() == "ran\n"
+    assert second["app.js"] == first["app.js"] and second["network.wasm"] == WASM
+    # Other sources of ours need another bundle.
+    changed = tmp_path / "static"
+    shutil.copytree(bundling.STATIC, changed)
+    (changed / "app.js").write_text("// other")
+    monkeypatch.setattr(bundling, "STATIC", changed)
+    assert make("three")[1]["app.js"] == b"// other" and log.read_text() == "ran\nran\n"
+
+
+def test_a_cache_that_cannot_be_written(page, npm, modules, tmp_path):
+    npm(from_modules(modules, tmp_path / "log"))
+    (tmp_path / "cache").write_text("a file")
+    line = page()
+    assert "cannot be written: " in line and "set MAGENTA_SKETCH_CACHE to another folder" in line
+    assert not (tmp_path / "site").exists()

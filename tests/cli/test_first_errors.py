@@ -503,8 +503,9 @@ VERBS = [
         "--out=data is there already and not an empty folder: name another one",
     ),
     (
-        "web|--model_dir=model|--out=x|--latents=many",
-        "--latents must be a whole number from 1 to 24, got 'many'; write it in digits only",
+        "web|--model_dir=model|--model_dir=model|--out=x.html|--name=cat",
+        "--name must be given once for each --model_dir, or not at all: there are 2 models and 1 "
+        "names",
     ),
 ]
 # What is a run's, or a part of its folder, that cannot be used ends in status 1.

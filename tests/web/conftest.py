@@ -1,4 +1,4 @@
-"""Chromium, @magenta/sketch as npm brings it, and a server on loopback."""
+"""Chromium, npm packages as npm brings them, and a server on loopback."""
 
 import contextlib
 import functools
@@ -6,16 +6,20 @@ import http.server
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 
 import numpy as np
+import probing
 import pytest
 from page import FACTOR, LONG, TWIGS, Page
 
+from magenta_sketch import TrainedModel
 from magenta_sketch.cli import convert
 from magenta_sketch.cli.convert import web
 from magenta_sketch.interop import sketch_rnn_js
+from magenta_sketch.web import bundle
 
 REQUIRED = "MAGENTA_SKETCH_REQUIRE_BROWSER"
 
@@ -32,26 +36,26 @@ def _program(*names):
     return found or _absent(f"there is no {names[0]} on this machine")
 
 
+def _installed(tmp_path_factory, *wanted):
+    """The folder node_modules with packages as npm brings them, without their install scripts."""
+    npm, folder = _program("npm"), tmp_path_factory.mktemp("npm")
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
+    command = [npm, "install", *quiet, f"--prefix={folder}", *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return folder / "node_modules" if not done.returncode else _absent(done.stderr)
+
+
 @pytest.fixture(scope="session")
 def sketch_js(tmp_path_factory) -> pathlib.Path:
-    """The file for pages of the pinned @magenta/sketch, unmodified, from npm."""
-    from magenta_sketch import web
+    """The file for pages of @magenta/sketch, unmodified, from npm."""
+    folder = _installed(tmp_path_factory, "@magenta/sketch@0.2.0")
+    return folder / "@magenta" / "sketch" / "dist" / "magentasketch.js"
 
-    _program("npm")
-    lines = []
-    cache = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MAGENTA_SKETCH_CACHE", str(cache))
-        try:
-            bundle = web.from_npm(report=lines.append)
-        except web.PageError as error:
-            _absent(str(error))
-        assert len(lines) == 1
-        # Once is enough: from now on it is there without npm.
-        patch.setenv("PATH", "")
-        assert web.from_npm(report=lines.append) == bundle and len(lines) == 1
-    (file,) = cache.rglob("magentasketch.js")
-    return file
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory) -> pathlib.Path:
+    """The npm packages of the page, as npm brings them."""
+    return _installed(tmp_path_factory, *(f"{k}@{v}" for k, v in bundle.PACKAGES.items()))
 
 
 @pytest.fixture(scope="session")
@@ -142,8 +146,25 @@ def lstm():
     return make
 
 
+@pytest.fixture(scope="session")
+def make_page(node_modules):
+    """``make_page(*flags)`` runs the command that makes a page."""
+
+    def make(*flags):
+        web.FLAGS.unparse_flags()
+        for name in web.FLAGS:
+            web.FLAGS[name].unparse()
+        flags = (*flags, f"--node_modules={node_modules}")
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+            patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
+            convert.run()
+        assert stop.value.code == 0
+
+    return make
+
+
 @pytest.fixture(scope="module")
-def site(sketch_js, tmp_path_factory, lstm):
+def site(make_page, tmp_path_factory, lstm):
     """Makes a page of a model with random weights, by the command: its folder."""
 
     @functools.cache
@@ -160,16 +181,29 @@ def site(sketch_js, tmp_path_factory, lstm):
             normalizing_factor=FACTOR,
         )
         out = folder / "site"
-        flags = [f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}"]
-        flags += [f"--sketch_js={sketch_js}", "--latents=2"]
-        flags += [f"--name={name}"] if name else []
-        web.FLAGS.unparse_flags()
-        for name in web.FLAGS:
-            web.FLAGS[name].unparse()
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
-            patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
-            convert.run()
-        assert stop.value.code == 0
+        named = [f"--name={name}"] if name else []
+        make_page(f"--model_dir={folder / 'twigs.gen.json'}", f"--out={out}", *named)
+        return out
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def two_models(make_page, tmp_path_factory, lstm, tiny_folder):
+    """Makes a page of a model with an encoder and a map, and of one without: its place."""
+
+    @functools.cache
+    def make(name):
+        folder = tmp_path_factory.mktemp("models")
+        about = {"max_seq_len": LONG, "normalizing_factor": FACTOR, "pen": TWIGS}
+        places = [folder / "seeing.keras", folder / "blind.keras"]
+        for place, more in zip(
+            places, ({"enc_model": "hyper"}, {"conditional": False}), strict=True
+        ):
+            TrainedModel(lstm(dec_model="layer_norm", **about, **more)).save(place)
+        out = tmp_path_factory.mktemp("two") / name
+        data = (f"--data_dir={tiny_folder}", "--data_set=tiny.npz")
+        make_page(*[f"--model_dir={place}" for place in places], *data, f"--out={out}")
         return out
 
     return make
@@ -209,3 +243,17 @@ def window(browser):
     with contextlib.ExitStack() as stack:
         stack.callback(browser.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {})
         yield resize
+
+
+@pytest.fixture(scope="session")
+def _probe_page(node_modules, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("probe")
+    probing.build(node_modules, folder)
+    with serving(folder) as (address, _):
+        yield folder, address
+
+
+@pytest.fixture
+def probe(browser, _probe_page):
+    """A `probing.Probe`."""
+    return probing.Probe(browser, *_probe_page)

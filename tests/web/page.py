@@ -28,6 +28,7 @@ class Page:
 
     def __init__(self, browser, address):
         self.browser = browser
+        browser.get("about:blank")  # another fragment alone would not load the page again
         for kind in ("browser", "performance"):
             browser.get_log(kind)  # what is older is not ours
         browser.get(address)
@@ -57,6 +58,38 @@ class Page:
         """Waits until all ways to go on are drawn."""
         self.wait_status("Click one")
 
+    def mode(self, name):
+        self.one(f"[role=tab][data-mode='{name}']").click()
+
+    def slide(self, name, value):
+        """Moves a slider, as a visitor does: with an event for each change."""
+        script = """
+        const [slider, value] = arguments;
+        slider.value = value;
+        for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type));
+        """
+        self.browser.execute_script(script, self.one(f"#{name}"), value)
+
+    def ways(self):
+        """What is drawn in the panels: the attributes d."""
+        return [path.get_attribute("d") for path in self.all("#panels path.model")]
+
+    def saves(self, kind, folder):
+        """The file that a button of the menu saves."""
+        folder.mkdir(exist_ok=True)
+        before = set(folder.iterdir())
+        how = {"behavior": "allow", "downloadPath": str(folder)}
+        self.browser.execute_cdp_cmd("Browser.setDownloadBehavior", how)
+        self.one("#more-tools").get_attribute("open") or self.one("#more-tools summary").click()
+        self.one(kind if kind.startswith("#") else f"[data-save={kind}]").click()
+
+        def new():
+            found = [one for one in folder.iterdir() if one not in before]
+            return [one for one in found if not one.name.endswith((".crdownload", ".tmp"))]
+
+        (file,) = self.wait(new)
+        return file
+
     def draw(self, *points, kind=MOUSE, lift=True):
         """A line through points, in shares of the sheet's shorter side from its middle."""
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
@@ -79,7 +112,7 @@ class Page:
         return [path.get_attribute("d") for path in self.all(f"#surface path.{by}")]
 
     def panels(self):
-        return self.all(".panel:not(:disabled)")
+        return self.all("#panels .panel:not(:disabled)")
 
     def outside(self):
         """Addresses asked for that are neither on loopback nor within the page."""
@@ -88,8 +121,7 @@ class Page:
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 asked.append(message["params"]["request"]["url"])
-        assert any(url.endswith("/settings.json") for url in asked)
-        inside = ("http://127.0.0.1:", "blob:http://127.0.0.1:", "data:")
+        inside = ("http://127.0.0.1:", "blob:", "data:", "file:")
         return [url for url in asked if not url.startswith(inside)]
 
     def box(self, element):
@@ -100,7 +132,7 @@ class Page:
 
     def instead(self):
         """What is said in the place of the panels, of which none is seen then; else ""."""
-        seen = [panel.is_displayed() for panel in self.all(".panel")]
+        seen = [panel.is_displayed() for panel in self.all("#panels .panel")]
         text = self.one("#instead").text
         assert len(set(seen)) == 1 and seen[0] == (not text)
         return text

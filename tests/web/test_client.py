@@ -6,7 +6,6 @@ from client_page import open_client
 
 from magenta_sketch._backend import tf
 from magenta_sketch.interop import sketch_rnn_js
-from magenta_sketch.interop.folding import fold
 from magenta_sketch.nn import mixture
 
 pytestmark = pytest.mark.slow  # Chromium
@@ -16,14 +15,13 @@ PARTS = ("pi", "muX", "muY", "sigmaX", "sigmaY", "corr", "pen")
 
 # What the client computes for given points: [{pi, muX, ...} after each of them].
 PDFS = """
-const [file, points, start, done] = arguments;
+const [file, points, done] = arguments;
 // In WebGL a device may compute in float16, which has three digits.
 ms.tf.setBackend("cpu");
 const model = new ms.SketchRNN(file);
 model.initialize().then(() => {
   model.setPixelFactor(1);
   let state = model.zeroState();
-  if (start) state = {c: Float32Array.from(start.c), h: Float32Array.from(start.h)};
   done(points.map((point) => {
     state = model.update(point, state);
     const pdf = model.getPDF(state, 1, 1);
@@ -59,13 +57,12 @@ def theirs(pdfs):
     }
 
 
-def ours(model, points, z=None, state=None):
-    """The mixture after each point, from the decoder point by point; from `state` if given."""
+def ours(model, points):
+    """The mixture after each point, from the decoder point by point."""
     decoder, found = model.decoder, []
-    z = None if z is None else tf.constant(z)[None]
-    state = decoder.initial_state(z, 1) if state is None else [tf.constant(x)[None] for x in state]
+    state = decoder.initial_state(None, 1)
     for point in points:
-        output, state = decoder.step(tf.constant(point)[None], z, state)
+        output, state = decoder.step(tf.constant(point)[None], None, state)
         found.append(output[0])
     params = mixture.split_output(tf.stack(found))
     return {
@@ -92,24 +89,9 @@ def test_a_decoder_that_we_wrote(client, lstm):
     model, points = lstm(conditional=False, units=40), sequence()
     about = {"name": "random", "max_seq_len": 50, "normalizing_factor": FACTOR}
     done = sketch_rnn_js.write(folder / "model.json", model, **about)
-    pdfs = run(PDFS, "model.json", in_pixels(points), None)
+    pdfs = run(PDFS, "model.json", in_pixels(points))
     back = sketch_rnn_js.read(folder / "model.json").build()
     assert_agree(pdfs, ours(back, points), 1e-3)
     # The format rounds each weight, by this much at most.
     assert 1e-5 < done.rounding < 1.6e-4
     assert_agree(pdfs, ours(model, points), 5e-3)
-
-
-def test_a_conditional_decoder_at_some_z(client, lstm):
-    folder, run = client
-    model, points = lstm(units=40), sequence()
-    for number, z in enumerate(np.random.default_rng(3).normal(size=(2, 6)).astype(np.float32)):
-        file = f"{number}.json"  # another name: Chromium may keep what it fetched
-        folded = fold(model, z)
-        about = {"name": "folded", "max_seq_len": 50, "normalizing_factor": FACTOR}
-        sketch_rnn_js.write_arrays(folder / file, folded.weights, **about)
-        start = {"h": folded.h.tolist(), "c": folded.c.tolist()}
-        pdfs = run(PDFS, file, in_pixels(points), start)
-        back = sketch_rnn_js.read(folder / file).build()
-        assert_agree(pdfs, ours(back, points, state=[folded.h, folded.c]), 1e-3)
-        assert_agree(pdfs, ours(model, points, z=z), 5e-3)

@@ -1,4 +1,4 @@
-"""The folder that `sketch_rnn_convert web` writes, in Chromium, as its users meet it."""
+"""The page of `sketch_rnn_convert web` in Chromium: the sheet, and going on with a drawing."""
 
 import json
 import pathlib
@@ -7,20 +7,9 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from page import BRIEF, FACTOR, LINE, LONG, PEN, SIX_CLASSES, TOUCH
+from page import BRIEF, LINE, LONG, PEN, SIX_CLASSES, TOUCH
 
 pytestmark = pytest.mark.slow  # Chromium
-
-
-def saved(page, folder):
-    """The drawing as the button saves it: (the file's name, its root element)."""
-    folder.mkdir()
-    how = {"behavior": "allow", "downloadPath": str(folder)}
-    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", how)
-    page.one("#download").click()
-    page.wait(lambda: list(folder.glob("*.svg")))
-    (file,) = folder.glob("*.svg")
-    return file.name, ET.parse(file).getroot()
 
 
 def positions(data):
@@ -35,8 +24,8 @@ def test_drawing_on_and_on_with_the_server_gone(site, open_page, tmp_path):
     page.wait_for_ways()
     assert len(page.panels()) == 6 and len(page.paths("you")) == 1
     # They differ, and each goes on from the same drawing.
-    ways = [path.get_attribute("d") for path in page.all(".panel path.model")]
-    before = {path.get_attribute("d") for path in page.all(".panel path.before")}
+    ways = page.ways()
+    before = {path.get_attribute("d") for path in page.all("#panels path.before")}
     assert len(set(ways)) == 6 and len(before) == 1 and all(ways)
 
     page.panels()[2].click()
@@ -49,8 +38,9 @@ def test_drawing_on_and_on_with_the_server_gone(site, open_page, tmp_path):
     drawn = page.paths("you"), page.paths("model")
     assert len(drawn[0]) == 2 and len("".join(drawn[1])) > len(ways[2])
 
-    name, svg = saved(page, tmp_path / "saved")
-    assert (name, svg.tag) == ("twigs.svg", "{http://www.w3.org/2000/svg}svg")
+    file = page.saves("svg", tmp_path / "saved")
+    svg = ET.parse(file).getroot()
+    assert (file.name, svg.tag) == ("twigs.svg", "{http://www.w3.org/2000/svg}svg")
     paths = svg.findall("{*}path")
     assert [path.get("d") for path in paths if path.get("class") == "you"] == drawn[0]
     assert [path.get("d") for path in paths if path.get("class") == "model"] == drawn[1]
@@ -58,10 +48,16 @@ def test_drawing_on_and_on_with_the_server_gone(site, open_page, tmp_path):
     points = np.concatenate([positions(path.get("d")) for path in paths])
     assert (points > [x, y]).all() and (points < [x + width, y + height]).all()
 
-    for expected in ((2, ways[2]), (1, ways[2]), (1, ""), (0, "")):
+    states = [(0, ""), (1, ""), (1, ways[2]), (2, ways[2]), (2, "".join(drawn[1]))]
+    for expected in states[-2::-1]:
         page.one("#undo").click()
         assert (len(page.paths("you")), "".join(page.paths("model"))) == expected
-    assert not page.one("#undo").is_enabled() and not page.one("#download").is_enabled()
+    assert not page.one("#undo").is_enabled()
+    assert not page.one("[data-save=svg]").is_enabled()
+    for expected in states[1:]:
+        page.one("#redo").click()
+        assert (len(page.paths("you")), "".join(page.paths("model"))) == expected
+    assert not page.one("#redo").is_enabled()
     assert page.outside() == [] and page.complaints() == []
 
 
@@ -89,7 +85,7 @@ def test_a_new_line_puts_an_end_to_what_was_being_drawn(site, open_page):
     assert page.panels() == [] and len(page.paths("you")) == 2
     held.clear_actions()  # and lifts
     page.wait_for_ways()
-    before = {path.get_attribute("d") for path in page.all(".panel path.before")}
+    before = {path.get_attribute("d") for path in page.all("#panels path.before")}
     assert before == {"".join(page.paths("you"))} and page.complaints() == []
 
 
@@ -129,11 +125,8 @@ def test_the_model_begins_and_says_when_it_is_finished(site, open_page):
 
 
 def test_the_models_points_on_the_page(site, open_page):
-    folder = site(straight=True)
     # A typical drawing, here forty steps to the right, is 255 units of the page across.
-    factor = json.loads((folder / "settings.json").read_text())["pixel_factor"]
-    assert factor == pytest.approx(LONG * FACTOR / 255, rel=1e-3)
-    page, _ = open_page(folder)
+    page, _ = open_page(site(straight=True))
     page.one("#more").click()
     page.wait_for_ways()
     page.panels()[0].click()
@@ -229,7 +222,7 @@ def test_by_keyboard_in_the_dark_without_motion(site, open_page, browser):
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("width", [360, 1280, 2560])
 @pytest.mark.parametrize("name", [None, SIX_CLASSES])
 def test_nothing_reaches_beyond_the_window(site, open_page, browser, window, width, name):
     window(width, 800)
@@ -241,7 +234,7 @@ def test_nothing_reaches_beyond_the_window(site, open_page, browser, window, wid
     assert wide[0] == wide[1] <= width
     # The same drawing in a window of another shape.
     before = page.paths("you")
-    window(1000 - width // 2, 800)
+    window(max(1000 - width // 2, 500), 800)
     view = browser.execute_script("return document.querySelector('#surface').viewBox.baseVal")
     x, y, w, h = (view[name] for name in ("x", "y", "width", "height"))
     assert page.paths("you") == before
@@ -255,9 +248,12 @@ def test_drawing_needs_no_scrolling(site, open_page, browser, window, size, name
     page, _ = open_page(site(name=name))
     page.draw(*LINE)
     page.wait_for_ways()
-    needed = "h1, #surface, #status, .tools button, #more, .panel, fieldset span, #temperature-help"
+    needed = (
+        "h1, #surface, #status, .tools > button, summary, #more, #panels .panel, fieldset span, "
+    )
+    needed += "[role=tab], #sentence, #temperature-help"
     boxes = [page.box(element) for element in page.all(needed)]
-    assert len(boxes) == 3 + 3 + 1 + 6 + 3 + 1
+    assert len(boxes) == 3 + 3 + 1 + 1 + 6 + 3 + 5 + 1 + 1
     for left, top, right, bottom in boxes:
         assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
     # None of them lies over another.
@@ -287,28 +283,32 @@ def test_a_word_of_small_letters_becomes_a_heading(site, open_page, tmp_path, na
     # Nothing but the name is looked at: the folder of another, with its name changed.
     folder = pathlib.Path(shutil.copytree(site(), tmp_path / "named"))
     settings = json.loads((folder / "settings.json").read_text())
-    (folder / "settings.json").write_text(json.dumps(settings | {"name": name}))
+    settings["models"][0]["name"] = name
+    (folder / "settings.json").write_text(json.dumps(settings))
     page, _ = open_page(folder)
     assert (page.one("h1").text, page.browser.title) == (heading, name)
     style = "return getComputedStyle(document.querySelector('h1'), '::first-letter').textTransform"
     assert page.browser.execute_script(style) == "none"
 
 
+MODEL = "models/twigs.sketchrnn"
+
+
 def _cut(folder: pathlib.Path):
-    file = folder / "model.json"
-    file.write_bytes(file.read_bytes()[:1000])
+    file = folder / MODEL
+    file.write_bytes(file.read_bytes()[:4000])
 
 
 @pytest.mark.parametrize(
     "damage, reason",
     [
-        (lambda folder: (folder / "model.json").unlink(), "model.json: 404"),
+        (lambda folder: (folder / MODEL).unlink(), f"{MODEL}: 404"),
         (lambda folder: (folder / "settings.json").unlink(), "settings.json: 404"),
-        (_cut, "model.json is not a whole JSON file"),
-        (lambda folder: (folder / "vendor" / "magentasketch.js").unlink(), "magentasketch.js"),
+        (_cut, "the model's file is not whole"),
+        (lambda folder: (folder / MODEL).write_bytes(b"[" * 99), "it is no model's file"),
         (lambda folder: (folder / "worker.js").unlink(), "worker.js could not be loaded"),
     ],
-    ids=["no model", "no settings", "half a model", "no library", "no worker"],
+    ids=["no model", "no settings", "half a model", "another file", "no worker"],
 )
 def test_what_is_missing_is_said_on_the_page(site, open_page, tmp_path, damage, reason):
     # A folder of its own, that Chromium has not seen whole.
@@ -321,3 +321,12 @@ def test_what_is_missing_is_said_on_the_page(site, open_page, tmp_path, damage, 
     assert page.paths("you") == [] and not page.one("#more").is_enabled()
     uncaught = [entry for entry in page.complaints() if "Uncaught" in entry["message"]]
     assert uncaught == []
+
+
+def test_without_webassembly_it_draws_too(site, open_page, tmp_path):
+    folder = pathlib.Path(shutil.copytree(site(), tmp_path / "plain"))
+    (folder / "network.wasm").unlink()
+    page, _ = open_page(folder)
+    page.draw(*LINE)
+    page.wait_for_ways()
+    assert all(page.ways())

@@ -5,7 +5,7 @@
     sketch_rnn_convert mend old.npz --what=positions --out=new.npz
     sketch_rnn_convert export datasets/bird.npz --to=svg --out=birds/
     sketch_rnn_convert model --model_dir=models/birds --out=birds.gen.json
-    sketch_rnn_convert web --model_dir=models/birds --out=site/
+    sketch_rnn_convert web --model_dir=models/birds --out=birds.html
 
 Each of these has its own help: sketch_rnn_convert data --help.
 """
@@ -26,7 +26,7 @@ VERBS = {
     "mend": "make a sound .npz data set of one with positions, other lifts or missing splits",
     "export": "write a .npz data set as SVG files, a contact sheet, or ndjson",
     "model": "write a model for Sketch-RNN-JS, Magenta or Keras",
-    "web": "make a web page on which a model continues what visitors draw",
+    "web": "make a web page on which visitors draw with models",
 }
 
 

@@ -6,8 +6,9 @@
     sketch_rnn_convert data --list
 
 An input is one of these:
-  - an .ndjson file, also gzipped, with raw or simplified drawings; a .json file with one array of
-    them; kaggle's .csv; or a folder of .ndjson, .jsonl and .csv files
+  - an .ndjson file, also gzipped, with raw or simplified drawings, or those that visitors of a web
+    page kept; a .json file with one array of them; kaggle's .csv; or a folder of .ndjson, .jsonl
+    and .csv files
   - a folder of SVG files: one class, or one class per subfolder
   - the name of a ready-made data set, such as kanjivg or hershey: --list shows them
   - a folder of KanjiVG's files

@@ -262,7 +262,7 @@ def _warn_of_the_clients(trained: TrainedModel, clipped: int) -> None:
     if trained.conditional:
         notes.append(
             "a conditional model is for Sketch-RNN-JS and ml5; @magenta/sketch reads decoder-only "
-            "files: see sketch_rnn_convert web for it"
+            "files"
         )
     for note in notes:
         _note(note)

@@ -1,97 +1,187 @@
-"""Make a web page on which visitors start a drawing and the model continues it.
+"""Make a web page on which visitors draw with models.
 
-    sketch_rnn_convert web --model_dir=models/birds --out=site/
+    sketch_rnn_convert web --model_dir=models/birds --out=birds.html
+    sketch_rnn_convert web --model_dir=models/birds --model_dir=models/cats --out=site/
     python -m http.server --directory site
 
-Visitors draw with a mouse, a finger or a pen, choose one of six continuations, and save the drawing
-as SVG. The folder works on any web server. The model runs in the browser with @magenta/sketch,
-which npm installs the first time. A loaded page needs no internet.
+The name of --out decides the form:
+  NAME.html        one file, which opens by a double click, without a server or the internet
+  any other name   a folder for a web server; smaller, and it loads a model when a visitor wants it
 
-@magenta/sketch needs a decoder of the cell lstm, with at most 20 mixture components. A conditional
-model is used without its encoder, with a few fixed z.
+Models of all built-in cells work, from this program or another one. They run in the browser with
+TensorFlow.js, which npm installs the first time. A loaded page needs no internet.
+
+A conditional model has a map of its latent space on the page, if the data that it was trained on
+can be read.
 """
 
 from __future__ import annotations
 
 import pathlib
 import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
-from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.errors import DataError, UsageError
+
+if TYPE_CHECKING:  # they import TensorFlow
+    from magenta_sketch.data import SketchSet
+    from magenta_sketch.inference.trained_model import TrainedModel
+    from magenta_sketch.web import PageModel
 
 TAKES_FILES = False
-MOST_LATENTS = 24
+_UNREADABLE = "its data set is not on this machine: give --data_dir"
+_UNKNOWN = "it does not say what its data set is: give --data_dir and --data_set"
 
 FLAGS = program.new_flags()
-model_flags.define_model(FLAGS)
+model_flags.define_model(FLAGS, several=True)
+model_flags.define_data(FLAGS, "for the map of a conditional model", "the model's own")
 values.define_place(
     FLAGS,
     "out",
     None,
-    "Folder to write. An earlier page in it is replaced.",
-    kind="folder",
+    "File that ends in .html, or folder, to write. An earlier page there is replaced.",
+    kind="file or folder",
 )
-flags.DEFINE_string(
+flags.DEFINE_multi_string(
     "name",
     None,
-    "Name of the model on the page. Default: its data set, or its file name.",
+    "Name of the model on the page. For several models, repeat the flag in the order of "
+    "--model_dir. Default: its data set, or its file name.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "weights",
+    "float32",
+    ["float32", "float16"],
+    "Form of the weights: float16 halves the page's size, and keeps three digits of each weight.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
-    "latents",
-    6,
-    "Number of z for the continuations of a conditional model: the prior's mean, and others drawn "
-    "from the prior. The browser keeps one copy of the weights for each.",
-    lower_bound=1,
-    upper_bound=MOST_LATENTS,
+    "seed",
+    0,
+    "Seed of the drawings on which a model's typical size is measured.",
+    lower_bound=0,
+    upper_bound=2**63 - 1,
     flag_values=FLAGS,
-)
-flags.DEFINE_integer(
-    "seed", 0, "Seed of these z.", lower_bound=0, upper_bound=2**63 - 1, flag_values=FLAGS
 )
 values.define_place(
     FLAGS,
-    "sketch_js",
+    "node_modules",
     None,
-    "Folder of an installed @magenta/sketch, or its dist/magentasketch.js. Default: install it "
-    "with npm.",
-    kind="file or folder",
+    "Folder node_modules with the npm packages of the page. Default: install them with npm.",
+    kind="folder",
 )
 flags.DEFINE_boolean("overwrite", False, "Replace --out and everything in it.", flag_values=FLAGS)
 
 
 def main() -> int:
-    """Write the folder, and print what is in it."""
+    """Write the page, and print its size and how to open it."""
     values.require(FLAGS, "out")
     model_flags.require_model(FLAGS)
     model_flags.require_apart(FLAGS, FLAGS.out)
-    print(f"sketch_rnn_convert web: {FLAGS.model_dir}; starting TensorFlow ...", flush=True)
+    values.require_room(FLAGS.out)
+    places = model_flags.model_dirs(FLAGS)
+    _require_names(FLAGS.name, places)
+    print(f"sketch_rnn_convert web: {', '.join(places)}; starting TensorFlow ...", flush=True)
     from magenta_sketch import web
     from magenta_sketch.interop.loading import load
 
     web.check_place(FLAGS.out, overwrite=FLAGS.overwrite)
-    model = load(FLAGS.model_dir, checkpoint=FLAGS.checkpoint)
-    page = web.make_page(
-        model, name=FLAGS.name or _name(model.config), latents=FLAGS.latents, seed=FLAGS.seed
-    )
-    bundle = web.from_path(FLAGS.sketch_js) if FLAGS.sketch_js else web.from_npm(report=print)
-    quantised = web.write_site(FLAGS.out, page, bundle, overwrite=FLAGS.overwrite)
-    if quantised.clipped:
-        print(
-            f"sketch_rnn_convert web: warning: {quantised.clipped} of {quantised.count} weights "
-            f"were cut to ±10, which is all the format holds; the largest was "
-            f"{quantised.largest:.1f}",
-            file=sys.stderr,
-        )
-    size = sum(file.stat().st_size for file in pathlib.Path(FLAGS.out).rglob("*") if file.is_file())
-    print(f"wrote {FLAGS.out}: a page of {page.name!r}, {size / 1e6:.1f} MB")
-    print(f"to see it: python -m http.server --directory {FLAGS.out}")
+    loaded = [load(place, checkpoint=FLAGS.checkpoint) for place in places]
+    names = FLAGS.name or _names(loaded, places)
+    notes: list[str] = []
+    made = [_model(*one, notes.append) for one in zip(loaded, places, names, strict=True)]
+    modules = FLAGS.node_modules
+    bundle = web.from_folder(modules) if modules else web.from_npm(report=print)
+    size = web.write_page(FLAGS.out, made, bundle, overwrite=FLAGS.overwrite)
+    for note in notes:
+        print(note, file=sys.stderr)
+    what = ", ".join(repr(name) for name in names)
+    print(f"wrote {FLAGS.out}: a page of {what}, {size / 1e6:.1f} MB")
+    if web.is_one_file(FLAGS.out):
+        print("to see it: open the file in a browser, by a double click for example")
+    else:
+        print(f"to see it: python -m http.server --directory {FLAGS.out}")
     return 0
 
 
-def _name(config: RunConfig) -> str:
-    if not config.data_dir:  # a model of another program
-        return pathlib.Path(FLAGS.model_dir).resolve().name.split(".")[0]
-    return ", ".join(pathlib.PurePath(name).stem for name in config.hparams.data_set)
+def _require_names(names: Sequence[str] | None, places: Sequence[str]) -> None:
+    """Raise UsageError unless there is a name for each model, all different, or none."""
+    if names is None:
+        return
+    if len(names) != len(places):
+        raise UsageError(
+            f"--name must be given once for each --model_dir, or not at all: there are "
+            f"{len(places)} models and {len(names)} names"
+        )
+    if not all(name.strip() for name in names):
+        raise UsageError("--name must not be empty")
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--name={name} is given twice: visitors choose models by name")
+
+
+def _names(loaded: Sequence[TrainedModel], places: Sequence[str]) -> list[str]:
+    """Return the models' names for the page. Those of the same data also have their place's name.
+
+    Raises:
+      UsageError: these are the same, too.
+    """
+    files = [pathlib.Path(place).resolve().name.split(".")[0] for place in places]
+    data = [
+        ", ".join(pathlib.PurePath(name).stem for name in model.config.hparams.data_set)
+        if model.data_known
+        else file
+        for model, file in zip(loaded, files, strict=True)
+    ]
+    names = [
+        one if data.count(one) == 1 else f"{one} ({file})"
+        for one, file in zip(data, files, strict=True)
+    ]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two models would be named {name!r}: give a --name for each")
+    return names
+
+
+def _model(trained: TrainedModel, place: str, name: str, note: Callable[[str], None]) -> PageModel:
+    """Return a model for the page. If it is to have a map, and there is none, note why."""
+    from magenta_sketch import web
+
+    sketches, reason, details = None, "", ""
+    if trained.conditional:
+        try:
+            trained, sketches = _with_sketches(trained, place)
+        except (DataError, UsageError) as error:
+            if FLAGS.data_dir or FLAGS.data_set:
+                raise
+            # Visitors need not know the folders of this machine, which `details` may name.
+            reason, details = _UNREADABLE if isinstance(error, DataError) else _UNKNOWN, str(error)
+    made = web.page_model(
+        trained,
+        name=name,
+        dtype=FLAGS.weights,
+        sketches=sketches,
+        no_plane=reason,
+        seed=FLAGS.seed,
+    )
+    if made.no_plane:
+        note(f"note: no map of {name!r}: {details or made.no_plane}")
+    return made
+
+
+def _with_sketches(trained: TrainedModel, place: str) -> tuple[TrainedModel, SketchSet]:
+    """Return the model, and sketches for its map.
+
+    Raises:
+      UsageError: it is not known what its data are.
+      DataError: they cannot be read.
+    """
+    from magenta_sketch.inference.priors import some_of
+
+    trained, data = model_flags.with_data(trained, place, FLAGS.data_dir, FLAGS.data_set)
+    return trained, some_of(data.train)

@@ -3,7 +3,9 @@
 Each record is a JSON object with the members `word`, `key_id`, `recognized` and `drawing`, a list
 of strokes. A stroke is `[x, y, t]` in raw files, three lists of one length, and `[x, y]` in
 simplified files, in pixels. The member `split`, "train", "valid" or "test", is our own: with it,
-`.npz` data sets written as ndjson keep their splits. In CSV the members are columns.
+`.npz` data sets written as ndjson keep their splits. In place of `drawing`, a record may have
+`stroke3`, rows [dx, dy, lift] in pixels, as the web page saves drawings. In CSV the members are
+columns.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from magenta_sketch.data.npz_archive import SPLITS
 from magenta_sketch.data.sources.drawings import Drawing, Form, Skipped, Source
 from magenta_sketch.data.sources.json_records import Bad, read_records
+from magenta_sketch.data.strokes import to_polylines
 
 _ENDINGS = (".ndjson", ".jsonl", ".json", ".csv")
 # What is taken from a folder. There, a .json file may be anything.
@@ -81,7 +84,7 @@ def _drawing(record: Any, source: str, number: int, stem: str) -> Drawing | Skip
         if split is not None and split not in SPLITS:
             raise UnusableError("the split is not train, valid or test", _brief(split))
         recognized = record.get("recognized")
-        lines, form = strokes_of(record.get("drawing"))
+        lines, form = _lines(record)
     except UnusableError as error:
         reason, *details = error.args
         return Skipped(source, number, key, reason, "".join(details), name)
@@ -95,6 +98,12 @@ def _drawing(record: Any, source: str, number: int, stem: str) -> Drawing | Skip
         recognized if type(recognized) is bool else None,
         split,
     )
+
+
+def _lines(record: dict[str, Any]) -> tuple[list[NDArray[np.float64]], Form]:
+    if "stroke3" not in record:
+        return strokes_of(record.get("drawing"))
+    return lines_of_stroke3(record["stroke3"]), "simplified"
 
 
 def _brief(value: Any) -> str:
@@ -148,6 +157,25 @@ def strokes_of(drawing: Any) -> tuple[list[NDArray[np.float64]], Form]:
         points[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True) if end > start
     ]
     return lines, "timed" if sizes == {3} else "simplified"
+
+
+def lines_of_stroke3(rows: Any) -> list[NDArray[np.float64]]:
+    """Return the lines [k, 2] in the member `stroke3`; the first begins at (0, 0).
+
+    Raises:
+      UnusableError: it is not a drawing.
+    """
+    if type(rows) is not list or not rows:
+        raise UnusableError("no strokes")
+    if not all(type(row) is list and len(row) == 3 for row in rows):
+        raise UnusableError("a row of stroke3 is not [dx, dy, lift]")
+    x, y, lifts = zip(*rows, strict=True)
+    if not all(type(lift) in (int, float, bool) and lift in (0, 1) for lift in lifts):
+        raise UnusableError("a lift in stroke3 is neither 0 nor 1")
+    lines = to_polylines(np.column_stack([_numbers(list(x), list(y)), lifts]))
+    if max(np.abs(line).max() for line in lines) > LARGEST:
+        raise UnusableError(f"a coordinate is not finite or beyond {LARGEST:,.0f}")
+    return lines
 
 
 def _numbers(xs: list[Any], ys: list[Any]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 // The sheet: shows the drawing, and reads lines from a mouse, a finger or a pen.
 
-import { allLines, bounds, pathData, pathElement } from "./drawing.js";
+import { bounds, pathData, pathElement } from "./drawing.js";
 
 const SHORTER_SIDE = 340; // of the sheet, in units: a typical drawing and some margin
 const CLOSEST = 0.7; // smallest distance between points of a line
@@ -8,11 +8,7 @@ const CLOSEST = 0.7; // smallest distance between points of a line
 /** @param listen {begin(), line(points)}: called when a line starts and when it is complete. */
 export class Surface {
   constructor(svg, listen) {
-    this.svg = svg;
-    this.listen = listen;
-    this.pieces = [];
-    this.pointer = null;
-    this.enabled = false;
+    Object.assign(this, { svg, listen, lines: [], pointer: null, enabled: false });
     svg.addEventListener("pointerdown", (event) => this.#down(event));
     svg.addEventListener("pointermove", (event) => this.#move(event));
     svg.addEventListener("pointerup", (event) => this.#up(event));
@@ -20,20 +16,19 @@ export class Surface {
     new ResizeObserver(() => this.#fit()).observe(svg);
   }
 
-  /** Show the drawing. The lines of the last `fresh` pieces are animated. */
-  show(pieces, fresh = 0) {
-    this.pieces = pieces;
-    const old = allLines(pieces.slice(0, pieces.length - fresh)).length;
-    const paths = allLines(pieces).map(({ by, line }, index) => {
-      const path = pathElement(line, by);
+  /** Show the drawing. Its last `fresh` lines are animated. */
+  show(lines, fresh = 0) {
+    this.lines = lines;
+    const old = lines.length - fresh;
+    this.svg.replaceChildren(...lines.map((line, index) => {
+      const path = pathElement(line);
       if (index >= old) {
         path.classList.add("fresh");
         path.setAttribute("pathLength", "1");
         path.style.animationDelay = `${(index - old) * 300}ms`;
       }
       return path;
-    });
-    this.svg.replaceChildren(...paths);
+    }));
     this.#fit();
   }
 
@@ -41,10 +36,9 @@ export class Surface {
     const { clientWidth: width, clientHeight: height } = this.svg;
     if (!width || !height) return;
     let unit = SHORTER_SIDE / Math.min(width, height);
-    const lines = allLines(this.pieces).map(({ line }) => line);
-    if (lines.length) {
+    if (this.lines.length) {
       // Zoom out until the whole drawing is visible.
-      const box = bounds(lines);
+      const box = bounds(this.lines);
       const across = 2 * Math.max(box.right, -box.left) + 24;
       const down = 2 * Math.max(box.bottom, -box.top) + 24;
       unit = Math.max(unit, across / width, down / height);
@@ -66,8 +60,8 @@ export class Surface {
     event.preventDefault();
     this.pointer = event.pointerId;
     this.svg.setPointerCapture(event.pointerId);
-    this.line = [this.#point(event)];
-    this.path = pathElement(this.line, "you");
+    this.line = { by: "you", points: [this.#point(event)] };
+    this.path = pathElement(this.line);
     this.svg.append(this.path);
     this.listen.begin();
   }
@@ -81,18 +75,19 @@ export class Surface {
   }
 
   #add(point) {
-    const [x, y] = this.line[this.line.length - 1];
-    if (Math.hypot(point[0] - x, point[1] - y) >= CLOSEST) this.line.push(point);
+    const { points } = this.line;
+    const [x, y] = points[points.length - 1];
+    if (Math.hypot(point[0] - x, point[1] - y) >= CLOSEST) points.push(point);
   }
 
   #up(event) {
     if (event.pointerId !== this.pointer) return;
     this.#add(this.#point(event));
     this.pointer = null;
-    const line = this.line;
+    const { points } = this.line;
     // A tap is a dot; the model gets a line of one unit.
-    if (line.length === 1) line.push([line[0][0] + 1, line[0][1]]);
-    this.listen.line(line);
+    if (points.length === 1) points.push([points[0][0] + 1, points[0][1]]);
+    this.listen.line(points);
   }
 
   #cancel(event) {

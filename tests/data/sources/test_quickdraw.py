@@ -50,6 +50,34 @@ def test_a_simplified_drawing(tmp_path):
     assert [line.tolist() for line in drawing.lines] == [[[0, -3], [255, 9]]]
 
 
+def test_a_stroke3_drawing(tmp_path):
+    """As the web page saves drawings: offsets from the first point, which is the origin."""
+    rows = [[3, 0, 0], [0, 4.5, 1], [-1, 0, 1], [2, 2, 0], [1, 0, 0]]
+    (drawing,) = read(write(tmp_path / "a.ndjson", {"word": "owl", "key_id": "k", "stroke3": rows}))
+    assert (drawing.name, drawing.key, drawing.form) == ("owl", "k", "simplified")
+    lines = [[[0, 0], [3, 0], [3, 4.5]], [[2, 4.5]], [[4, 6.5], [5, 6.5]]]
+    assert [line.tolist() for line in drawing.lines] == lines
+
+
+@pytest.mark.parametrize(
+    "rows, reason",
+    [
+        ([], "no strokes"),
+        ({}, "no strokes"),
+        ([[1, 2]], "a row of stroke3 is not [dx, dy, lift]"),
+        ([[1, 2, 0], 3], "a row of stroke3 is not [dx, dy, lift]"),
+        ([[1, 2, 2]], "a lift in stroke3 is neither 0 nor 1"),
+        ([[1, 2, None]], "a lift in stroke3 is neither 0 nor 1"),
+        ([[1, "2", 1]], "a coordinate is not a number"),
+        ([[1e308, 0, 0], [1e308, 0, 1]], "a coordinate is not finite or beyond 1,000,000,000"),
+        ([[6e8, 0, 0], [6e8, 0, 1]], "a coordinate is not finite or beyond 1,000,000,000"),
+    ],
+)
+def test_stroke3_that_is_no_drawing(tmp_path, rows, reason):
+    first, second = read(write(tmp_path / "a.ndjson", {"stroke3": rows}, RAW))
+    assert isinstance(first, Skipped) and first.reason == reason and isinstance(second, Drawing)
+
+
 @pytest.mark.parametrize("name", ["owl.ndjson", "owl.ndjson.gz", "owl"])
 def test_members_that_are_missing(tmp_path, name):
     """A drawing alone is enough; its class is then called as the file."""
@@ -296,6 +324,7 @@ MEMBERS = {
     "word": st.one_of(st.text(max_size=5), JSON),
     "key_id": st.one_of(st.text(max_size=5), JSON),
     "drawing": st.one_of(STROKES, JSON),
+    "stroke3": st.one_of(st.lists(NUMBERS, max_size=4), JSON),
 }
 
 
