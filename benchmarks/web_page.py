@@ -253,7 +253,7 @@ def scale(model_dir: str, node_modules: pathlib.Path, files: list[pathlib.Path])
         "that of its typical size",
         "fitted to the first half",
     )
-    print(f"second halves of {len(rows)} drawings, nats a point; the fitted scale is "
+    print(f"second halves of {len(rows)} drawings, nats per point; the fitted scale is "
           f"{np.median(found[:, 3]):.1f} pixels a unit (median)")  # fmt: skip
     print("| scale | log-likelihood | fitted less this |\n| --- | --- | --- |")
     from magenta_sketch.study.statistics import estimate

@@ -16,6 +16,9 @@ from magenta_sketch.web.model_file import model_bytes
 
 PAGE_CELLS = ("lstm", "layer_norm", "hyper")  # those of static/network.js
 _DRAWN_TO_MEASURE = 24
+# For visitors, after "There is no map of this model: ".
+_NO_SKETCHES = "the drawings it was trained on were not at hand when this page was made"
+_TOO_FEW = "the drawings it was trained on are too few, or too much alike"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +28,8 @@ class PageModel:
     Attributes:
       name: its name on the page.
       content: its file, see `model_file`.
-      no_plane: why there is no map of its latent space; "" if there is one, or if the model is
-        unconditional.
+      no_plane: why there is no map of its latent space, for who makes the page; "" if there is one,
+        or if the model is unconditional.
     """
 
     name: str
@@ -40,7 +43,6 @@ def page_model(
     name: str,
     dtype: str = "float32",
     sketches: Sketches | None = None,
-    no_plane: str = "",
     seed: int = 0,
 ) -> PageModel:
     """Return a model for the page.
@@ -51,7 +53,6 @@ def page_model(
       dtype: "float32", or "float16" for a file of half the size.
       sketches: stroke-3 arrays [n, 3] in data units, or a `SketchSet`, of which the map of a
         conditional model is made: the plane of the first two principal components of mu.
-      no_plane: if there are no sketches, the reason, for people.
       seed: seed of the drawings on which the typical size is measured.
 
     Raises:
@@ -64,21 +65,20 @@ def page_model(
     (b'SKETCHRN', '')
     """
     _require_known_cells(trained)
-    plane = None
+    plane, no_plane, said = None, "", ""
     if trained.conditional and sketches is not None:
-        mu = trained.encode(sketches)
         try:
-            plane, no_plane = _plane(mu), ""
-        except ArgumentError as error:  # too few sketches, or all alike
-            no_plane = str(error)
-    no_plane = no_plane if trained.conditional else ""
+            plane = _plane(trained.encode(sketches))
+        except ArgumentError as error:
+            no_plane, said = str(error), _TOO_FEW
+    elif trained.conditional:
+        no_plane, said = "there are no sketches for it", _NO_SKETCHES
     size, longest = _typical_lengths(trained, seed)
     more = {
         "size": size,
         "longest": longest,
         "plane": plane,
-        "no_plane": no_plane,
-        "prior": "standard",
+        "no_plane": said,
     }
     return PageModel(name, model_bytes(trained, name=name, dtype=dtype, **more), no_plane)
 

@@ -153,10 +153,7 @@ def _text(name: str) -> str:
 def _files(models: Sequence[PageModel], bundle: Bundle) -> dict[str, bytes]:
     """Return name -> content of the files that both forms of the page have."""
     names = _file_names([model.name for model in models])
-    about = [
-        {"name": model.name, "file": name, "bytes": len(model.content)}
-        for model, name in zip(models, names, strict=True)
-    ]
+    about = [{"name": model.name, "file": name} for model, name in zip(models, names, strict=True)]
     settings = json.dumps({"made_by": _MADE_BY, "models": about})
     licences = {name: (STATIC / name).read_text(encoding="utf-8") for name in _LICENCES}
     for package, version in bundle.versions.items():
@@ -173,7 +170,7 @@ def _files(models: Sequence[PageModel], bundle: Bundle) -> dict[str, bytes]:
 
 
 def _file_names(names: Sequence[str]) -> list[str]:
-    """Return a file for each model: of letters that every web server knows, all different."""
+    """Return a file for each model: with ASCII letters and digits only, all different."""
     found: list[str] = []
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:_LONGEST_NAME] or "model"

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 _MARKS = ("csp", "styles", "icon", "files", "script")
 _FOLDER_CSP = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; "
     "style-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob:; base-uri 'none'; "
     "form-action 'none'"
 )
 _ONE_FILE_CSP = (
-    "default-src 'none'; script-src {script} blob: 'wasm-unsafe-eval'; worker-src blob:; "
+    "default-src 'none'; script-src {script} 'wasm-unsafe-eval'; worker-src blob:; "
     "style-src {style}; img-src blob: data:; connect-src blob:; base-uri 'none'; "
     "form-action 'none'"
 )

@@ -66,12 +66,15 @@ sketch.load(file, backend).then((network) => {
   const state = begun.state.map((one) => [...one.dataSync()]);
   let output = null;
   for (const point of [sketch.START, ...points]) [output] = network.step(begun, [point]);
+  sketch.end(begun);
+  const before = sketch.tf.memory().numTensors;
+  if (posterior) network.encode(points);
   done({
     mu: posterior && [...posterior.mu],
     presig: posterior && [...posterior.presig],
     state,
     output: [...output],
-    left: sketch.tf.memory().numTensors,
+    left: sketch.tf.memory().numTensors - before,
   });
 }).catch((error) => done(String(error)));
 """
@@ -95,6 +98,7 @@ def test_it_computes_what_the_package_does(probe, cell, conditional, backend):
     for one, expected in zip(found["state"], state, strict=True):
         np.testing.assert_allclose(one, expected, rtol=0, atol=1e-4)
     np.testing.assert_allclose(found["output"], output, rtol=0, atol=1e-4)
+    assert found["left"] == 0  # each drawing gives its memory back
 
 
 @pytest.mark.parametrize(
@@ -281,6 +285,26 @@ def test_paths_between_vectors(probe):
     for (one, other), path in zip(pairs, found, strict=True):
         expected = [latent.slerp(one, other, t) for t in places]
         np.testing.assert_allclose(path, expected, rtol=0, atol=1e-9)
+
+
+PLANE = """
+const [plane, places, z, done] = arguments;
+done({
+  at: places.map((place) => [...sketch.atPlane(plane, place)]),
+  on: z.map((one) => sketch.onPlane(plane, one)),
+});
+"""
+
+
+def test_places_in_a_plane(probe):
+    random = np.random.default_rng(4)
+    plane = latent.principal_plane(random.normal(size=(9, 5)))
+    places, z = random.normal(size=(3, 2)), random.normal(size=(4, 5))
+    written = {"origin": plane.mean.tolist()}
+    written |= {"x": plane.axes[0].tolist(), "y": plane.axes[1].tolist()}
+    found = probe.run(PLANE, written, places.tolist(), z.tolist())
+    np.testing.assert_allclose(found["at"], plane.at(places), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found["on"], plane.project(z), rtol=0, atol=1e-9)
 
 
 DENSITY = """

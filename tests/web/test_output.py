@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from page import LINE, Page
+from selenium.webdriver.support.ui import Select
 
 from magenta_sketch.data import read_npz
 from magenta_sketch.data.sources import building, finding
@@ -103,9 +104,12 @@ def test_a_link_holds_the_drawing(site, open_page, browser):
     assert [by for by, _ in found] == [by for by, _ in shown]
     for (_, one), (_, other) in zip(found, shown, strict=True):
         np.testing.assert_allclose(*polylines([one, other]), atol=0.26)  # rounded to halves
+    browser.execute_script("location.hash = arguments[0]", "#yAAAAUAAU")
+    page.wait(lambda: len(again.all("#surface path")) == 1)  # a link in a page that is open
     for damaged in ("#x", "#y", "#yA", "#y!!", "#yAAAA.", "#y________________"):
         page = Page(browser, address.partition("#")[0] + damaged)
         page.wait_ready()
+        page.wait_status("This link holds no drawing that can be read")
         assert page.all("#surface path") == [] and page.complaints() == []
 
 
@@ -134,6 +138,11 @@ def test_a_collection_becomes_a_data_set(site, open_page, browser, tmp_path):
     again.one("#forget").click()
     assert "(0)" in again.one("#export").get_attribute("textContent")
     assert again.complaints() == []
+    browser.execute_script("Storage.prototype.setItem = () => { throw new Error('blocked'); }")
+    again.draw(*LINE)
+    again.one("#more-tools").get_attribute("open") or again.one("#more-tools summary").click()
+    again.one("#keep").click()
+    again.wait_status("does not let the page store drawings")
 
 
 def test_one_file_opens_from_disk(two_models, browser, tmp_path):
@@ -141,6 +150,7 @@ def test_one_file_opens_from_disk(two_models, browser, tmp_path):
     assert sorted(file.parent.iterdir()) == [file]
     page = Page(browser, file.as_uri())
     page.wait_ready()
+    assert page.one("body").get_attribute("data-backend") == "wasm"
     page.draw(*LINE)
     page.wait_for_ways()
     for mode in ("mimic", "noise"):
@@ -151,6 +161,12 @@ def test_one_file_opens_from_disk(two_models, browser, tmp_path):
     page.wait_status("Drag over the map")
     assert page.saves("svg", tmp_path / "saved").name == "seeing.svg"
     page.saves("gif", tmp_path / "saved")
+    text = page.saves("#licences", tmp_path / "saved").read_text()
+    assert "TensorFlow.js" in text and "Apache License" in text and "gifenc" in text
+    Select(page.one("#model")).select_by_visible_text("blind")
+    page.wait(lambda: page.one("h1").text == "Blind")
+    page.mode("go on")
+    page.wait_for_ways()
     assert page.outside() == [] and page.complaints() == []
 
 

@@ -90,12 +90,24 @@ def test_a_new_line_puts_an_end_to_what_was_being_drawn(site, open_page):
 
 
 def test_a_way_is_picked_before_it_is_done(site, open_page):
-    page, _ = open_page(site(units=256, straight=True))
+    page, _ = open_page(site(straight=True))
+    # Pressed as soon as its first point is there.
+    page.browser.execute_script(
+        """
+        const button = document.querySelectorAll("#panels .panel")[3];
+        const first = new MutationObserver(() => {
+          if (!button.querySelector(".model").getAttribute("d")) return;
+          first.disconnect();
+          window.pressedAt = button.querySelector(".model").getAttribute("d").split("L").length;
+          button.click();
+        });
+        first.observe(button, { attributes: true, subtree: true, attributeFilter: ["d"] });
+        """
+    )
     page.draw((0.0, 0.0), (0.0, 0.1))
-    page.wait(lambda: page.panels()[3].find_element("css selector", ".model").get_attribute("d"))
-    page.panels()[3].click()
     # It is taken when it is done, with all the points there is room for.
     page.wait_status("cannot continue")
+    assert page.browser.execute_script("return window.pressedAt") < 5
     (data,) = page.paths("model")
     assert len(positions(data)) > 30 and page.complaints() == []
 
@@ -138,14 +150,14 @@ def test_the_models_points_on_the_page(site, open_page):
 
 def test_a_drawing_as_long_as_the_model_knows_them(site, open_page):
     page, _ = open_page(site())
-    zigzag = [(-0.4 + 0.02 * i, 0.1 * (-1) ** i) for i in range(LONG + 1)]
+    zigzag = [(-0.2 + 0.01 * i, 0.02 * (-1) ** i) for i in range(LONG + 1)]
     page.draw(*zigzag[:-1])
     page.wait_for_ways()  # room for one point more
     page.one("#clear").click()
     page.draw(*zigzag)
     page.wait_status(f"has {LONG} points, and the model draws at most {LONG}")
     assert page.panels() == [] and not page.one("#more").is_enabled()
-    page.draw((0.0, 0.3), (0.2, 0.2))
+    page.draw((0.0, 0.1), (0.01, 0.1))
     page.wait_status(f"has {LONG + 2} points, and the model draws at most {LONG}")
     assert "draws at most" in page.instead() and "Undo" in page.instead()
     page.one("#undo").click()
@@ -196,6 +208,30 @@ def test_a_panels_words_leave_its_drawing_whole(site, open_page, window, width, 
             assert page.box(path)[3] <= note[1]
 
 
+def test_how_much_a_click_adds(site, open_page):
+    page, _ = open_page(site())
+    page.draw(*LINE)
+    page.wait_for_ways()
+    assert {way.count("M") for way in page.ways()} == {3}
+    for value, most in (("1", 1), ("0", LONG)):
+        before = page.ways()
+        page.one(f"input[value='{value}'] + span").click()
+        page.wait(lambda before=before: "Click one" in page.status and page.ways() != before)
+        strokes = {way.count("M") for way in page.ways()}
+        assert (strokes == {1}) if most == 1 else min(strokes) > 3
+
+
+def test_a_large_drawing_is_one_of_larger_units(site, open_page):
+    page, _ = open_page(site())
+    units = []
+    for size in (0.2, 1.0):
+        page.draw(*[(size * (-0.3 + 0.1 * i), 0.1 * size * (-1) ** i) for i in range(7)])
+        page.wait_for_ways()
+        units.append(float(page.one("#mode").get_attribute("data-unit")))
+        page.one("#clear").click()
+    assert units[1] > 1.2 * units[0]
+
+
 def test_by_keyboard_in_the_dark_without_motion(site, open_page, browser):
     from selenium.webdriver.common.keys import Keys
 
@@ -218,6 +254,11 @@ def test_by_keyboard_in_the_dark_without_motion(site, open_page, browser):
         page.one("body").send_keys(Keys.CONTROL, "z")
         page.wait_status("Draw the first line")
         assert not page.paths("model")
+        page.one("body").send_keys(Keys.CONTROL, Keys.SHIFT, "z")
+        page.wait_for_ways()
+        assert page.paths("model")
+        page.one("#clear").send_keys(Keys.ENTER)  # it is disabled then, and gives its focus away
+        assert browser.switch_to.active_element == page.one("#undo")
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
@@ -304,9 +345,9 @@ def _cut(folder: pathlib.Path):
     [
         (lambda folder: (folder / MODEL).unlink(), f"{MODEL}: 404"),
         (lambda folder: (folder / "settings.json").unlink(), "settings.json: 404"),
-        (_cut, "the model's file is not whole"),
-        (lambda folder: (folder / MODEL).write_bytes(b"[" * 99), "it is no model's file"),
-        (lambda folder: (folder / "worker.js").unlink(), "worker.js could not be loaded"),
+        (_cut, "the model file is cut short"),
+        (lambda folder: (folder / MODEL).write_bytes(b"[" * 99), "this is not a model file"),
+        (lambda folder: (folder / "worker.js").unlink(), "worker.js: 404"),
     ],
     ids=["no model", "no settings", "half a model", "another file", "no worker"],
 )
@@ -327,6 +368,7 @@ def test_without_webassembly_it_draws_too(site, open_page, tmp_path):
     folder = pathlib.Path(shutil.copytree(site(), tmp_path / "plain"))
     (folder / "network.wasm").unlink()
     page, _ = open_page(folder)
+    assert page.one("body").get_attribute("data-backend") == "cpu"
     page.draw(*LINE)
     page.wait_for_ways()
     assert all(page.ways())

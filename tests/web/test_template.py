@@ -53,7 +53,7 @@ def test_only_the_two_inline_parts_may_run():
     ((_, style),) = page.of("style")
     assert (attributes, script, style) == ({}, "say('é')", "p{color:red}")
     assert meta["content"] == (
-        f"default-src 'none'; script-src 'sha256-{digest(script)}' blob: 'wasm-unsafe-eval'; "
+        f"default-src 'none'; script-src 'sha256-{digest(script)}' 'wasm-unsafe-eval'; "
         f"worker-src blob:; style-src 'sha256-{digest(style)}'; img-src blob: data:; connect-src "
         "blob:; base-uri 'none'; form-action 'none'"
     )

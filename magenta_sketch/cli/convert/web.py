@@ -9,7 +9,7 @@ The name of --out decides the form:
   any other name   a folder for a web server; smaller, and it loads a model when a visitor wants it
 
 Models of all built-in cells work, from this program or another one. They run in the browser with
-TensorFlow.js, which npm installs the first time. A loaded page needs no internet.
+TensorFlow.js, which npm installs the first time. A page of one file needs no internet.
 
 A conditional model has a map of its latent space on the page, if the data that it was trained on
 can be read.
@@ -33,8 +33,6 @@ if TYPE_CHECKING:  # they import TensorFlow
     from magenta_sketch.web import PageModel
 
 TAKES_FILES = False
-_UNREADABLE = "its data set is not on this machine: give --data_dir"
-_UNKNOWN = "it does not say what its data set is: give --data_dir and --data_set"
 
 FLAGS = program.new_flags()
 model_flags.define_model(FLAGS, several=True)
@@ -152,21 +150,19 @@ def _model(trained: TrainedModel, place: str, name: str, note: Callable[[str], N
     """Return a model for the page. If it is to have a map, and there is none, note why."""
     from magenta_sketch import web
 
-    sketches, reason, details = None, "", ""
+    sketches, details = None, ""
     if trained.conditional:
         try:
             trained, sketches = _with_sketches(trained, place)
         except (DataError, UsageError) as error:
             if FLAGS.data_dir or FLAGS.data_set:
                 raise
-            # Visitors need not know the folders of this machine, which `details` may name.
-            reason, details = _UNREADABLE if isinstance(error, DataError) else _UNKNOWN, str(error)
+            details = str(error)
     made = web.page_model(
         trained,
         name=name,
         dtype=FLAGS.weights,
         sketches=sketches,
-        no_plane=reason,
         seed=FLAGS.seed,
     )
     if made.no_plane:

@@ -1,45 +1,77 @@
-// The page: the drawing and its history, the modes, and what the visitor is told.
+// The page: the drawing, the modes, the models, and what the visitor is told.
 
-import { Client, isInside, readFile } from "./client.js";
-import { forget, keep, kept, ndjson } from "./collection.js";
+import { Client, readFile } from "./client.js";
 import { centred, linesOf, PAGE_SIZE, penAt, rowsOf } from "./drawing.js";
+import { History } from "./history.js";
 import { LatentMap } from "./map.js";
 import { COUNT, MODES } from "./modes.js";
 import { Morph } from "./morph.js";
-import { fromFragment, gif, offer, png, record, svgText, toFragment } from "./output.js";
+import { fromFragment } from "./output.js";
 import { Panel } from "./panels.js";
+import { SaveMenu } from "./saving.js";
 import { Surface } from "./surface.js";
+import { Tabs } from "./tabs.js";
 
 const at = (id) => document.getElementById(id);
 const number = (id) => Number(at(id).value);
 
 let models = []; // of settings.json
-let about = null; // header of the model's file
+let open = null; // the model that is loaded: its entry in `models`
+let about = null; // the header of its file
 let mode = "go on";
 let seed = 0; // of the next drawings
-let history = [{ lines: [], finished: false }];
-let place = 0; // in the history, of what is shown
+let history = new History();
 let chosen = null; // a panel that was pressed before it was complete
-let full = false; // whether the drawing is too long for the model to continue
 let ready = false;
+let again = false; // whether a slider has moved since the request that is being answered
+let rows = new WeakMap(); // lines -> rows for the model that is loaded
 
-const now = () => history[place];
-/** Return lines as rows for the model that is loaded. */
-const rowsFor = (lines) => rowsOf(lines, (PAGE_SIZE * about.longest) / about.size);
-const surface = new Surface(at("surface"), { begin: cancel, line: addLine });
-const panels = Array.from({ length: COUNT }, () => new Panel(pick));
-const morph = new Morph(at, { take: () => take(morph.shown()), set: react, drawing: () => now().lines });
-const map = new LatentMap(at("map"), askMap);
 const client = new Client({
-  failed: ({ message }) => fail(message),
-  unit: measured,
+  failed: (message, isRequest) => (isRequest
+    ? sayInstead(`The model cannot draw this: ${message}.`, "Change the drawing, or undo.")
+    : fail(message)),
+  unit: ({ unit }) => { at("mode").dataset.unit = unit; },
   points: grow,
-  place: (data) => {
-    map.mark(data.place);
-    map.askForGrid();
+  place: ({ place }) => {
+    map.mark(place);
+    resumeMap();
   },
   done: finish,
 });
+const surface = new Surface(at("surface"), { begin: cancel, line: addLine });
+const panels = Array.from({ length: COUNT }, () => new Panel(pick));
+const morph = new Morph(at, {
+  take: () => take(morph.shown()), set: react, drawing: () => history.now.lines,
+});
+const map = new LatentMap(at("map"), {
+  ask: (places) => { if (ready) client.ask({ kind: "plane", places, ...settings() }); },
+  change: tell,
+});
+const labels = Object.entries(MODES).map(([name, one]) => [name, one.label]);
+const tabs = new Tabs(at("modes"), at("mode"), Object.fromEntries(labels), showMode);
+const menu = new SaveMenu({
+  at, say, drawing: () => history.now.lines, name: () => open?.name || "drawing",
+});
+
+/** Return lines as rows for the model that is loaded. */
+function rowsFor(lines) {
+  if (!rows.has(lines)) rows.set(lines, rowsOf(lines, (PAGE_SIZE * about.longest) / about.size));
+  return rows.get(lines);
+}
+
+/** What the modes ask with. */
+function settings() {
+  const { first, second } = morph.drawings;
+  return {
+    rows: rowsFor(history.now.lines),
+    first: first && rowsFor(first),
+    second: second && rowsFor(second),
+    seed,
+    temperature: number("temperature"),
+    scale: number("scale"),
+    lifts: Number(document.querySelector("input[name=amount]:checked").value),
+  };
+}
 
 // ------------------------------------------------------------------------------- what is said
 
@@ -55,6 +87,7 @@ function sayInstead(reason, advice = "") {
   at("instead").hidden = false;
 }
 
+/** Say that there is no network to draw with. The drawing can still be saved. */
 function fail(message) {
   cancel();
   ready = surface.enabled = false;
@@ -66,51 +99,56 @@ function fail(message) {
 
 /** Update buttons and labels. */
 function tell() {
-  const { lines } = now();
+  const focused = document.activeElement;
+  const { lines } = history.now;
   at("invitation").hidden = lines.length > 0 || surface.pointer !== null;
   at("surface").setAttribute("aria-label", lines.length
     ? `A drawing of ${lines.length} ${lines.length === 1 ? "line" : "lines"}` : "An empty sheet");
-  at("undo").disabled = !ready || place === 0;
-  at("redo").disabled = !ready || place === history.length - 1;
-  at("clear").disabled = at("keep").disabled = !ready || !lines.length;
-  document.querySelectorAll("[data-save]").forEach((one) => {
-    one.disabled = !ready || !lines.length;
-  });
-  const count = kept().length;
-  at("export").textContent = `Export those kept (${count})`;
-  at("export").disabled = at("forget").disabled = !count;
-  at("more").disabled = !ready || full || Boolean(reasonNot()) || (mode === "map" && !map.shown);
+  at("undo").disabled = !history.has(-1);
+  at("redo").disabled = !history.has(1);
+  at("clear").disabled = !lines.length;
+  menu.tell();
+  const missing = !about || Boolean(MODES[mode].missing(about));
+  morph.tell(mode !== "morph" || missing, !lines.length);
+  at("more").disabled = !ready || Boolean(reasonNot()) || (mode === "map" && !map.shown);
   const others = mode === "map" ? "Put it on the sheet" : "Others";
   at("more").textContent = mode !== "go on" ? others : lines.length ? "More" : "Let it start";
+  // The keyboard goes on from what can still be pressed.
+  if (focused && focused.disabled) {
+    [at("undo"), at("more"), tabs.tab].find((one) => !one.disabled).focus();
+  }
 }
 
 /** Return why the mode cannot draw anything now: {reason, advice}; null where it can. */
 function reasonNot() {
   if (!about) return null;
-  const reason = MODES[mode].missing(about);
-  if (reason) return { reason, advice: "Choose another mode, or another model." };
-  const advice = MODES[mode].needs({ rows: rowsFor(now().lines), ...morph.rows(rowsFor) });
-  return advice && { reason: advice, advice: "" };
+  const missing = MODES[mode].missing(about);
+  if (missing) {
+    const other = models.length > 1 ? ", or another model" : "";
+    return { reason: missing, advice: `Choose another mode${other}.` };
+  }
+  const reason = MODES[mode].needs(settings(), about);
+  const advice = reason.includes("points") ? "Undo, or clear the sheet." : "";
+  return reason ? { reason, advice } : null;
 }
 
 // ---------------------------------------------------------------------------------- the drawing
 
 function change(lines, { finished = false, fresh = 0 } = {}) {
-  history = [...history.slice(0, place + 1), { lines, finished }];
-  place += 1;
+  history.push(lines, finished);
   surface.show(lines, fresh);
   react();
 }
 
 function addLine(points) {
   if (!points) react(); // the line was cancelled
-  else change([...now().lines, { by: "you", points }]);
+  else change([...history.now.lines, { by: "you", points }]);
 }
 
 function step(by) {
-  if (!ready || surface.pointer !== null || !history[place + by]) return;
-  place += by;
-  surface.show(now().lines);
+  if (surface.pointer !== null || !history.has(by)) return;
+  history.step(by);
+  surface.show(history.now.lines);
   react();
 }
 
@@ -129,16 +167,13 @@ function pick(panel) {
 }
 
 function pressed(panel) {
-  const { lines } = now();
-  const rows = panel.rows.map((row) => [...row]);
+  const { lines } = history.now;
   if (mode !== "go on") {
-    take(linesOf(rows, [0, 0], true));
+    take(linesOf(panel.rows, [0, 0], true));
     return;
   }
   const finished = panel.over === "finished";
-  // If no panel is left to press, move the keyboard's focus.
-  if (finished && panel.button === document.activeElement) at("more").focus();
-  let more = linesOf(rows, penAt(lines), !lines.length);
+  let more = linesOf(panel.rows, penAt(lines), !lines.length);
   if (!lines.length) more = centred(more);
   if (more.length) change([...lines, ...more], { finished, fresh: more.length });
   else if (lines.length) change(lines, { finished });
@@ -150,155 +185,121 @@ function pressed(panel) {
 /** React to a change of the drawing, the mode or a control. */
 function react() {
   cancel();
-  if (!ready) return;
-  at("panels").hidden = !MODES[mode].panels;
   const not = reasonNot();
-  morph.hide(mode !== "morph" || Boolean(about && MODES.morph.missing(about)));
+  at("panels").hidden = !MODES[mode].panels;
   at("map").toggleAttribute("hidden", mode !== "map" || Boolean(not));
-  tell();
-  if (not) {
-    if (mode === "morph" && !MODES.morph.missing(about)) say(not.reason);
-    else sayInstead(not.reason, not.advice);
-  } else if (mode === "go on" && !now().lines.length) say("Draw the first line, or let the model start.");
-  else if (mode === "go on" && now().finished) {
-    sayInstead("The model says the drawing is finished.", "You can draw on, or ask for more.");
+  if (!ready) return;
+  const { lines, finished } = history.now;
+  if (not && mode === "morph" && !MODES.morph.missing(about)) say(not.reason);
+  else if (not) sayInstead(not.reason, not.advice);
+  else if (mode === "go on" && !lines.length) say("Draw the first line, or let the model start.");
+  else if (mode === "go on" && finished) {
+    sayInstead("The model says the drawing is finished.", "You can add lines, or press More.");
   } else ask();
 }
 
-function ask() {
-  cancel();
-  tell();
-  const { lines } = now();
-  const rows = rowsFor(lines);
-  if (mode === "map") {
-    say("Drawing the map …");
-    map.begin(about.plane, Boolean(rows.length));
-    if (rows.length) client.ask({ kind: "place", rows });
-    return;
+/** @param shown whether the drawings before stay until the new ones are complete. */
+function ask(shown = false) {
+  if (!ready) return;
+  at("instead").hidden = true;
+  if (mode === "map") askMap();
+  else if (mode === "morph") {
+    const { first, second, temperature } = settings();
+    if (morph.begin(JSON.stringify([first, second, temperature, seed, open.name]))) request();
+    else finish();
+  } else {
+    const before = mode === "go on" ? history.now.lines : [];
+    panels.forEach((panel, i) => {
+      const name = `${MODES[mode].panels} ${i + 1}`;
+      panel.begin(name, before, penAt(before), { part: mode === "go on", shown });
+    });
+    request();
   }
-  say("Drawing …");
-  const before = mode === "go on" ? lines : [];
-  panels.forEach((panel, i) => {
-    panel.begin(`${MODES[mode].panels} ${i + 1}`, before, penAt(before), mode === "go on");
-  });
-  morph.begin();
-  client.ask(MODES[mode].request({
-    rows,
-    ...morph.rows(rowsFor),
-    seed,
-    temperature: number("temperature"),
-    scale: number("scale"),
-    lifts: Number(document.querySelector("input[name=amount]:checked").value),
-  }));
 }
 
-function askMap(places) {
-  client.ask({ kind: "plane", places, temperature: number("temperature"), seed });
+function request() {
+  say("Drawing …");
+  again = false;
+  client.ask(MODES[mode].request(settings()));
+  tell();
+}
+
+/** Show the map: the place of the visitor's drawing first, then the small drawings. */
+function askMap() {
+  const { rows: mine, temperature } = settings();
+  const key = JSON.stringify([open.name, temperature, seed]);
+  if (map.key !== key) {
+    map.begin(about.plane);
+    map.key = key;
+  }
+  if (!mine.length || mine.length > about.max_seq_len) {
+    map.mark(null);
+    resumeMap();
+  } else client.ask({ kind: "place", rows: mine });
+}
+
+function resumeMap() {
+  const whole = map.resume();
+  say(whole ? "Drag over the map, or use the arrow keys." : "Drawing the map …");
+  tell();
 }
 
 function cancel() {
   client.cancel();
+  map.pause();
   chosen = null;
-  full = false;
+  again = false;
   at("instead").hidden = true;
   panels.forEach((panel, i) => panel.clear(`${MODES[mode].panels || "Drawing"} ${i + 1}`));
   tell();
 }
 
-function measured({ points, most }) {
-  if (mode !== "go on" || points < most) return;
-  // The focused button is about to be disabled: move the keyboard's focus.
-  const focused = [at("more"), ...panels.map(({ button }) => button)].includes(document.activeElement);
-  cancel();
-  full = true;
-  tell();
-  if (focused) at("undo").focus();
-  sayInstead(
-    `The model cannot continue: the drawing has ${points} points, and the model draws at most ${most}.`,
-    "Undo, or clear the sheet.",
-  );
-}
-
 function grow({ drawn, ended }) {
-  for (const [i, row] of drawn) {
-    if (mode === "map") map.add(i, row);
-    else (mode === "morph" ? morph.frames : panels)[i].add(row);
-  }
-  for (const [i, why] of ended) {
-    if (mode === "map") map.end(i);
-    else if (mode === "morph") morph.end(i);
-    else {
-      panels[i].end(why);
-      if (chosen === panels[i]) pressed(panels[i]);
-    }
-  }
+  const views = { map, morph }[mode];
+  for (const [i, row] of drawn) (views ? views.add(i, row) : panels[i].add(row));
+  for (const [i, why] of ended) (views ? views.end(i) : panels[i].end(why));
+  // Last, because it begins another request.
+  if (chosen && chosen.over) pressed(chosen);
 }
 
 function finish() {
   if (mode === "map") {
     map.done();
-    say("Drag over the map, or use the arrow keys.");
-    tell();
-    return;
-  }
-  if (mode === "morph") say("Move the slider, or press Play.");
+    say(map.whole ? "Drag over the map, or use the arrow keys." : "Drawing the map …");
+  } else if (again) ask(true);
+  else if (mode === "morph") say("Move the slider, or press Play.");
   else if (mode !== "go on") say("Click one to put it on the sheet.");
   else {
-    const empty = panels.every(({ over, rows }) => over === "finished" && !rows.length);
-    say(empty ? "The model says the drawing is finished. You can draw on, or ask for more."
-      : "Click one, draw on yourself, or ask for more.");
+    const empty = panels.every(({ over, rows: more }) => over === "finished" && !more.length);
+    say(empty ? "The model says the drawing is finished. You can add lines, or press More."
+      : "Click one, draw another line, or press More.");
   }
+  tell();
+}
+
+/** A slider was moved: draw again, when what is being drawn is complete. */
+function moved() {
+  if (!ready || reasonNot() || (mode === "go on" && !history.now.lines.length)) return;
+  if (mode === "map" || mode === "morph") react();
+  else if (client.busy) again = true;
+  else ask(true);
 }
 
 // ---------------------------------------------------------------------------------- the page
 
 function showMode(name) {
   mode = name;
-  at("sentence").textContent = MODES[name].sentence;
   at("mode").dataset.mode = name;
-  document.querySelectorAll("[role=tab]").forEach((tab) => {
-    tab.setAttribute("aria-selected", tab.dataset.mode === name);
-    tab.tabIndex = tab.dataset.mode === name ? 0 : -1;
-  });
+  at("sentence").textContent = MODES[name].sentence(about || {});
+  tabs.select(name);
   document.querySelectorAll("[data-for]").forEach((one) => { one.hidden = one.dataset.for !== name; });
   react();
 }
 
-function makeModes() {
-  at("modes").replaceChildren(...Object.entries(MODES).map(([name, { label }]) => {
-    const tab = document.createElement("button");
-    Object.assign(tab, { type: "button", textContent: label });
-    tab.setAttribute("role", "tab");
-    tab.setAttribute("aria-controls", "mode");
-    tab.dataset.mode = name;
-    tab.addEventListener("click", () => showMode(name));
-    return tab;
-  }));
-  at("modes").addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!by) return;
-    const names = Object.keys(MODES);
-    showMode(names[(names.indexOf(mode) + by + names.length) % names.length]);
-    document.querySelector("[role=tab][aria-selected=true]").focus();
-  });
+function label() {
+  at("degrees").textContent = number("temperature").toFixed(2);
+  at("scale-value").textContent = number("scale").toFixed(1);
 }
-
-const fileName = (ending) => `${about.name.replace(/[^\p{L}\p{N}_-]+/gu, "-") || "drawing"}.${ending}`;
-
-const savers = {
-  svg: (lines) => offer(svgText(lines, about.name), "image/svg+xml", fileName("svg")),
-  png: async (lines) => offer(await png(lines), "image/png", fileName("png")),
-  gif: (lines) => offer(gif(lines), "image/gif", fileName("gif")),
-  json: (lines) => offer(`${JSON.stringify([record(lines, about.name)])}\n`, "application/json",
-    fileName("json")),
-  async link(lines) {
-    window.history.replaceState(null, "", `#${toFragment(lines)}`);
-    const copied = await navigator.clipboard?.writeText(window.location.href)
-      .then(() => true, () => false);
-    say(copied ? "The link is copied: it holds the drawing."
-      : "The page's address now holds the drawing: copy it from there.");
-  },
-};
 
 function listen() {
   at("undo").addEventListener("click", () => step(-1));
@@ -311,73 +312,73 @@ function listen() {
       ask();
     }
   });
-  document.querySelectorAll("[data-save]").forEach((button) => {
-    button.addEventListener("click", () => savers[button.dataset.save](now().lines));
+  for (const slider of [at("temperature"), at("scale")]) {
+    slider.addEventListener("input", () => {
+      label();
+      moved();
+    });
+  }
+  document.querySelectorAll("input[name=amount]").forEach((one) => {
+    one.addEventListener("change", () => moved());
   });
-  at("keep").addEventListener("click", () => {
-    try {
-      say(`Kept in this browser: ${keep(now().lines, about.name)} so far.`);
-    } catch {
-      say("This browser lets the page keep nothing. Save the drawing as JSON in place of that.");
-    }
-    tell();
-  });
-  at("export").addEventListener("click", () => offer(ndjson(), "application/x-ndjson", "kept.ndjson"));
-  at("forget").addEventListener("click", () => {
-    if (!window.confirm(`Forget ${kept().length} drawings that were kept?`)) return;
-    forget();
-    tell();
-  });
-  const again = () => { if (!reasonNot() && (mode !== "go on" || now().lines.length)) ask(); };
-  at("temperature").addEventListener("input", () => {
-    at("degrees").value = number("temperature").toFixed(2);
-  });
-  at("scale").addEventListener("input", () => {
-    at("scale-value").value = number("scale").toFixed(1);
-    again();
-  });
-  at("temperature").addEventListener("change", again);
-  document.querySelectorAll("input[name=amount]").forEach((one) => one.addEventListener("change", again));
-  at("model").addEventListener("change", () => open(models[number("model")]).catch(failed));
+  at("model").addEventListener("change", () => load(models[number("model")]));
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey)) return;
+    if (!event.ctrlKey && !event.metaKey) return;
+    const by = { z: event.shiftKey ? 1 : -1, y: 1 }[event.key.toLowerCase()];
+    if (!by) return;
     event.preventDefault();
-    step(event.shiftKey ? 1 : -1);
+    step(by);
   });
-  document.addEventListener("click", (event) => {
-    if (!at("more-tools").contains(event.target)) at("more-tools").open = false;
+  window.addEventListener("hashchange", () => {
+    const lines = linked();
+    if (lines) change(lines);
   });
-  at("licences").addEventListener("click", async (event) => {
-    if (!isInside("licences/NOTICE")) return; // an ordinary link
-    event.preventDefault();
-    offer(await readFile("licences/NOTICE"), "text/plain", "NOTICE.txt");
-  });
-  window.addEventListener("error", ({ message }) => fail(message));
-  window.addEventListener("unhandledrejection", ({ reason }) => failed(reason));
 }
 
-const failed = (error) => fail(String((error && error.message) || error));
+/** Return the lines of the address's fragment; null where there are none. */
+function linked() {
+  const fragment = window.location.hash.slice(1);
+  const lines = fragment ? fromFragment(fragment) : null;
+  if (fragment && !lines) say("This link holds no drawing that can be read.");
+  return lines;
+}
 
 /** Return a name of one lower-case word with a capital letter, any other name as it is. */
 function heading(name) {
   return /^\p{Ll}+$/u.test(name) ? name[0].toUpperCase() + name.slice(1) : name;
 }
 
-/** Load a model, and draw with it. */
-async function open({ name, file }) {
-  ready = surface.enabled = false;
+/** Load a model, and draw with it. If it cannot be loaded, the one before stays. */
+async function load(entry) {
   cancel();
+  ready = false;
   say("Loading the model …");
-  document.title = at("title").title = name;
-  at("title").textContent = heading(name);
-  about = await client.load(file);
-  morph.forget();
+  tell();
+  let problem = "";
+  try {
+    const found = await client.load(entry.file);
+    if (!found) return; // another one was chosen in the meantime
+    ({ about } = found);
+    open = entry;
+    document.body.dataset.backend = found.backend;
+  } catch (error) {
+    problem = String((error && error.message) || error);
+    if (!open) {
+      fail(problem);
+      return;
+    }
+    at("model").value = models.indexOf(open);
+  }
+  rows = new WeakMap();
+  history.unfinish();
+  document.title = at("title").title = open.name;
+  at("title").textContent = heading(open.name);
+  tabs.mark((name) => Boolean(MODES[name].missing(about)));
   ready = surface.enabled = true;
   document.body.dataset.state = "ready";
-  document.querySelectorAll("[role=tab]").forEach((tab) => {
-    tab.classList.toggle("missing", Boolean(MODES[tab.dataset.mode].missing(about)));
-  });
-  react();
+  at("status").classList.remove("failed");
+  showMode(mode);
+  if (problem) say(`${entry.name} could not be loaded: ${problem}.`);
 }
 
 async function start() {
@@ -386,17 +387,18 @@ async function start() {
     item.append(button);
     return item;
   }));
-  makeModes();
   showMode("go on");
+  label();
   listen();
-  const begun = fromFragment(window.location.hash.slice(1));
-  if (begun) history = [{ lines: begun, finished: false }];
-  surface.show(now().lines);
-  const settings = new TextDecoder().decode(await readFile("settings.json"));
-  ({ models } = JSON.parse(settings));
+  const lines = linked();
+  if (lines) history = new History(lines);
+  surface.show(history.now.lines);
+  const text = await (await readFile("settings.json")).text();
+  ({ models } = JSON.parse(text));
   at("model").replaceChildren(...models.map(({ name }, i) => new Option(name, i)));
   at("chooser").hidden = models.length < 2;
-  await open(models[0]);
+  await load(models[0]);
+  if (window.location.hash && !lines) linked(); // say again what was said before loading
 }
 
-start().catch(failed);
+start().catch((error) => fail(String((error && error.message) || error)));

@@ -8,6 +8,7 @@ const EPSILON = 2; // tolerance of simplification, as for QuickDraw's drawings o
 
 /** Return the lines of rows that go on from a position. A first line begins there. */
 export function linesOf(rows, from, first) {
+  if (!rows.length) return [];
   const lines = [];
   let [x, y] = from;
   let points = first ? [[x, y]] : [];

@@ -6,47 +6,59 @@ const FRAMES = 21; // of a morph
 
 /** Return why a mode that needs an encoder cannot be used; "" where it can. */
 const withoutEncoder = (about) => (about.conditional ? ""
-  : "This model has no encoder: it can continue a drawing, but not look at a whole one.");
+  : "This model has no encoder. It can continue a drawing, but it cannot redraw or change one.");
+
+/** Return why a drawing cannot be encoded; "" where it can. */
+function notEncodable(rows, about) {
+  if (!rows.length) return "Draw something for the model to look at.";
+  return rows.length <= about.max_seq_len ? ""
+    : `The drawing has ${rows.length} points, and the model knows drawings of at most `
+      + `${about.max_seq_len}.`;
+}
 
 const shared = { count: COUNT, greedy: false };
 
+// missing: why a model lacks the mode. needs: what a visitor has to do first. Both "" for nothing.
 export const MODES = {
   "go on": {
     label: "Go on",
-    sentence: "The model continues your drawing in six ways. Click one to add it.",
+    sentence: () => "The model continues your drawing in six ways. Click one to add it.",
     panels: "Continuation",
     missing: () => "",
-    needs: () => "",
+    needs: ({ rows }, about) => (rows.length < about.max_seq_len ? ""
+      : `The model cannot continue: the drawing has ${rows.length} points, and the model draws at `
+        + `most ${about.max_seq_len}.`),
     request: ({ rows, temperature, seed, lifts }) => (
       { ...shared, kind: "go on", rows, temperature, seed, lifts }),
   },
   mimic: {
     label: "Mimic",
-    sentence: "The model looks at your drawing, keeps only some numbers of it, and redraws it six times "
-      + "from these.",
+    sentence: (about) => `The model turns your drawing into ${about.z_size || "some"} numbers, and `
+      + "redraws it from these in six ways.",
     panels: "Copy",
     missing: withoutEncoder,
-    needs: ({ rows }) => (rows.length ? "" : "Draw something for the model to look at."),
+    needs: ({ rows }, about) => notEncodable(rows, about),
     request: ({ rows, temperature, seed }) => (
       { ...shared, kind: "noise", rows, scale: 0, temperature, seed }),
   },
   noise: {
     label: "Noise",
-    sentence: "Noise is added to the numbers that the model keeps of your drawing. From where on is it no "
-      + "longer yours?",
+    sentence: (about) => `Noise is added to the ${about.z_size || ""} numbers that the model makes of `
+      + "your drawing. How much noise until the drawing is no longer yours?",
     panels: "With noise",
     missing: withoutEncoder,
-    needs: ({ rows }) => (rows.length ? "" : "Draw something for the model to look at."),
+    needs: ({ rows }, about) => notEncodable(rows, about),
     request: ({ rows, temperature, seed, scale }) => (
       { ...shared, kind: "noise", rows, scale, temperature, seed }),
   },
   morph: {
     label: "Morph",
-    sentence: "From one drawing to another, through what the model sees between them.",
+    sentence: () => "The model turns your first drawing into your second, little by little.",
     missing: withoutEncoder,
-    needs: ({ first, second }) => {
+    needs: ({ first, second }, about) => {
       if (!first) return "Draw the first drawing, then press “This is the first”.";
-      return second ? "" : "Now draw the second one, and press “This is the second”.";
+      if (!second) return "Now draw the second one, and press “This is the second”.";
+      return notEncodable(first, about) || notEncodable(second, about);
     },
     frames: FRAMES,
     request: ({ first, second, temperature, seed }) => ({
@@ -60,7 +72,7 @@ export const MODES = {
   },
   map: {
     label: "Map",
-    sentence: "Drawings of the model on a plane of its latent space. Drag over it: what lies there is drawn.",
+    sentence: () => "Each place on the map is a drawing. Drag over it to see them.",
     missing: (about) => withoutEncoder(about)
       || (about.plane ? "" : `There is no map of this model: ${about.no_plane}.`),
     needs: () => "",

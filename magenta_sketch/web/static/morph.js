@@ -7,65 +7,72 @@ import { Panel, still, View } from "./panels.js";
 const FRAME_MS = 90;
 
 export class Morph {
-  /** @param listen take() the frame that is shown; set(): a drawing was set; drawing(): the sheet's. */
+  /**
+   * @param at returns the page's element of an id.
+   * @param listen take(): the frame that is shown was pressed; set(): a drawing was set; drawing():
+   *   the sheet's lines.
+   */
   constructor(at, listen) {
-    Object.assign(this, { at, drawings: { first: null, second: null }, timer: null });
+    Object.assign(this, { at, drawings: { first: null, second: null }, timer: null, key: "" });
     this.panel = new Panel(listen.take);
     at("frame").append(this.panel.button);
-    this.frames = Array.from({ length: MODES.morph.frames }, () => new Frame());
-    this.views = {};
+    this.frames = Array.from({ length: MODES.morph.frames }, () => ({ rows: [], over: false }));
     for (const name of ["first", "second"]) {
-      this.views[name] = new View();
-      at(name).prepend(this.views[name].svg);
+      const view = new View();
+      at(name).prepend(view.svg);
       at(name).addEventListener("click", () => {
-        const lines = listen.drawing();
-        if (!lines.length) return;
-        this.drawings[name] = lines;
-        this.views[name].begin(lines);
+        this.drawings[name] = listen.drawing();
+        view.begin(this.drawings[name]);
         listen.set();
       });
     }
-    at("position").addEventListener("input", () => this.show());
-    at("play").addEventListener("click", () => (this.timer ? this.stop() : this.play()));
+    at("position").addEventListener("input", () => this.#show());
+    at("play").addEventListener("click", () => (this.timer ? this.stop() : this.#play()));
   }
 
-  hide(hidden) {
+  /** Update the buttons. empty: whether the sheet is empty. */
+  tell(hidden, empty) {
     this.at("morph").hidden = hidden;
     if (hidden) this.stop();
+    this.at("first").disabled = this.at("second").disabled = empty;
+    this.at("play").disabled = !this.whole;
   }
 
-  /** Return the two drawings, {first, second}, made rows by a function; null where there is none. */
-  rows(rowsOf) {
-    const { first, second } = this.drawings;
-    return { first: first && rowsOf(first), second: second && rowsOf(second) };
+  /** Whether all frames are there. */
+  get whole() {
+    return this.frames.every(({ over }) => over);
   }
 
-  forget() {
-    this.frames.forEach((frame) => frame.clear());
-  }
-
-  begin() {
-    this.forget();
+  /** Begin frames; return false if those of this key are there. */
+  begin(key) {
+    if (key === this.key && this.whole) return false;
+    this.key = key;
+    this.frames.forEach((frame) => Object.assign(frame, { rows: [], over: false }));
+    this.stop();
     this.panel.clear("Between the two");
+    return true;
+  }
+
+  add(i, row) {
+    this.frames[i].rows.push(row);
   }
 
   end(i) {
     this.frames[i].over = true;
-    if (i === this.#number()) this.show();
+    if (i === this.#number()) this.#show();
   }
 
   #number() {
     return Math.round(Number(this.at("position").value) * (this.frames.length - 1));
   }
 
-  /** Show the frame at the slider's position. */
-  show() {
+  #show() {
     const number = this.#number();
     const frame = this.frames[number];
     if (!frame.over) return;
-    const percent = Math.round(100 * number / (this.frames.length - 1));
-    this.panel.begin(`${percent} % of the way`, [], [0, 0]);
-    frame.rows.forEach((row) => this.panel.view.add(row));
+    const percent = Math.round((100 * number) / (this.frames.length - 1));
+    this.panel.begin(`${percent} % of the way`, [], [0, 0], { shown: true });
+    frame.rows.forEach((row) => this.panel.add(row));
     this.panel.end("finished");
   }
 
@@ -74,12 +81,11 @@ export class Morph {
     return linesOf(this.panel.rows, [0, 0], true);
   }
 
-  play() {
-    if (!this.frames.every(({ over }) => over)) return;
+  #play() {
     const position = this.at("position");
     if (still.matches) { // one jump, no motion
       position.value = Number(position.value) < 1 ? 1 : 0;
-      this.show();
+      this.#show();
       return;
     }
     this.at("play").textContent = "Stop";
@@ -88,7 +94,7 @@ export class Morph {
       const next = this.#number() + step;
       if (next < 0 || next >= this.frames.length) step = -step;
       position.value = (this.#number() + step) / (this.frames.length - 1);
-      this.show();
+      this.#show();
     }, FRAME_MS);
   }
 
@@ -96,21 +102,5 @@ export class Morph {
     clearInterval(this.timer);
     this.timer = null;
     this.at("play").textContent = "Play";
-  }
-}
-
-/** The rows of one frame. */
-class Frame {
-  constructor() {
-    this.clear();
-  }
-
-  clear() {
-    this.rows = [];
-    this.over = false;
-  }
-
-  add(row) {
-    this.rows.push(row);
   }
 }

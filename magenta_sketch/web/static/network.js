@@ -14,8 +14,8 @@ const [SCALES, SHIFTS] = [8, 4];
 
 // ------------------------------------------------------------------------------------------ cells
 //
-// A cell has `sizes`, those of its state; `prepare(z)`, its part of the products that z makes, once
-// for each sketch; and `step(x, prepared, state)`, the new state. State: h, c (and hyper h and c).
+// A cell has the `sizes` of its state; `prepare(z)`, which computes z·kernel once per sketch; and
+// `step(x, prepared, state)`, the new state. State: h, c (and hyper h and c).
 
 /** c' = c·σ(f + 1) + σ(i)·tanh(j), from the four gates [B, U] in the order i, j, f, o. */
 function memory([i, j, f], c) {
@@ -138,12 +138,13 @@ export class Network {
     const last = this.encoderCells.map((cell, backward) => {
       const inputs = backward ? [...points].reverse() : points;
       let state = cell.sizes.map((size) => tf.zeros([1, size]));
-      const prepared = cell.prepare(null);
+      const prepared = tf.tidy(() => cell.prepare(null));
       for (const point of inputs) {
         const old = state;
         state = tf.tidy(() => cell.step(tf.tensor2d([point]), prepared, old));
         tf.dispose(old);
       }
+      tf.dispose(prepared);
       return state;
     });
     return tf.tidy(() => {

@@ -2,7 +2,7 @@
 
 import { GIFEncoder, applyPalette, quantize } from "gifenc";
 
-import { bounds, pathData, pathElement, rowsOf, svgElement } from "./drawing.js";
+import { bounds, pathData, pathElement, rowsOf, simplified, svgElement } from "./drawing.js";
 
 const INKS = { you: "#1f2126", model: "#c23b14" };
 const PAPER = "#ffffff";
@@ -121,7 +121,7 @@ const HALF = 2;
 /** Return a drawing as text for the fragment of an address. */
 export function toFragment(lines) {
   let pen = [0, 0];
-  return lines.map(({ by, points }) => by[0] + points.map((point) => {
+  return lines.map(({ by, points }) => by[0] + simplified(points, 1 / HALF).map((point) => {
     const here = point.map((x) => Math.round(x * HALF));
     const text = here.map((x, i) => number(x - pen[i])).join("");
     pen = here;

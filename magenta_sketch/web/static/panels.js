@@ -16,27 +16,29 @@ export class View {
     this.begin();
   }
 
-  /** Show lines, after which rows will be added from a position. */
-  begin(lines = [], from = [0, 0]) {
-    Object.assign(this, { lines, from, rows: [], drawn: [] });
-    this.before.setAttribute("d", lines.map(pathData).join(""));
-    this.after.setAttribute("d", "");
-    this.#fit();
+  /**
+   * Begin with lines, after which rows will be added from a position.
+   *
+   * @param shown whether what was shown before stays until the next `show`.
+   */
+  begin(lines = [], from = [0, 0], shown = false) {
+    Object.assign(this, { lines, from, rows: [] });
+    if (!shown) this.show();
   }
 
   add(row) {
     this.rows.push(row);
   }
 
-  /** Show the rows that were added. */
+  /** Show the lines, and the rows that were added. */
   show() {
-    this.drawn = linesOf(this.rows, this.from, !this.lines.length);
-    this.after.setAttribute("d", this.drawn.map(pathData).join(""));
-    this.#fit();
+    const drawn = linesOf(this.rows, this.from, !this.lines.length);
+    this.before.setAttribute("d", this.lines.map(pathData).join(""));
+    this.after.setAttribute("d", drawn.map(pathData).join(""));
+    this.#fit([...this.lines, ...drawn]);
   }
 
-  #fit() {
-    const all = [...this.lines, ...this.drawn];
+  #fit(all) {
     const box = all.length ? bounds(all) : { left: 0, right: 0, top: 0, bottom: 0 };
     const width = Math.max(SMALLEST, (box.right - box.left) * 1.25);
     const height = Math.max(SMALLEST, (box.bottom - box.top) * 1.25);
@@ -70,11 +72,13 @@ export class Panel {
     this.button.setAttribute("aria-label", `${name}: none yet`);
   }
 
-  /** @param part whether it may be a part of a drawing, so that its end is worth a note. */
-  begin(name, lines, from, part = false) {
-    Object.assign(this, { name, part });
-    this.over = null;
-    this.view.begin(lines, from);
+  /**
+   * @param part whether it may be a part of a drawing, so that its end is worth a note.
+   * @param shown whether the drawing before stays until the new one is complete.
+   */
+  begin(name, lines, from, { part = false, shown = false } = {}) {
+    Object.assign(this, { name, part, shown, over: null });
+    this.view.begin(lines, from, shown);
     this.note.textContent = "";
     this.button.disabled = false;
     this.button.classList.remove("chosen");
@@ -83,7 +87,7 @@ export class Panel {
 
   add(row) {
     this.view.add(row);
-    if (!still.matches) this.view.show();
+    if (!this.shown && !still.matches) this.view.show();
   }
 
   end(why) {

@@ -10,17 +10,17 @@ const BYTES = { float32: 4, float16: 2 };
 export function readModel(buffer) {
   const view = new DataView(buffer);
   const text = (start, end) => new TextDecoder().decode(new Uint8Array(buffer, start, end - start));
-  if (buffer.byteLength < 12 || text(0, 8) !== MAGIC) throw new Error("it is no model's file");
+  if (buffer.byteLength < 12 || text(0, 8) !== MAGIC) throw new Error("this is not a model file");
   let place = 12 + view.getUint32(8, true);
-  if (place > buffer.byteLength) throw new Error("the model's file is not whole");
+  if (place > buffer.byteLength) throw new Error("the model file is cut short");
   const about = JSON.parse(text(12, place));
-  if (about.version !== VERSION) throw new Error("the model's file is of another version");
+  if (about.version !== VERSION) throw new Error("the model file is of another version");
   place += -place & 3;
   const size = BYTES[about.dtype];
   const weights = {};
   for (const { name, shape } of about.arrays) {
     const count = shape.reduce((product, one) => product * one, 1);
-    if (place + count * size > buffer.byteLength) throw new Error("the model's file is not whole");
+    if (place + count * size > buffer.byteLength) throw new Error("the model file is cut short");
     const values = about.dtype === "float32" ? new Float32Array(buffer, place, count)
       : Float32Array.from({ length: count }, (_, i) => half(view.getUint16(place + 2 * i, true)));
     weights[name] = tf.tensor(values, shape, "float32");

@@ -12,6 +12,8 @@ import { atPlane, onPlane, slerp } from "./latent.js";
 import { Network } from "./network.js";
 import { readModel } from "./weights.js";
 
+const MOST_POSTERIORS = 8; // kept
+
 let network = null;
 let fit = null;
 let newest = null; // the number of the newest job
@@ -19,11 +21,14 @@ const posteriors = new Map(); // of the drawings of the page, by their rows
 
 /** Use WebAssembly where it has SIMD; otherwise plain JavaScript. */
 async function chooseBackend(wasm) {
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false); // the page has no module for threads
   if (wasm && await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")) {
     const place = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
     setWasmPaths(Object.fromEntries(["", "-simd", "-threaded-simd"].map(
       (form) => [`tfjs-backend-wasm${form}.wasm`, place])));
-    if (await tf.setBackend("wasm").catch(() => false)) return;
+    const works = await tf.setBackend("wasm").catch(() => false);
+    URL.revokeObjectURL(place);
+    if (works) return;
   }
   await tf.setBackend("cpu");
 }
@@ -37,19 +42,19 @@ async function load({ wasm, model, pageSize }) {
   postMessage({ type: "ready", about: rest, backend: tf.getBackend() });
 }
 
-/** Return the posterior of a drawing, {mu, presig}; null when the job is not wanted any more. */
+/** Return the posterior of a drawing, {mu, presig, unit}; null if the request was cancelled. */
 async function posteriorOf(rows, wanted) {
   const key = JSON.stringify(rows);
   if (!posteriors.has(key)) {
     const unit = await fit.unitOf(rows, wanted);
     if (unit === null) return null;
-    if (posteriors.size > 8) posteriors.delete(posteriors.keys().next().value);
+    if (posteriors.size >= MOST_POSTERIORS) posteriors.delete(posteriors.keys().next().value);
     posteriors.set(key, { unit, ...network.encode(scaled(rows, 1 / unit)) });
   }
   return posteriors.get(key);
 }
 
-/** What each kind of request draws: {zs, unit, ...} for `decode`; null when it is not wanted. */
+/** The arguments of `decode` for each kind of request; null if the request was cancelled. */
 const kinds = {
   async "go on"({ rows, count, seed }, wanted) {
     const unit = rows.length ? await fit.unitOf(rows, wanted) : fit.guess;
@@ -86,22 +91,20 @@ async function answer(request) {
   }
   const how = await kinds[kind](request, wanted);
   if (!how || !wanted()) return;
-  const { temperature, greedy, seed, lifts } = request;
-  const most = network.about.max_seq_len;
-  say("unit", { unit: how.unit, points: request.rows ? request.rows.length : 0, most });
+  say("unit", { unit: how.unit });
   const draw = (drawn, ended) => say("points", {
     drawn: drawn.map(([panel, row]) => [panel, scaled([row], how.unit)[0]]),
     ended,
   });
-  const settings = { ...how, most, temperature, greedy, seed, lifts };
+  const { temperature, greedy, seed, lifts } = request;
+  const settings = { ...how, most: network.about.max_seq_len, temperature, greedy, seed, lifts };
   if (await decode(network, settings, draw, wanted)) say("done");
 }
 
-function fail(error) {
-  postMessage({ type: "failed", message: String((error && error.message) || error) });
-}
-
 onmessage = ({ data }) => {
+  const fail = (error) => postMessage({
+    job: data.job, type: "failed", message: String((error && error.message) || error),
+  });
   if (data.type === "load") load(data).catch(fail);
   else {
     newest = data.job;

@@ -1,8 +1,11 @@
 """What can be done with a drawing on the page: mimic, noise, morph, map; and several models."""
 
+import pathlib
+import shutil
+
 import numpy as np
 import pytest
-from page import LINE, MOUSE, TOUCH
+from page import LINE, LONG, MOUSE, TOUCH
 
 pytestmark = pytest.mark.slow  # Chromium
 
@@ -17,7 +20,8 @@ def drawn(page):
 def test_the_model_redraws_a_drawing(two_models, open_page):
     page, _ = open_page(two_models("site"))
     page.mode("mimic")
-    assert "Draw something" in page.instead() and "redraws it" in page.one("#sentence").text
+    assert "Draw something" in page.instead()
+    assert "turns your drawing into 6 numbers" in page.one("#sentence").text
     page.draw(*LINE)
     page.wait_for_ways()
     copies = page.ways()
@@ -47,13 +51,36 @@ def test_the_drawings_follow_the_noise(two_models, open_page):
         page.wait(lambda: page.status.startswith("Click one") and page.ways() != before)
         return page.ways()
 
+    # While it moves, each step of the slider is drawn when the one before is complete.
+    seen = page.browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const slider = document.getElementById("scale");
+        const path = document.querySelector("#panels path.model");
+        const seen = new Set();
+        let moves = 0;
+        const timer = setInterval(() => {
+          seen.add(path.getAttribute("d"));
+          slider.value = 1 + (moves % 20) / 10;
+          slider.dispatchEvent(new Event("input"));
+          moves += 1;
+          if (moves < 150) return;
+          clearInterval(timer);
+          done([...seen]);
+        }, 16);
+        """
+    )
+    assert len(seen) > 3 and all(seen)  # and never an empty panel
     at_4, at_0 = at(4), at(0)
     assert page.one("#scale-value").text == "0.0"
     assert all(len({*same}) == 3 for same in zip(at_0, at_1, at_4, strict=True))
     assert at(1) == at_1  # the noise itself stays, only its size changes
     page.mode("mimic")
     page.wait_for_ways()
-    assert page.ways() == at_0 and page.complaints() == []
+    assert page.ways() == at_0
+    page.slide("temperature", 0.9)
+    page.wait(lambda: page.status.startswith("Click one") and page.ways() != at_0)
+    assert page.complaints() == []
 
 
 def test_from_a_first_drawing_to_a_second(two_models, open_page, browser):
@@ -114,6 +141,31 @@ def test_the_drawing_under_the_finger(two_models, open_page):
     page.wait(lambda: here.get_attribute("d") != first)
     page.wait_status("Drag over the map")
     second = here.get_attribute("d")
+    seen = page.browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const map = document.getElementById("map");
+        const box = map.getBoundingClientRect();
+        const send = (type, share) => map.dispatchEvent(new PointerEvent(type, {
+          pointerId: 1, button: 0, clientX: box.left + share * box.width, clientY: box.top + 150,
+        }));
+        map.setPointerCapture = () => {};
+        const seen = new Set();
+        let moves = 0;
+        send("pointerdown", 0.1);
+        const timer = setInterval(() => {
+          seen.add(map.querySelector("path.model").getAttribute("d"));
+          send("pointermove", 0.1 + 0.8 * (moves / 90));
+          moves += 1;
+          if (moves < 90) return;
+          clearInterval(timer);
+          send("pointerup", 0.9);
+          done([...seen]);
+        }, 16);
+        """
+    )
+    assert len(seen) > 5  # it follows while the finger moves
+    page.wait_status("Drag over the map")
     drag(TOUCH, (0, 0), (-100, -60))
     page.wait(lambda: here.get_attribute("d") not in ("", second))
     page.wait_status("Drag over the map")
@@ -142,6 +194,7 @@ def test_a_model_without_an_encoder_says_what_it_cannot(two_models, open_page):
     for mode in ("mimic", "noise", "morph", "map"):
         page.mode(mode)
         assert "no encoder" in page.one("#instead").text, mode
+        assert "or another model" in page.one("#instead").text
         assert not page.one("#more").is_enabled()
         assert not page.one("#map").is_displayed() and not page.one("#morph").is_displayed()
     page.mode("go on")
@@ -156,11 +209,64 @@ def test_a_model_without_an_encoder_says_what_it_cannot(two_models, open_page):
 def test_a_model_whose_data_are_not_known_has_no_map(site, open_page):
     page, _ = open_page(site())
     page.mode("map")
-    assert "There is no map of this model: it does not say what its data set is" in page.instead()
+    assert (
+        "There is no map of this model: the drawings it was trained on were not" in page.instead()
+    )
     page.mode("noise")
     page.draw(*LINE)
     page.wait_for_ways()
     assert page.complaints() == []
+
+
+def test_a_drawing_that_is_too_long_to_encode(two_models, open_page):
+    page, _ = open_page(two_models("site"))
+    zigzag = [(-0.4 + 0.02 * i, 0.1 * (-1) ** i) for i in range(LONG + 2)]
+    page.draw(*zigzag)
+    page.wait_status("cannot continue")
+    for mode in ("mimic", "noise"):
+        page.mode(mode)
+        assert f"the model knows drawings of at most {LONG}" in page.instead()
+    page.mode("map")
+    page.wait_status("Drag over the map")
+    assert page.one("#map .mine").get_attribute("visibility") == "hidden"
+    page.one("#undo").click()
+    page.mode("mimic")
+    assert "Draw something" in page.instead() and page.complaints() == []
+
+
+def test_sliders_and_models_while_a_model_loads(two_models, open_page, browser):
+    page, _ = open_page(two_models("site"))
+    page.draw(*LINE)
+    page.mode("noise")
+    page.wait_for_ways()
+    # Both models one after the other, and a slider in between, without waiting.
+    browser.execute_script(
+        """
+        const [model, scale] = ["model", "scale"].map((id) => document.getElementById(id));
+        for (const value of [1, 0, 1, 0]) {
+          model.value = value;
+          model.dispatchEvent(new Event("change"));
+          scale.value = value + 1;
+          scale.dispatchEvent(new Event("input"));
+        }
+        """
+    )
+    page.wait(lambda: page.one("h1").text == "Seeing" and "Click one" in page.status)
+    assert all(page.ways()) and page.complaints() == []
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_one_before(two_models, open_page, tmp_path):
+    from selenium.webdriver.support.ui import Select
+
+    folder = pathlib.Path(shutil.copytree(two_models("site"), tmp_path / "one"))
+    (folder / "models" / "blind.sketchrnn").unlink()
+    page, _ = open_page(folder)
+    Select(page.one("#model")).select_by_visible_text("blind")
+    page.wait_status("blind could not be loaded: models/blind.sketchrnn: 404")
+    assert page.one("h1").text == "Seeing"
+    page.draw(*LINE)
+    page.wait_for_ways()
+    assert any(page.ways()) and page.one("#model").get_attribute("value") == "0"
 
 
 def test_modes_by_keyboard(two_models, open_page, browser):
@@ -171,7 +277,7 @@ def test_modes_by_keyboard(two_models, open_page, browser):
     assert page.one("[role=tab][aria-selected=true]").text == "Map"
     browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     assert browser.switch_to.active_element.text == "Mimic"
-    assert page.one("#sentence").text.startswith("The model looks at your drawing")
+    assert page.one("#sentence").text.startswith("The model turns your drawing into")
 
 
 @pytest.mark.parametrize("mode", ["go on", "mimic", "noise", "morph", "map"])
