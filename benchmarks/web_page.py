@@ -4,9 +4,9 @@
     python benchmarks/web_page.py proposals --page=bird.html
     python benchmarks/web_page.py scale bird.ndjson --model_dir=bird.gen.json
 
-`steps` times a step of decoders of 512 units. `proposals` draws a line on a page of one file and
-times its six continuations. `scale` compares the page's scale for a drawing with fixed ones: the
-log-likelihood of the second halves of real drawings. node_modules needs the page's npm packages
+`steps` times a time step of decoders of 512 units. `proposals` draws a line on a page of one file,
+and times its six continuations. `scale` compares the page's scale for a drawing with fixed ones:
+the log-likelihood of the second halves of real drawings. node_modules needs the page's npm packages
 (magenta_sketch.web.bundle.PACKAGES) and, for `steps`, @magenta/sketch.
 """
 

@@ -91,7 +91,8 @@ def only_model(site):
 def test_the_folder(run_convert, model, modules, tmp_path):
     name = model()
     status, out, errors = run_convert("web", f"--model_dir={name}", "--out=a/site", USING)
-    assert status == 0 and "wrote a/site: a page of 'twigs', 0." in out
+    assert status == 0, errors
+    assert "wrote a/site: a page of 'twigs', 0." in out
     assert "to see it: python -m http.server --directory a/site" in out
     assert errors.count("\n") == 1 and "note: no map of 'twigs': twigs.gen.json does" in errors
     found = files(tmp_path / "a" / "site")

@@ -151,13 +151,14 @@ def make_page(node_modules):
     """``make_page(*flags)`` runs the command that makes a page."""
 
     def make(*flags):
-        web.FLAGS.unparse_flags()
-        for name in web.FLAGS:
-            web.FLAGS[name].unparse()
         flags = (*flags, f"--node_modules={node_modules}")
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
             patch.setattr(sys, "argv", ["sketch_rnn_convert", "web", *flags])
             convert.run()
+        # Within one process, flags keep what the run before gave.
+        web.FLAGS.unparse_flags()
+        for name in web.FLAGS:
+            web.FLAGS[name].unparse()
         assert stop.value.code == 0
 
     return make

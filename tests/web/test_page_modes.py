@@ -118,6 +118,9 @@ def test_the_drawing_under_the_finger(two_models, open_page):
     page.mode("map")
     page.wait_status("Drag over the map")
     assert drawn(page) > 40
+    # Whole drawings, whatever a click adds in "go on".
+    strokes = [path.get_attribute("d").count("M") for path in page.all("#map path.small")]
+    assert np.median(strokes) > 3
     # The visitor's own drawing is on the map.
     assert page.one("#map .mine").get_attribute("visibility") == "visible"
     assert not page.one("#more").is_enabled()

@@ -44,7 +44,9 @@ const morph = new Morph(at, {
   take: () => take(morph.shown()), set: react, drawing: () => history.now.lines,
 });
 const map = new LatentMap(at("map"), {
-  ask: (places) => { if (ready) client.ask({ kind: "plane", places, ...settings() }); },
+  ask: (places) => {
+    if (ready) client.ask({ kind: "plane", places, seed, temperature: number("temperature") });
+  },
   change: tell,
 });
 const labels = Object.entries(MODES).map(([name, one]) => [name, one.label]);
