@@ -18,6 +18,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
+from measure import quiet, rows_of
 
 import magenta_sketch
 from magenta_sketch.data.sources import building, finding
@@ -30,10 +31,6 @@ STEPS = {"after": 60, "scratch": 150}
 RATES = {"after": 0.0001, "scratch": 0.001}
 CHECKPOINTS = {"after": "newest", "scratch": "best"}
 SHARES = (50, 10, 40)
-
-
-def quiet(line: str) -> None:
-    """Print nothing."""
 
 
 def held_out(model: Any, sketches: Any) -> float:
@@ -70,11 +67,6 @@ def losses_of(model_dir: str, file: pathlib.Path, seed: int) -> dict[str, float]
             trained = magenta_sketch.load(folder / arm, checkpoint=CHECKPOINTS[arm])
             found[arm] = held_out(trained, data.test)
         return found
-
-
-def rows_of(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Return the rows that `train` has written."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def train(model_dir: str, files: list[pathlib.Path], seeds: int, out: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,15 @@ def seconds(function: Callable[[], object]) -> float:
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
+
+
+def quiet(line: str) -> None:
+    """Print nothing: a `report` for training and loading."""
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file with one JSON object per line; none if there is no file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def summary(numbers: Sequence[float]) -> tuple[float, float, float]:

@@ -14,6 +14,8 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
+from measure import quiet, rows_of
+
 import magenta_sketch
 from magenta_sketch.measures.measuring import measure
 from magenta_sketch.measures.result import MeasureSettings
@@ -47,15 +49,6 @@ def keep(study: pathlib.Path, out: pathlib.Path, data_dir: str, seeds: Iterable[
             with open(out, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"seed": seed, "arm": arm, **found.scalars}) + "\n")
             print(f"seed {seed}, {arm}: {found.scalars['active_units']} active units", flush=True)
-
-
-def quiet(line: str) -> None:
-    """Print nothing."""
-
-
-def rows_of(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Return the rows that `keep` has written."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def main() -> None:

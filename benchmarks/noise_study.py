@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-from noise_kept import rows_of
+from measure import rows_of
 
 from magenta_sketch.measures import linear_theory
 from magenta_sketch.measures.latent import ACTIVE

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from forks import Forks
+from stand_in_npm import make_node_modules
 from training_runs import DATA, LENGTH, RUN, SCRIPT
 
 from magenta_sketch.cli import convert, draw
@@ -108,3 +109,9 @@ def straight(forks, tmp_path_factory):
     )
     assert (result.status, result.err) == (0, "")
     return cwd / "run", result.out
+
+
+@pytest.fixture
+def modules(tmp_path):
+    """A folder node_modules that stands for the npm packages of the web page."""
+    return make_node_modules(tmp_path / "node_modules")

@@ -11,7 +11,7 @@ import numpy as np
 import own_cells
 import pytest
 from model_files import read_model
-from stand_in_npm import WASM, make_node_modules, put_esbuild
+from stand_in_npm import WASM
 
 import magenta_sketch
 from magenta_sketch import web
@@ -66,12 +66,6 @@ def model(tmp_path):
         return name
 
     return write
-
-
-@pytest.fixture
-def modules(tmp_path):
-    """A folder node_modules that stands for the npm packages."""
-    return make_node_modules(tmp_path / MODULES)
 
 
 def files(folder):
@@ -355,97 +349,3 @@ def test_a_write_that_fails_leaves_the_old_page(
     monkeypatch.setattr(site, "write_bytes", fail_at_the_end)
     assert "No space left on device" in refused(*given, "--name=new", status=1)
     assert files(tmp_path) == before
-
-
-@pytest.fixture
-def npm(tmp_path, monkeypatch):
-    """``npm(text)`` puts a shell script in the place of npm, and nothing else in PATH."""
-    monkeypatch.setenv("MAGENTA_SKETCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    (tmp_path / "bin").mkdir()
-
-    def put(text):
-        file = tmp_path / "bin" / "npm"
-        file.write_text(f"#!/bin/sh\nPATH=/bin:/usr/bin\n{text}\n")
-        file.chmod(0o755)
-
-    return put
-
-
-@pytest.fixture
-def page(refused, model):
-    """``page(*flags)`` gives the one line with which a page is refused."""
-    name = model()
-    return lambda *flags: refused("web", f"--model_dir={name}", "--out=site", *flags)
-
-
-def test_without_npm(page, npm):
-    line = page()
-    assert (
-        "npm, which brings TensorFlow.js, is not installed: install Node.js, or give --no" in line
-    )
-
-
-def test_when_npm_fails(page, npm, tmp_path, monkeypatch):
-    npm("echo 'npm error code ENOTFOUND' >&2; echo 'npm error network no such host' >&2; exit 1")
-    line = page()
-    assert "npm cannot install @tensorflow/tfjs-core@4.22.0, " in line
-    assert "esbuild@0.28.2: code ENOTFOUND; network no such host; check the network, or" in line
-    npm("exit 0")  # and brings nothing
-    assert "the npm package @tensorflow/tfjs-core is not in" in page()
-    npm("exec sleep 60")
-    monkeypatch.setattr(bundling, "_NPM_SECONDS", 0.2)
-    assert "npm has not ended in 0.2 seconds: try again, or give --node_modules" in page()
-    assert not (tmp_path / "site").exists() and not (tmp_path / "cache").exists()
-
-
-def test_when_esbuild_fails(page, modules, tmp_path):
-    put_esbuild(modules, "#!/bin/sh\necho >&2; echo 'X [ERROR] no \"x\"' >&2; echo b >&2; exit 1")
-    assert 'esbuild cannot bundle the page\'s scripts: no "x"' in page(USING)
-    put_esbuild(modules, "#!/bin/sh\necho 'env: node: no such file' >&2; exit 127")
-    assert "the page's scripts: env: node: no such file" in page(USING)
-    put_esbuild(modules, "#!/bin/sh\nexit 0")  # and writes nothing
-    assert "app.js cannot be read: No such file or directory" in page(USING)
-    put_esbuild(modules, "not a program")
-    (modules / ".bin" / "esbuild").chmod(0o644)
-    line = page(USING)
-    assert "esbuild cannot be run: " in line and "Permission denied" in line
-    assert not (tmp_path / "site").exists()
-
-
-def from_modules(folder, log):
-    """What npm would do: a script that brings the packages, if their own scripts are not to run."""
-    return (
-        'case "$*" in *--ignore-scripts*) ;; *) exit 1 ;; esac\n'
-        f"cp -r {folder} node_modules && echo ran >> {log}"
-    )
-
-
-def test_npm_runs_once(run_convert, model, npm, modules, tmp_path, monkeypatch):
-    name, log = model("plain.json", conditional=False), tmp_path / "log"
-    npm(from_modules(modules, log))
-
-    def make(out):
-        status, printed, errors = run_convert("web", f"--model_dir={name}", f"--out={out}")
-        assert (status, errors) == (0, "")
-        return printed, files(tmp_path / out)
-
-    printed, first = make("one")
-    assert "npm install @tensorflow/tfjs-core@4.22.0 " in printed
-    printed, second = make("two")
-    assert "npm install" not in printed and log.read_text() == "ran\n"
-    assert second["app.js"] == first["app.js"] and second["network.wasm"] == WASM
-    # Other sources of ours need another bundle.
-    changed = tmp_path / "static"
-    shutil.copytree(bundling.STATIC, changed)
-    (changed / "app.js").write_text("// other")
-    monkeypatch.setattr(bundling, "STATIC", changed)
-    assert make("three")[1]["app.js"] == b"// other" and log.read_text() == "ran\nran\n"
-
-
-def test_a_cache_that_cannot_be_written(page, npm, modules, tmp_path):
-    npm(from_modules(modules, tmp_path / "log"))
-    (tmp_path / "cache").write_text("a file")
-    line = page()
-    assert "cannot be written: " in line and "set MAGENTA_SKETCH_CACHE to another folder" in line
-    assert not (tmp_path / "site").exists()

@@ -135,7 +135,8 @@ def test_half_the_bits_are_near(probe):
 
 
 DRAW = """
-const [file, how, done] = arguments;
+const [file, done] = arguments;
+const how = %s;
 sketch.load(file, "wasm").then(async (network) => {
   const drawn = [];
   const ends = {};
@@ -151,10 +152,7 @@ sketch.load(file, "wasm").then(async (network) => {
 def draw(probe, model, how):
     """What the browser draws: stroke-3 in data units, and why each ended. ``how``: JavaScript."""
     probe.write("a.sketchrnn", model_bytes(model, name="a"))
-    script = DRAW.replace("how(network)", f"(({how})(network))").replace(
-        "file, how, done", "file, done"
-    )
-    found = probe.run(script, "a.sketchrnn")
+    found = probe.run(DRAW % how, "a.sketchrnn")
     drawn = [np.array(one or np.zeros((0, 5)))[:, [0, 1, 3]] for one in found["drawn"]]
     return [one * [FACTOR, FACTOR, 1] for one in drawn], found["ends"]
 

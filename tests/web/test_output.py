@@ -157,6 +157,12 @@ def test_one_file_opens_from_disk(two_models, browser, tmp_path):
         page.mode(mode)
         page.wait_for_ways()
         assert all(page.ways())
+    page.mode("morph")
+    page.one("#first").click()
+    page.draw((0.0, 0.3), (0.2, 0.2))
+    page.one("#second").click()
+    page.wait_status("Move the slider")
+    assert page.one("#frame path.model").get_attribute("d")
     page.mode("map")
     page.wait_status("Drag over the map")
     assert page.saves("svg", tmp_path / "saved").name == "seeing.svg"

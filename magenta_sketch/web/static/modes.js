@@ -16,8 +16,6 @@ function notEncodable(rows, about) {
       + `${about.max_seq_len}.`;
 }
 
-const shared = { count: COUNT, greedy: false };
-
 // missing: why a model lacks the mode. needs: what a visitor has to do first. Both "" for nothing.
 export const MODES = {
   "go on": {
@@ -29,7 +27,7 @@ export const MODES = {
       : `The model cannot continue: the drawing has ${rows.length} points, and the model draws at `
         + `most ${about.max_seq_len}.`),
     request: ({ rows, temperature, seed, lifts }) => (
-      { ...shared, kind: "go on", rows, temperature, seed, lifts }),
+      { count: COUNT, kind: "go on", rows, temperature, seed, lifts }),
   },
   mimic: {
     label: "Mimic",
@@ -39,7 +37,7 @@ export const MODES = {
     missing: withoutEncoder,
     needs: ({ rows }, about) => notEncodable(rows, about),
     request: ({ rows, temperature, seed }) => (
-      { ...shared, kind: "noise", rows, scale: 0, temperature, seed }),
+      { count: COUNT, kind: "noise", rows, scale: 0, temperature, seed }),
   },
   noise: {
     label: "Noise",
@@ -49,7 +47,7 @@ export const MODES = {
     missing: withoutEncoder,
     needs: ({ rows }, about) => notEncodable(rows, about),
     request: ({ rows, temperature, seed, scale }) => (
-      { ...shared, kind: "noise", rows, scale, temperature, seed }),
+      { count: COUNT, kind: "noise", rows, scale, temperature, seed }),
   },
   morph: {
     label: "Morph",

@@ -96,8 +96,8 @@ async function answer(request) {
     drawn: drawn.map(([panel, row]) => [panel, scaled([row], how.unit)[0]]),
     ended,
   });
-  const { temperature, greedy, seed, lifts } = request;
-  const settings = { ...how, most: network.about.max_seq_len, temperature, greedy, seed, lifts };
+  const { temperature, seed, lifts } = request;
+  const settings = { ...how, most: network.about.max_seq_len, temperature, seed, lifts };
   if (await decode(network, settings, draw, wanted)) say("done");
 }
 
