@@ -113,6 +113,33 @@ def test_a_link_holds_the_drawing(site, open_page, browser):
         assert page.all("#surface path") == [] and page.complaints() == []
 
 
+def test_a_link_names_the_model(two_models, open_page, browser):
+    page, _ = open_page(two_models("site"))
+    first = browser.title
+    Select(page.one("#model")).select_by_index(1)
+    page.wait(lambda: browser.title != first)
+    second = browser.title
+    page.wait_ready()
+    page.draw((0.0, 0.0), (0.0, 0.1))
+    page.wait_for_ways()
+    page.one("#more-tools summary").click()
+    page.one("[data-save=link]").click()
+    page.wait(lambda: "the drawing" in page.status)
+    address = browser.current_url
+    again = Page(browser, address)
+    again.wait_ready()
+    assert browser.title == second and len(again.all("#surface path")) == 1
+    assert Select(again.one("#model")).first_selected_option.text == second
+    # In a page that is open, and of a model that this page does not have.
+    drawing = address.partition("#")[2].partition("&")[0]
+    browser.execute_script("location.hash = arguments[0]", f"{drawing}&model={first}")
+    page.wait(lambda: browser.title == first)
+    again = Page(browser, f"{address.partition('#')[0]}#{drawing}&model=another")
+    again.wait_ready()
+    assert browser.title == first and len(again.all("#surface path")) == 1
+    assert page.complaints() == []
+
+
 def test_a_collection_becomes_a_data_set(site, open_page, browser, tmp_path):
     page, _ = open_page(site())
     assert not page.one("#export").is_enabled()

@@ -110,6 +110,10 @@ def test_a_way_is_picked_before_it_is_done(site, open_page):
     assert page.browser.execute_script("return window.pressedAt") < 5
     (data,) = page.paths("model")
     assert len(positions(data)) > 30 and page.complaints() == []
+    # A screen reader is told what is on the sheet.
+    assert page.one("#told").get_attribute("textContent") == "A drawing of 2 lines"
+    page.one("#undo").click()
+    assert page.one("#told").get_attribute("textContent") == "A drawing of 1 line"
 
 
 def test_the_model_begins_and_says_when_it_is_finished(site, open_page):

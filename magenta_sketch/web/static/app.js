@@ -6,7 +6,7 @@ import { History } from "./history.js";
 import { LatentMap } from "./map.js";
 import { COUNT, MODES } from "./modes.js";
 import { Morph } from "./morph.js";
-import { fromFragment } from "./output.js";
+import { fromLink } from "./output.js";
 import { Panel } from "./panels.js";
 import { SaveMenu } from "./saving.js";
 import { Surface } from "./surface.js";
@@ -104,8 +104,10 @@ function tell() {
   const focused = document.activeElement;
   const { lines } = history.now;
   at("invitation").hidden = lines.length > 0 || surface.pointer !== null;
-  at("surface").setAttribute("aria-label", lines.length
-    ? `A drawing of ${lines.length} ${lines.length === 1 ? "line" : "lines"}` : "An empty sheet");
+  const sheet = lines.length
+    ? `A drawing of ${lines.length} ${lines.length === 1 ? "line" : "lines"}` : "An empty sheet";
+  at("surface").setAttribute("aria-label", sheet);
+  if (at("told").textContent !== sheet) at("told").textContent = sheet; // read out by screen readers
   at("undo").disabled = !history.has(-1);
   at("redo").disabled = !history.has(1);
   at("clear").disabled = !lines.length;
@@ -332,17 +334,22 @@ function listen() {
     step(by);
   });
   window.addEventListener("hashchange", () => {
-    const lines = linked();
+    const { lines, model } = linked();
     if (lines) change(lines);
+    const entry = models.find(({ name }) => name === model);
+    if (lines && entry && entry !== open) {
+      at("model").value = models.indexOf(entry);
+      load(entry);
+    }
   });
 }
 
-/** Return the lines of the address's fragment; null where there are none. */
+/** Return the lines and the model's name of the address's fragment; null and "" where it is empty. */
 function linked() {
   const fragment = window.location.hash.slice(1);
-  const lines = fragment ? fromFragment(fragment) : null;
-  if (fragment && !lines) say("This link holds no drawing that can be read.");
-  return lines;
+  const found = fragment ? fromLink(fragment) : { lines: null, model: "" };
+  if (fragment && !found.lines) say("This link holds no drawing that can be read.");
+  return found;
 }
 
 /** Return a name of one lower-case word with a capital letter, any other name as it is. */
@@ -392,14 +399,16 @@ async function start() {
   showMode("go on");
   label();
   listen();
-  const lines = linked();
+  const { lines, model } = linked();
   if (lines) history = new History(lines);
   surface.show(history.now.lines);
   const text = await (await readFile("settings.json")).text();
   ({ models } = JSON.parse(text));
   at("model").replaceChildren(...models.map(({ name }, i) => new Option(name, i)));
   at("chooser").hidden = models.length < 2;
-  await load(models[0]);
+  const first = Math.max(0, models.findIndex(({ name }) => name === model));
+  at("model").value = first;
+  await load(models[first]);
   if (window.location.hash && !lines) linked(); // say again what was said before loading
 }
 

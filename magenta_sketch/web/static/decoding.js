@@ -32,17 +32,26 @@ export async function decode(network, how, draw, wanted) {
   const { zs = null, given = [], most, temperature = 1, greedy = false, seed = 0 } = how;
   const count = zs ? zs.length : how.count;
   const seeds = seedTable(seed, 0, Purpose.SAMPLING);
-  const sketches = network.begin(zs, count);
+  const alike = !zs && given.length > 0; // the same until the first draw, so computed once
+  const sketches = network.begin(zs, alike ? 1 : count);
   const lifts = Array(count).fill(how.lifts || Infinity);
   let alive = Array.from({ length: count }, (_, number) => number);
-  let points = alive.map(() => START);
+  let points = Array(alike ? 1 : count).fill(START);
   try {
-    for (let t = 0; t < most && alive.length; t++) {
+    for (const row of given) {
+      network.step(sketches, points);
+      points = points.map(() => row);
+      await breathe();
+      if (!wanted()) return null;
+    }
+    if (alike) {
+      keepRows(sketches, Array(count).fill(0));
+      points = alive.map(() => points[0]);
+    }
+    for (let t = given.length; t < most && alive.length; t++) {
       const outputs = network.step(sketches, points);
-      const begun = t < given.length;
       const [u, n] = [after(seeds[0], t), after(seeds[1], t)];
       points = outputs.map((output, place) => {
-        if (begun) return given[t];
         if (greedy) return greedyPoint(output);
         const first = 2 * (how.noiseRows ? how.noiseRows[alive[place]] : alive[place]);
         return drawPoint(output, temperature, uniforms(u, 2, first), normals(n, 2, first));
@@ -52,7 +61,6 @@ export async function decode(network, how, draw, wanted) {
       }
       await breathe();
       if (!wanted()) return null;
-      if (begun) continue;
       const ends = alive.map((number, place) => {
         lifts[number] -= points[place][3];
         if (points[place][4]) return "finished";

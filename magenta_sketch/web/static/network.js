@@ -193,7 +193,7 @@ export class Network {
   }
 }
 
-/** Leave only these rows of sketches that were begun together. */
+/** Leave only these rows of sketches that were begun together; a row may come several times. */
 export function keepRows(sketches, rows) {
   const batch = sketches.state[0].shape[0];
   const kept = (x) => (x.rank > 1 && x.shape[0] === batch ? tf.gather(x, rows) : tf.clone(x));

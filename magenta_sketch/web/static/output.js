@@ -118,8 +118,18 @@ const round = (x) => Math.round(x * 100) / 100;
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const HALF = 2;
 
-/** Return a drawing as text for the fragment of an address. */
-export function toFragment(lines) {
+/** Return a drawing, and the name of its model, as text for the fragment of an address. */
+export function toLink(lines, model) {
+  return `${toFragment(lines)}&model=${encodeURIComponent(model)}`;
+}
+
+/** Return {lines, model} of a fragment: null for lines that cannot be read, "" for no model. */
+export function fromLink(text) {
+  const [drawing, ...more] = text.split("&");
+  return { lines: fromFragment(drawing), model: new URLSearchParams(more.join("&")).get("model") || "" };
+}
+
+function toFragment(lines) {
   let pen = [0, 0];
   return lines.map(({ by, points }) => by[0] + simplified(points, 1 / HALF).map((point) => {
     const here = point.map((x) => Math.round(x * HALF));
@@ -140,7 +150,7 @@ function number(value) {
 }
 
 /** Return the drawing of a fragment; null where it is none. */
-export function fromFragment(text) {
+function fromFragment(text) {
   const lines = [];
   const pen = [0, 0];
   for (const part of text.split(".")) {

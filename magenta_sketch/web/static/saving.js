@@ -2,13 +2,13 @@
 
 import { isInside, readFile } from "./client.js";
 import { forget, keep, kept, ndjson } from "./collection.js";
-import { gif, offer, png, record, svgText, toFragment } from "./output.js";
+import { gif, offer, png, record, svgText, toLink } from "./output.js";
 
 const fileName = (name, ending) => (
   `${name.replace(/[^\p{L}\p{N}_-]+/gu, "-") || "drawing"}.${ending}`);
 
-async function copyLink(lines, say) {
-  window.history.replaceState(null, "", `#${toFragment(lines)}`);
+async function copyLink(lines, name, say) {
+  window.history.replaceState(null, "", `#${toLink(lines, name)}`);
   if (window.location.protocol === "file:") {
     say("The page's address now holds the drawing. It works only with this file on this computer.");
     return;
@@ -25,7 +25,7 @@ const SAVERS = {
   gif: (lines, name) => offer(gif(lines), "image/gif", fileName(name, "gif")),
   json: (lines, name) => offer(`${JSON.stringify([record(lines, name)])}\n`, "application/json",
     fileName(name, "json")),
-  link: (lines, _, say) => copyLink(lines, say),
+  link: copyLink,
 };
 
 export class SaveMenu {
