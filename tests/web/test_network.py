@@ -182,13 +182,17 @@ def test_equal_seeds_draw_equal_sketches(probe, cell):
 def test_an_unconditional_model_completes_the_same(probe):
     model, begun = random_model(conditional=False), drawing(12)
     expected = model.complete(begun, 3, temperature=0.5, seed=2**40 + 7)
-    given = f"{rows(begun)}"
-    found, _ = draw(
-        probe,
-        model,
-        f"() => ({{count: 3, given: {given}, most: 60, temperature: 0.5, seed: 2 ** 40 + 7}})",
-    )
+    counted = """(network) => {
+      const step = network.step.bind(network);
+      globalThis.fed = [];
+      network.step = (sketches, points) => { fed.push(points.length); return step(sketches, points); };
+      return {count: 3, given: %s, most: 60, temperature: 0.5, seed: 2 ** 40 + 7};
+    }"""
+    found, _ = draw(probe, model, counted % rows(begun))
     assert_same(found, [one[len(begun) :] for one in expected])
+    # The beginning is the same for all three, so it is computed once.
+    fed = probe.browser.execute_script("return fed")
+    assert fed[: len(begun) + 1] == [1] * len(begun) + [3]
 
 
 def test_a_conditional_model_completes_the_same_greedily(probe):

@@ -33,10 +33,11 @@ export async function decode(network, how, draw, wanted) {
   const count = zs ? zs.length : how.count;
   const seeds = seedTable(seed, 0, Purpose.SAMPLING);
   const alike = !zs && given.length > 0; // the same until the first draw, so computed once
-  const sketches = network.begin(zs, alike ? 1 : count);
+  const begun = alike ? 1 : count;
+  const sketches = network.begin(zs, begun);
   const lifts = Array(count).fill(how.lifts || Infinity);
   let alive = Array.from({ length: count }, (_, number) => number);
-  let points = Array(alike ? 1 : count).fill(START);
+  let points = Array(begun).fill(START);
   try {
     for (const row of given) {
       network.step(sketches, points);

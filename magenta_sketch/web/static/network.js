@@ -10,7 +10,7 @@ export const START = [0, 0, 1, 0, 0];
 const POINT = 5; // numbers of a point
 const EPSILON = 1e-3; // of a layer norm, inside the root
 const [HYPER_UNITS, EMBEDDING] = [256, 32];
-const [SCALES, SHIFTS] = [8, 4];
+const SHIFTS = 4;
 
 // ------------------------------------------------------------------------------------------ cells
 //
@@ -95,11 +95,10 @@ function hyperLstm(w) {
   const hyperKernel = joined(hyper("kernel"), of_h, hyper("recurrent_kernel"));
   const embedding = tf.concat([w("scale_embedding"), w("shift_embedding")], 1);
   const embeddingBias = tf.pad(w("scale_embedding_bias"), [[0, SHIFTS * EMBEDDING]]);
-  const parts = tf.concat([w("scale_kernel"), w("shift_kernel")], 0); // [12, 32, U]
+  // [32, U] each: products of two matrices are far faster than one of two stacks of them.
+  const parts = tf.unstack(tf.concat([w("scale_kernel"), w("shift_kernel")], 0));
   const ofPoint = tf.slice(w("kernel"), [0, 0], [POINT, -1]);
-  const bias = tf.reshape(w("bias"), [4, 1, units]);
   const [hyperRest, rest] = [normalised(hyper, HYPER_UNITS), normalised(w, units)];
-  const byGate = (x) => tf.transpose(tf.reshape(x, [-1, 4, units]), [1, 0, 2]); // [4, B, U]
   return {
     sizes: [units, units, HYPER_UNITS, HYPER_UNITS],
     prepare: (z) => [ofLatent(z, w("kernel")), ofLatent(z, hyper("kernel"))],
@@ -107,12 +106,12 @@ function hyperLstm(w) {
       const hyperPre = tf.matMul(tf.concat([x, h, hyper_h], 1), hyperKernel);
       const after = hyperRest(tf.add(hyperPre, hyperPrepared), hyper_c);
       const embedded = tf.add(tf.matMul(after[0], embedding), embeddingBias);
-      const rows = tf.transpose(tf.reshape(embedded, [-1, SCALES + SHIFTS, EMBEDDING]), [1, 0, 2]);
-      const [scale_x, scale_h, shift] = tf.split(tf.matMul(rows, parts), 3);
-      const x_part = byGate(tf.add(tf.matMul(x, ofPoint), prepared));
-      const h_part = byGate(tf.matMul(h, w("recurrent_kernel")));
-      const pre = tf.addN([tf.mul(x_part, scale_x), tf.mul(h_part, scale_h), tf.add(shift, bias)]);
-      return [...rest(tf.transpose(pre, [1, 0, 2]), c), ...after];
+      const each = tf.split(embedded, parts.length, 1).map((row, i) => tf.matMul(row, parts[i]));
+      const [scale_x, scale_h, shift] = [0, 4, 8].map((i) => tf.concat(each.slice(i, i + 4), 1));
+      const x_part = tf.mul(tf.add(tf.matMul(x, ofPoint), prepared), scale_x);
+      const h_part = tf.mul(tf.matMul(h, w("recurrent_kernel")), scale_h);
+      const pre = tf.addN([x_part, h_part, tf.add(shift, w("bias"))]);
+      return [...rest(pre, c), ...after];
     },
   };
 }
