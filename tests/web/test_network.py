@@ -185,7 +185,10 @@ def test_an_unconditional_model_completes_the_same(probe):
     counted = """(network) => {
       const step = network.step.bind(network);
       globalThis.fed = [];
-      network.step = (sketches, points) => { fed.push(points.length); return step(sketches, points); };
+      network.step = (sketches, points) => {
+        fed.push(points.length);
+        return step(sketches, points);
+      };
       return {count: 3, given: %s, most: 60, temperature: 0.5, seed: 2 ** 40 + 7};
     }"""
     found, _ = draw(probe, model, counted % rows(begun))
