@@ -15,6 +15,7 @@ CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.cfg"))
 STUDIES = [path for path in FILES if "--sweep=" in path.read_text(encoding="ascii")]
 RUNS = [path for path in FILES if path not in STUDIES]
+FULL_SIZE = CONFIGS / "noise_full_size.cfg"
 CONTROLLED = ["noise_kanji", "noise_shapes"]
 NAMED = ["aaron_sheep", "layer_norm", "hyper", "unconditional", "six_classes", "pytorch_port"]
 FORK_EXAMPLE = (
@@ -78,11 +79,24 @@ def plan_of(path):
 
 def test_the_studies_of_the_noise():
     assert {path.stem for path in STUDIES} == {
-        *("noise_scale", "noise_shapes", "noise_kanji", "noise_sheep", "noise_quickdraw")
+        *("noise_scale", "noise_shapes", "noise_kanji", "noise_sheep", "noise_quickdraw"),
+        "noise_full_size",
     }
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_full_size_is_magentas_and_the_rest_is_that_of_kanji():
+    full, small = settings("noise_full_size"), settings("noise_kanji")
+    sizes = ("enc_rnn_size", "dec_rnn_size", "z_size", "num_mixture", "batch_size")
+    assert [full.to_dict()[name] for name in sizes] == [HParams().to_dict()[name] for name in sizes]
+    own = {*sizes, "save_every"}
+    for name, value in small.to_dict().items():
+        assert name in own or full.to_dict()[name] == value
+    assert plan_of(FULL_SIZE).seeds == (0,)
+
+
+@pytest.mark.parametrize(
+    "path", [one for one in STUDIES if one != FULL_SIZE], ids=lambda path: path.stem
+)
 def test_a_study_has_the_forks_scales_and_ten_seeds(path):
     plan = plan_of(path)
     assert read(path).out == f"studies/{path.stem}"
