@@ -145,6 +145,14 @@ class RunConfig:
         Role.DERIVED,
         before=False,
     )
+    draws_by_place: bool = option(
+        True,
+        Switch(),
+        "Dropout masks and latent noise follow from a sketch's place in the batch; in runs of "
+        "version 0.6 and before, from the part of the batch that it is in",
+        Role.DERIVED,
+        before=False,
+    )
     onednn: bool | None = option(
         None,
         Switch(),

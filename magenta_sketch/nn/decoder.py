@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
@@ -16,7 +17,7 @@ from magenta_sketch.nn.any_cell import (
     state_sizes,
     zero_state,
 )
-from magenta_sketch.nn.randomness import initializer_seed, keep_mask, seed_of
+from magenta_sketch.nn.randomness import PlacedSeeds, Seeds, initializer_seed, keep_mask, seed_of
 from magenta_sketch.nn.time_step import prepare, time_step
 from magenta_sketch.seeds import DecoderPart, Draw
 
@@ -111,7 +112,7 @@ class Decoder(keras.layers.Layer):
         strokes: tf.Tensor,
         z: tf.Tensor | None = None,
         training: bool = False,
-        seeds: tf.Tensor | None = None,
+        seeds: Seeds | None = None,
         product_dtype: Any = None,
         lengths: tf.Tensor | None = None,
     ) -> tf.Tensor:
@@ -121,7 +122,8 @@ class Decoder(keras.layers.Layer):
           strokes: previous points, stroke-5 in model units, [batch, time, 5], start token first.
           z: latent vectors [batch, Z]; None if unconditional.
           training: whether to apply dropout.
-          seeds: `randomness.seed_table` for dropout; required if there is any.
+          seeds: `randomness.seed_table` or `randomness.PlacedSeeds` for dropout; required if there
+            is any.
           product_dtype: see `recurrence.run`.
           lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M].
 
@@ -146,7 +148,9 @@ class Decoder(keras.layers.Layer):
             product_dtype=product_dtype,
         )
         if training:
-            outputs = _drop(outputs, self.output_keep_prob, seeds, Draw.OUTPUT)
+            outputs = _drop(
+                outputs, self.output_keep_prob, seeds, Draw.OUTPUT, [time, batch], lengths
+            )
         vectors = self.output(outputs, product_dtype)
         return vectors if lengths is not None else tf.transpose(vectors, [1, 0, 2])
 
@@ -185,7 +189,19 @@ class Decoder(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _drop(x: tf.Tensor, keep_prob: float, seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
+def _drop(
+    x: tf.Tensor,
+    keep_prob: float,
+    seeds: Seeds | None,
+    draw: Draw,
+    time_and_batch: Sequence[Any] = (),
+    lengths: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Drop values of x, [time, batch, width], or with lengths the flattened [points, width]."""
     if keep_prob >= 1.0:
         return x
-    return x * keep_mask(tf.shape(x), keep_prob, seed_of(seeds, draw), x.dtype)
+    seed = seed_of(seeds, draw)
+    if lengths is None or not isinstance(seed, PlacedSeeds):
+        return x * keep_mask(tf.shape(x), keep_prob, seed, x.dtype)
+    mask = keep_mask([*time_and_batch, tf.shape(x)[-1]], keep_prob, seed, x.dtype)
+    return x * recurrence.rows(mask, lengths)

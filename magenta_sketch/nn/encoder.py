@@ -15,7 +15,7 @@ from magenta_sketch.nn.any_cell import (
     small_dense,
     zero_state,
 )
-from magenta_sketch.nn.randomness import initializer_seed, seed_of
+from magenta_sketch.nn.randomness import Seeds, initializer_seed, seed_of, standard_normal
 from magenta_sketch.seeds import Draw, EncoderPart
 
 
@@ -92,7 +92,7 @@ class Encoder(keras.layers.Layer):
         strokes: tf.Tensor,
         lengths: tf.Tensor,
         training: bool = False,
-        seeds: tf.Tensor | None = None,
+        seeds: Seeds | None = None,
         product_dtype: Any = None,
     ) -> Posterior:
         """Return the `Posterior` of each sketch.
@@ -101,7 +101,8 @@ class Encoder(keras.layers.Layer):
           strokes: stroke-5 in model units without the start token, [batch, time, 5].
           lengths: number of points of each sketch, int [batch], longest first.
           training: whether to apply recurrent dropout.
-          seeds: `randomness.seed_table` for dropout; required if there is any.
+          seeds: `randomness.seed_table` or `randomness.PlacedSeeds` for dropout; required if there
+            is any.
           product_dtype: see `recurrence.run`.
 
         Raises:
@@ -149,7 +150,7 @@ def require_longest_first(lengths: tf.Tensor) -> None:
         raise ArgumentError(f"{rule}, got lengths {lengths[:8]}")
 
 
-def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None) -> tf.Tensor:
+def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: Seeds | None) -> tf.Tensor:
     """Draw z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
 
     ``scale`` >= 0 is the standard deviation of the noise. If it is 0, z is mu and no seeds are
@@ -157,7 +158,5 @@ def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | No
     """
     if isinstance(scale, (int, float)) and scale == 0.0:
         return mu
-    noise = tf.random.stateless_normal(
-        tf.shape(mu), seed_of(seeds, Draw.LATENT), dtype=mu.dtype, alg="philox"
-    )
+    noise = standard_normal(tf.shape(mu), seed_of(seeds, Draw.LATENT), mu.dtype)
     return mu + tf.exp(0.5 * presig) * (scale * noise)

@@ -15,7 +15,7 @@ from magenta_sketch.nn.any_cell import CellMaker, describe_cells
 from magenta_sketch.nn.decoder import Decoder
 from magenta_sketch.nn.encoder import Encoder, draw_z, require_longest_first
 from magenta_sketch.nn.keras_training import KerasTraining
-from magenta_sketch.nn.randomness import initializer_seed
+from magenta_sketch.nn.randomness import Seeds, initializer_seed
 from magenta_sketch.seeds import ModelPart
 
 
@@ -109,7 +109,7 @@ class SketchRNN(KerasTraining):
         strokes: tf.Tensor,
         lengths: tf.Tensor,
         training: bool = False,
-        seeds: tf.Tensor | None = None,
+        seeds: Seeds | None = None,
         scale: Any = None,
         rows: Any = None,
         to_first_end: bool | None = None,
@@ -121,7 +121,8 @@ class SketchRNN(KerasTraining):
             sketch first.
           lengths: number of points of each sketch, int [batch].
           training: whether to apply dropout. Latent noise is always added.
-          seeds: `randomness.seed_table` for dropout and noise; required if there is any.
+          seeds: `randomness.seed_table`, or `randomness.PlacedSeeds`, for dropout and noise;
+            required if there is any.
           scale: standard deviation of the latent noise; None: the hyperparameter ``scale``.
           rows: the T that sums over points are divided by, see `losses.sketch_losses`.
           to_first_end: whether to leave out the rows after a sketch's first end row. None: only in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ from magenta_sketch.data.batches import Batch, evaluation_batches
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.nn.update import PARTS, loss_sums, parts_of
+from magenta_sketch.nn.update import PARTS, Share, loss_sums, parts_of
 from magenta_sketch.seeds import Purpose
+from magenta_sketch.training.workers import Workers
 
 
 class Evaluation(NamedTuple):
@@ -35,11 +37,12 @@ class Evaluator:
     """Evaluate a model on whole sets, without dropout; all sketches have equal weight.
 
     The loss has the form that the run trains: with bucket_by_length it ends at each sketch's first
-    end row.
+    end row. Each worker evaluates some of the batches.
     """
 
-    def __init__(self, model: SketchRNN):
+    def __init__(self, model: SketchRNN, workers: Workers | None = None):
         self.model = model
+        self.workers = workers or Workers()
         signature = (
             tf.TensorSpec([None, None, 5]),
             tf.TensorSpec([None], tf.int32),
@@ -50,7 +53,7 @@ class Evaluator:
                 functools.partial(
                     loss_sums,
                     model,
-                    parts=parts,
+                    share=Share(parts),
                     to_first_end=model.config.evaluates_to_first_end,
                 ),
                 input_signature=signature,
@@ -76,11 +79,16 @@ class Evaluator:
         run. The noise depends on the run's seed, ``step`` and ``purpose``. ``after_batch`` is
         called after each batch; it may raise an error to stop.
         """
-        sums = np.zeros(3)
+        found = np.zeros([math.ceil(len(sketches) / config.hparams.batch_size), 3], np.float32)
         for number, batch in enumerate(evaluation_batches(sketches, config)):
-            seeds = seed_table(config.seed, step, purpose, number)
-            sums += [float(x) for x in self._compiled(batch, seeds)]
+            if number % self.workers.count == self.workers.index:
+                seeds = seed_table(config.seed, step, purpose, number)
+                found[number] = [float(x) for x in self._compiled(batch, seeds)]
             after_batch()
+        # Added in order, so that the result does not depend on the number of workers.
+        sums = np.zeros(3)
+        for batch_sums in self.workers.sums(found):
+            sums += batch_sums
         recon, masked, kl = sums / len(sketches)
         cost, kl_cost = self.model.cost(recon, kl, config.hparams.kl_weight_start)
         return Evaluation(float(cost), float(recon), float(masked), float(kl_cost))

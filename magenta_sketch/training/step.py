@@ -8,17 +8,29 @@ from magenta_sketch._backend import tf
 from magenta_sketch.data.batches import Batch
 from magenta_sketch.nn.randomness import SEED_ROWS
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.nn.update import PARTS, UpdateResult, new_optimizer, parts_of, update
+from magenta_sketch.nn.update import (
+    PARTS,
+    UpdateResult,
+    new_optimizer,
+    parts_of,
+    update,
+)
+from magenta_sketch.training.workers import Workers
 
 
 class TrainStep:
     """A compiled `magenta_sketch.nn.update.update` with Adam.
 
     It is compiled once for batches of any length and size, and once more for very small batches.
+
+    Args:
+      model: what to train.
+      workers: with whom. They all make the same update, of the same batch.
     """
 
-    def __init__(self, model: SketchRNN):
+    def __init__(self, model: SketchRNN, workers: Workers | None = None):
         self.model = model
+        self.workers = workers or Workers()
         self.optimizer = new_optimizer(model)
         signature = (
             tf.TensorSpec([None, None, 5]),
@@ -30,7 +42,13 @@ class TrainStep:
         )
         self._by_parts = {
             parts: tf.function(
-                functools.partial(update, model, self.optimizer, parts=parts),
+                functools.partial(
+                    update,
+                    model,
+                    self.optimizer,
+                    share=self.workers.share(parts),
+                    add_up=self.workers.add_up,
+                ),
                 input_signature=signature,
                 autograph=False,
             )
@@ -54,7 +72,7 @@ class TrainStep:
           rows: the T that losses are divided by, see `losses.sketch_losses`. None: that of the
             batch.
         """
-        return self._by_parts[parts_of(len(batch.strokes))](
+        return self._by_parts[parts_of(len(batch.strokes) // self.workers.count)](
             tf.constant(batch.strokes, tf.float32),
             tf.constant(batch.lengths, tf.int32),
             seeds,

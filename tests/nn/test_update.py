@@ -7,13 +7,16 @@ from model_cases import SMALL, batch_of, make
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
-from magenta_sketch.nn.update import PARTS, loss_sums, new_optimizer, parts_of, update
+from magenta_sketch.nn.update import PARTS, Share, loss_sums, new_optimizer, parts_of, update
 
 
 def make_update(model, optimizer, strokes, lengths, kl_weight=0.5):
     optimizer.build(model.trainable_variables)
     rows = tf.shape(strokes)[1] - 1
-    return update(model, optimizer, strokes, lengths, seed_table(0, 0), kl_weight, rows, parts=1)
+    table = seed_table(0, 0)
+    return update(model, optimizer, strokes, lengths, table, kl_weight, rows, share=Share())
+        model, optimizer, strokes, lengths, seed_table(0, 0), kl_weight, rows, share=Share()
+    )
 
 
 def weights(model):
@@ -68,5 +71,5 @@ def test_parts_are_longest_first_and_add_up(bucket_by_length):
     model = make(scale=0.0, bucket_by_length=bucket_by_length)
     strokes, lengths = batch_of(9)
     how = {"seeds": seed_table(0, 0), "training": True}
-    whole, parted = (loss_sums(model, strokes, lengths, parts=n, **how) for n in (1, PARTS))
+    whole, parted = (loss_sums(model, strokes, lengths, share=Share(n), **how) for n in (1, PARTS))
     np.testing.assert_allclose(parted, whole, rtol=1e-5)
