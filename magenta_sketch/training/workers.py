@@ -50,7 +50,10 @@ class Workers:
           RunError: the port is in use, or the others cannot be reached.
         """
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec({"worker": list(addresses)}), "worker", index, rpc_layer="grpc"
+            tf.train.ClusterSpec({"worker": list(addresses)}),
+            task_type="worker",
+            task_id=index,
+            rpc_layer="grpc",
         )
         try:
             return cls(tf.distribute.MultiWorkerMirroredStrategy(resolver))

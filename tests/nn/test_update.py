@@ -15,8 +15,6 @@ def make_update(model, optimizer, strokes, lengths, kl_weight=0.5):
     rows = tf.shape(strokes)[1] - 1
     table = seed_table(0, 0)
     return update(model, optimizer, strokes, lengths, table, kl_weight, rows, share=Share())
-        model, optimizer, strokes, lengths, seed_table(0, 0), kl_weight, rows, share=Share()
-    )
 
 
 def weights(model):
