@@ -147,8 +147,11 @@ def _slurm() -> Cluster | None:
     from magenta_sketch._backend import tf
 
     tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
+    # Only where no task has been given GPUs of its own must they be shared among tasks.
+    shared = "CUDA_VISIBLE_DEVICES" not in os.environ and _gpus()
+    how = {} if shared else {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
     try:
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver({"worker": tasks})
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver({"worker": tasks}, **how)
         addresses = tuple(resolver.cluster_spec().as_dict()["worker"])
         return _cluster(addresses, resolver.get_task_info()[1], "Slurm", "SLURM_PROCID")
     except (KeyError, RuntimeError, ValueError) as error:

@@ -6,10 +6,12 @@ import pytest
 from magenta_sketch._backend import tf
 from magenta_sketch.nn.randomness import (
     SEED_ROWS,
+    PlacedSeeds,
     initializer_seed,
     keep_mask,
     seed_of,
     seed_table,
+    standard_normal,
 )
 from magenta_sketch.seeds import DecoderPart, Draw, EncoderPart, Purpose
 
@@ -62,3 +64,28 @@ def test_keep_mask_is_a_function_of_its_seed(shape):
         assert (keep_mask(shape, 0.5, other) != mask).numpy().any()
     assert keep_mask(shape, 1.0, seed) is None
     assert (keep_mask(shape, 1e-9, seed).numpy() <= 1e9).all()  # never NaN, however small
+
+
+def placed(*places):
+    return PlacedSeeds(seed_of(seed_table(1, 2), Draw.DECODER), tf.constant(places))
+
+
+@pytest.mark.parametrize("units", [4, 7])
+def test_a_sketch_has_the_draws_of_its_place(units):
+    everyone = keep_mask([40, 10, units], 0.5, placed(*range(10))).numpy()
+    some = keep_mask([40, 3, units], 0.5, placed(5, 3, 4)).numpy()
+    np.testing.assert_array_equal(some, everyone[:, [5, 3, 4]])
+    assert abs(everyone.mean() - 1) < 0.1
+    # All sketches, time steps and units have draws of their own.
+    for axis in range(3):
+        assert (np.diff(everyone, axis=axis) != 0).mean() > 0.3
+    normals = standard_normal([10, units], placed(*range(10)), "float32").numpy()
+    np.testing.assert_array_equal(
+        standard_normal([3, units], placed(5, 3, 4), "float32").numpy(), normals[[5, 3, 4]]
+    )
+    assert len(set(normals.ravel())) == normals.size
+
+
+def test_padding_does_not_change_the_masks():
+    short, long = (keep_mask([time, 3, 5], 0.5, placed(2, 1, 3)).numpy() for time in (33, 64))
+    np.testing.assert_array_equal(short, long[:33])
