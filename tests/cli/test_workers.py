@@ -150,7 +150,7 @@ def test_a_mistake_is_told_by_the_worker_that_finds_it(tmp_path):
     each = [f"--data_dir={DATA}", "--hparams=data_set=[tiny.npz],max_seq_len=1", f"--workers={named}"]
     both = [start(*each, f"--worker={number}", cwd=tmp_path) for number in range(2)]
     (status, out), (other_status, other) = [end(process) for process in both]
-    assert (status, other_status) == (1, 1), out + other
+    assert (status, other_status) == (2, 1), out + other
     assert "no sketch has at most 1 points" in out.splitlines()[-1]
     assert "worker 0 could not begin the run: its own message says why" in other.splitlines()[-1]
     assert "Traceback" not in out + other
