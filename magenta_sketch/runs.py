@@ -18,7 +18,7 @@ from magenta_sketch.inference.gallery import save_gallery
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load
-from magenta_sketch.training.failures import last_good, reason, writing
+from magenta_sketch.training.failures import reason, writing
 from magenta_sketch.training.journal import AnyJournal, Journal, NoJournal
 from magenta_sketch.training.loop import Trainer
 from magenta_sketch.training.places import saved_steps
@@ -238,7 +238,7 @@ def train_run(
       The exit status for a command: 0, or 128 + the signal's number.
 
     Raises:
-      RunError: see `training.loop.Trainer.run`; or another worker has ended.
+      RunError: see `training.loop.Trainer.run`.
     """
     workers = workers or Workers()
     if not workers.is_chief:
@@ -252,7 +252,6 @@ def train_run(
     stop = StopRequest()
     try:
         with (
-            workers.losses_reported(lambda: last_good(folder)),
             stop.listening(),
             _journal(run, trainer, report) as journal,
         ):

@@ -72,6 +72,7 @@ def main() -> int:
         folder.use_its_onednn()
     # TensorFlow takes seconds to import: check the flags and print a line first.
     from magenta_sketch import runs, shared_runs
+    from magenta_sketch.training.failures import last_good
     from magenta_sketch.training.threads import make_deterministic
 
     def begun() -> runs.Run:
@@ -79,7 +80,10 @@ def main() -> int:
             return runs.resume(config, folder.root)
         return runs.begin(config, folder.root, overwrite=FLAGS.overwrite)
 
-    with workers.joined(cluster, "magenta_sketch.cli.train") as all_workers:
+    with (
+        workers.joined(cluster, "magenta_sketch.cli.train") as all_workers,
+        all_workers.losses_reported(lambda: last_good(folder)),
+    ):
         make_deterministic()
         run = shared_runs.begin_together(all_workers, begun, folder.root)
         return runs.train_run(run, image_dir=FLAGS.save_image_dir or None, workers=all_workers)

@@ -90,7 +90,7 @@ class Workers:
 
     def any(self, flag: bool) -> bool:
         """Return whether ``flag`` is true in any worker."""
-        return bool(self.sums(np.int32(flag)) > 0)
+        return bool(self.sums(np.float32(flag)) > 0)
 
     def wait(self) -> None:
         """Wait until all workers are here."""
@@ -111,7 +111,7 @@ class Workers:
         Raises:
           RunError: another worker could not do it. An error of this one is raised as it is.
         """
-        failed = np.zeros(self.count, np.int32)
+        failed = np.zeros(self.count, np.float32)
         try:
             yield
         except BaseException:

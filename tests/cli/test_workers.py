@@ -32,9 +32,9 @@ def start(*arguments, cwd, **environment):
     )
 
 
-def end(process):
+def end(process, seconds=200):
     """Its exit status and all that it wrote since it was last read."""
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=seconds)
     return process.returncode, out
 
 
@@ -111,7 +111,7 @@ def test_a_killed_worker_ends_the_others_and_the_run_goes_on(together, tmp_path,
         if line.startswith("valid at step 14"):
             break
     both[killed].send_signal(signal.SIGKILL)
-    status, out = end(both[1 - killed])  # within the time there
+    status, out = end(both[1 - killed], seconds=60)
     end(both[killed])
     assert status == 1
     last = out.strip().splitlines()[-1]
@@ -147,7 +147,11 @@ def test_a_signal_to_one_worker_stops_all_at_one_step(tmp_path):
 @pytest.mark.slow
 def test_a_mistake_is_told_by_the_worker_that_finds_it(tmp_path):
     named = addresses()
-    each = [f"--data_dir={DATA}", "--hparams=data_set=[tiny.npz],max_seq_len=1", f"--workers={named}"]
+    each = [
+        f"--data_dir={DATA}",
+        "--hparams=data_set=[tiny.npz],max_seq_len=1",
+        f"--workers={named}",
+    ]
     both = [start(*each, f"--worker={number}", cwd=tmp_path) for number in range(2)]
     (status, out), (other_status, other) = [end(process) for process in both]
     assert (status, other_status) == (2, 1), out + other
