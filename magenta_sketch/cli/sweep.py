@@ -185,14 +185,7 @@ def main() -> int:
         plan = Plan(tuple(axes.values()), seeds, base, others)
     except HParamsError as error:
         raise UsageError(str(error)) from error
-    if FLAGS.ray_gpus > 1 and FLAGS.ray_gpus % 1:
-        raise UsageError(
-            f"--ray_gpus={FLAGS.ray_gpus:g}: give a part of one, such as 0.5, or whole ones"
-        )
-    if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
-        raise UsageError(
-            "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
-        )
+    _check_ray()
     runs = len(plan.trials())
     print(f"{NAME}: {runs} runs in {FLAGS.out}; starting TensorFlow ...", flush=True)
     # TensorFlow takes seconds to import: check the flags and print a line first.
@@ -227,6 +220,18 @@ def main() -> int:
     if failed:
         print(f"{failed} of {runs} runs failed: the report says why; the same command tries again")
     return 1 if failed else 0
+
+
+def _check_ray() -> None:
+    """Raise UsageError if the flags about Ray cannot be followed."""
+    if FLAGS.ray_gpus > 1 and FLAGS.ray_gpus % 1:
+        raise UsageError(
+            f"--ray_gpus={FLAGS.ray_gpus:g}: give a part of one, such as 0.5, or whole ones"
+        )
+    if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
+        raise UsageError(
+            "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
+        )
 
 
 def _report_only() -> int:
