@@ -101,6 +101,21 @@ class RunConfig:
         "the losses. Saved with the run. Default: off.",
         flag=True,
     )
+    balance: bool = option(
+        False,
+        Switch(),
+        "Draw training sketches from each file of data_set equally often, however many it has. "
+        "Saved with the run. Default: off, each sketch equally often.",
+        flag=True,
+    )
+    evaluate_at_most: int = option(
+        10_000,
+        Whole(LARGEST_COUNT, smallest=0),
+        "Evaluate a fixed random part of the validation and test sets, of this many sketches, if "
+        "they have more; 0: all. Saved with the run. Default: 10000.",
+        flag=True,
+        before=0,
+    )
     init_from: str = option(
         "",
         Place(of_model=True),

@@ -12,7 +12,7 @@ import numpy as np
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.batches import Batch, evaluation_batches
-from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.data.opened_set import AnySet
 from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.nn.update import PARTS, Share, loss_sums, parts_of
@@ -67,7 +67,7 @@ class Evaluator:
 
     def __call__(
         self,
-        sketches: SketchSet,
+        sketches: AnySet,
         config: RunConfig,
         step: int,
         purpose: Purpose,

@@ -13,9 +13,9 @@ import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.data.batches import Batch, training_batch
+from magenta_sketch.data.batches import Batch, evaluated_part, training_batch
 from magenta_sketch.data.loading import DataSet
-from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.data.opened_set import AnySet
 from magenta_sketch.errors import RunError
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -78,6 +78,13 @@ class Trainer:
         self.evaluate = Evaluator(self.model, self.workers)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, config.seed)
         self.illustrate = illustrate
+        self.valid, self.test = (
+            evaluated_part(sketches, config.evaluate_at_most, purpose)
+            for sketches, purpose in (
+                (data.valid, Purpose.VALIDATION),
+                (data.test, Purpose.TEST),
+            )
+        )
         self.last_cost: float | None = None
         self._saved_step = -1
 
@@ -177,7 +184,7 @@ class Trainer:
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
         """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
-        batch = training_batch(self.data.train, step, self.config)
+        batch = training_batch(self.data.train, step, self.config, self.data.train_counts)
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:
@@ -204,7 +211,7 @@ class Trainer:
         a kill, the run resumes from the checkpoint before and repeats all of this.
         """
         if int(self.state.evaluated_step) < step:
-            valid = self._evaluate("valid", self.data.valid, step, journal, stop)
+            valid = self._evaluate("valid", self.valid, step, journal, stop)
             if not math.isfinite(valid.cost):
                 # Not saved, because no resumed run could recover from this state.
                 raise self._non_finite(
@@ -212,7 +219,7 @@ class Trainer:
                 )
             best = valid.cost < float(self.state.best_cost)
             if best:
-                self._evaluate("test", self.data.test, step, journal, stop)
+                self._evaluate("test", self.test, step, journal, stop)
                 self.state.best_cost.assign(valid.cost)
                 self.state.best_step.assign(step)
             self.state.evaluated_step.assign(step)
@@ -227,7 +234,7 @@ class Trainer:
     def _evaluate(
         self,
         split: str,
-        sketches: SketchSet,
+        sketches: AnySet,
         step: int,
         journal: AnyJournal,
         stop: StopRequest,
