@@ -51,8 +51,9 @@ def training_batch(
     Steps are independent of each other. If the set has fewer than batch_size sketches, all are
     taken. Augmentation does not change which sketches are chosen.
 
-    With ``balance``, the files of the data set have equal numbers of sketches in a batch, up to one;
-    which of them have one more is drawn. The sketches of a file are distinct, unless it has too few.
+    With ``balance``, the files of the data set have equal numbers of sketches in a batch. If that
+    does not divide, some have one more, at random. The sketches of a file are distinct, unless it
+    has too few.
 
     Args:
       sketches: the training set, in pixel units.

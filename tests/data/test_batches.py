@@ -293,10 +293,8 @@ def test_balanced_batches_have_each_file_equally_often():
         assert len(set(large)) == len(large)
         total += found
     np.testing.assert_allclose(total[[0, 2, 3]] / total.sum(), 1 / 3, atol=0.01)
-    again = training_batch(sketches, 7, config, counts)
-    np.testing.assert_array_equal(
-        again.strokes, training_batch(sketches, 7, config, counts).strokes
-    )
+    one, other = (training_batch(sketches, 7, config, counts) for _ in range(2))
+    np.testing.assert_array_equal(one.strokes, other.strokes)
 
 
 def test_a_balanced_batch_smaller_than_the_number_of_files():
