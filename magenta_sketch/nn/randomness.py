@@ -7,6 +7,7 @@ a processor or among workers without other results.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,6 +20,7 @@ SEED_ROWS = len(Draw)
 
 _PHILOX = 1  # TensorFlow's number of the algorithm, which is named so that all devices draw alike
 _BLOCK = 4  # 32-bit words that Philox makes at once
+_SMALLEST = 1e-7  # a uniform number below this is raised to it before its logarithm is taken
 _ROWS = 32  # masks are drawn for a multiple of these time steps, so that padding does not matter
 
 
@@ -142,41 +144,51 @@ def standard_normal(shape: Sequence[Any] | tf.Tensor, seed: Seeds, dtype: Any) -
     if not isinstance(seed, PlacedSeeds):
         return tf.random.stateless_normal(shape, seed, dtype=dtype, alg="philox")
     width = shape[-1]
-    key, counter, total, padded = _placed(width, seed)
-    normals = tf.raw_ops.StatelessRandomNormalV2(
-        shape=[total], key=key, counter=counter, alg=_PHILOX, dtype=tf.float32
-    )
-    return tf.cast(_at_places(normals, padded, seed)[:, :width], dtype)
+    bits = _placed_words((width + 1) // 2 * 2, seed)
+    return tf.cast(normals_of(bits)[:, :width], dtype)
+
+
+def normals_of(words: tf.Tensor) -> tf.Tensor:
+    """Return numbers of N(0, 1), float32 [..., 2n], from random words, int32 [..., 2n].
+
+    Two words make two numbers (Box & Muller 1958).
+    """
+    pairs = tf.reshape(_uniforms_of(words), [*tf.unstack(tf.shape(words))[:-1], -1, 2])
+    radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(pairs[..., 0], _SMALLEST)))
+    angle = 2.0 * math.pi * pairs[..., 1]
+    both = tf.stack([radius * tf.sin(angle), radius * tf.cos(angle)], axis=-1)
+    return tf.reshape(both, tf.shape(words))
+
+
+def _uniforms_of(words: tf.Tensor) -> tf.Tensor:
+    """Return floats in [0, 1) whose mantissa is the last 23 bits of each word."""
+    one_to_two = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(words, 0x7FFFFF), 127 << 23)
+    return tf.bitcast(one_to_two, tf.float32) - 1.0
 
 
 def _kept(bits: tf.Tensor, keep_prob: float) -> tf.Tensor:
     return bits < max(1, round(keep_prob * 2**16))
 
 
-def _placed_words(count: tf.Tensor, seed: PlacedSeeds) -> tf.Tensor:
-    """Draw ``count`` random words for each sketch: int32 [sketches, count]."""
-    key, counter, total, padded = _placed(count, seed)
-    words = tf.raw_ops.StatelessRandomUniformFullIntV2(
-        shape=[total], key=key, counter=counter, alg=_PHILOX, dtype=tf.int32
-    )
-    return _at_places(words, padded, seed)[:, :count]
+def _placed_words(count: Any, seed: PlacedSeeds) -> tf.Tensor:
+    """Draw ``count`` random words for each sketch: int32 [sketches, count].
 
-
-def _placed(count: Any, seed: PlacedSeeds) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return Philox's key and counter, the number of all words, and the words of a sketch.
-
-    Each place has the blocks that follow those of the place before it, and Philox can begin at any
-    block. The seed sets the upper half of the counter, so the lower half can count blocks.
+    Each place has the blocks of Philox that follow those of the place before it. So the words for
+    any range of places can be made by themselves: Philox can begin at any block.
     """
     blocks = (tf.convert_to_tensor(count) + _BLOCK - 1) // _BLOCK
-    first = tf.reduce_min(seed.places)
-    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed.table)
-    begin = tf.bitcast(tf.cast(first, tf.int64) * tf.cast(blocks, tf.int64), tf.uint64)
-    total = tf.size(seed.places) * blocks * _BLOCK
-    return key, tf.stack([begin, counter[1]]), total, blocks * _BLOCK
-
-
-def _at_places(values: tf.Tensor, each: tf.Tensor, seed: PlacedSeeds) -> tf.Tensor:
-    """Return the values of each sketch, [sketches, each], from those of all places in order."""
-    by_place = tf.reshape(values, [tf.size(seed.places), each])
-    return tf.gather(by_place, seed.places - tf.reduce_min(seed.places))
+    places, first = tf.size(seed.places), tf.reduce_min(seed.places)
+    # A key of this draw, and the upper half of its counters. The lower half counts the blocks.
+    own = tf.random.stateless_uniform(
+        [2], seed.table, minval=None, maxval=None, dtype=tf.int64, alg="philox"
+    )
+    begin = tf.cast(first, tf.int64) * tf.cast(blocks, tf.int64)
+    words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[places * blocks * _BLOCK],
+        key=tf.bitcast(own[:1], tf.uint64),
+        counter=tf.bitcast(tf.stack([begin, own[1]]), tf.uint64),
+        alg=_PHILOX,
+        dtype=tf.int32,
+    )
+    by_place = tf.reshape(words, [places, blocks * _BLOCK])
+    return tf.gather(by_place, seed.places - first)[:, :count]
