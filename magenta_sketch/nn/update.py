@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.nn.compiling import has_gpu
 
 ADAM_EPSILON = 1e-8
 
@@ -35,8 +36,8 @@ def new_optimizer(model: keras.Model) -> keras.optimizers.Adam:
 
 def parts_of(batch: int) -> int:
     """Return the number of parts that ``batch`` sketches are split into: 1 or `PARTS`."""
-    gpu = tf.config.list_physical_devices("GPU")  # a GPU is fastest with the whole batch
-    return 1 if gpu or batch < PARTS * _SMALLEST_PART else PARTS
+    # A GPU is fastest with the whole batch.
+    return 1 if has_gpu() or batch < PARTS * _SMALLEST_PART else PARTS
 
 
 def loss_sums(
@@ -70,6 +71,7 @@ def update(
     learning_rate: tf.Tensor | None = None,
     *,
     parts: int,
+    static: bool = False,
 ) -> UpdateResult:
     """Make one update, with gradients clipped to ±grad_clip.
 
@@ -80,11 +82,13 @@ def update(
       kl_weight: weight of the KL cost, a scalar.
       learning_rate: a scalar; None: the current one of the optimizer.
       parts: see `loss_sums`.
+      static: see `SketchRNN.call`.
     """
+    how = {"static": True} if static else {}
     variables = model.trainable_variables
     count = tf.cast(tf.shape(lengths)[0], tf.float32)
     with tf.GradientTape() as tape:
-        sums = loss_sums(model, strokes, lengths, seeds, parts, training=True, rows=rows)
+        sums = loss_sums(model, strokes, lengths, seeds, parts, training=True, rows=rows, **how)
         reconstruction, kl = sums[0] / count, sums[2] / count
         cost, kl_cost = model.cost(reconstruction, kl, kl_weight)
     gradients = tape.gradient(cost, [v.value for v in variables])

@@ -148,7 +148,7 @@ class Trainer:
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
         """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
-        batch = training_batch(self.data.train, step, self.config)
+        batch = training_batch(self.data.train, step, self.config, self.train_step.rows_apart)
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:

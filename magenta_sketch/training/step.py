@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from magenta_sketch._backend import tf
 from magenta_sketch.data.batches import Batch
+from magenta_sketch.nn.compiling import compiles
 from magenta_sketch.nn.randomness import SEED_ROWS
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.nn.update import PARTS, UpdateResult, new_optimizer, parts_of, update
+
+# With XLA each number of rows is a program of its own. Batches of different lengths are therefore
+# padded to a multiple of so many rows.
+_ROWS_APART = 32
 
 
 class TrainStep:
     """A compiled `magenta_sketch.nn.update.update` with Adam.
 
     It is compiled once for batches of any length and size, and once more for very small batches.
+    With XLA (`magenta_sketch.nn.compiling`), it is compiled once for each shape of a batch.
+
+    Attributes:
+      rows_apart: see `batches.training_batch`: batches with such rows have few shapes.
     """
 
     def __init__(self, model: SketchRNN):
         self.model = model
         self.optimizer = new_optimizer(model)
+        self.uses_xla = compiles(model)
+        self.rows_apart = _ROWS_APART if self.uses_xla else 1
         signature = (
             tf.TensorSpec([None, None, 5]),
             tf.TensorSpec([None], tf.int32),
@@ -28,11 +40,14 @@ class TrainStep:
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([]),
         )
+        how: dict[str, Any] = {"input_signature": signature}
+        if self.uses_xla:
+            how = {"jit_compile": True}
         self._by_parts = {
             parts: tf.function(
-                functools.partial(update, model, self.optimizer, parts=parts),
-                input_signature=signature,
+                functools.partial(update, model, self.optimizer, parts=parts, static=self.uses_xla),
                 autograph=False,
+                **how,
             )
             for parts in (1, PARTS)
         }
@@ -55,10 +70,28 @@ class TrainStep:
             batch.
         """
         return self._by_parts[parts_of(len(batch.strokes))](
+            *self.arguments(batch, seeds, learning_rate, kl_weight, rows)
+        )
+
+    def arguments(
+        self,
+        batch: Batch,
+        seeds: tf.Tensor,
+        learning_rate: float,
+        kl_weight: float,
+        rows: int | None = None,
+    ) -> tuple[tf.Tensor, ...]:
+        """Return the arguments of the compiled function for one update, as tensors."""
+        rows = batch.strokes.shape[1] - 1 if rows is None else rows
+        return (
             tf.constant(batch.strokes, tf.float32),
             tf.constant(batch.lengths, tf.int32),
             seeds,
             tf.constant(kl_weight, tf.float32),
-            tf.constant(batch.strokes.shape[1] - 1 if rows is None else rows, tf.int32),
+            tf.constant(rows, tf.int32),
             tf.constant(learning_rate, tf.float32),
         )
+
+    def compiled(self, sketches: int) -> Any:
+        """Return the compiled function for batches of so many sketches; see `arguments`."""
+        return self._by_parts[parts_of(sketches)]
