@@ -61,6 +61,7 @@ class Trainer:
         self.folder, self.config, self.data = folder, config, data
         self.model = SketchRNN(config)
         self.train_step = TrainStep(self.model)
+        self._rows_apart = self.train_step.rows_apart
         self.evaluate = Evaluator(self.model)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, config.seed)
         self.illustrate = illustrate
@@ -148,7 +149,7 @@ class Trainer:
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
         """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
-        batch = training_batch(self.data.train, step, self.config, self.train_step.rows_apart)
+        batch = training_batch(self.data.train, step, self.config, self._rows_apart)
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:

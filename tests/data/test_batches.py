@@ -259,3 +259,21 @@ def test_real_sheep(shared):
     np.testing.assert_array_equal(batch.strokes[..., 2:].sum(axis=-1), 1)
     offsets = batch.strokes[:, 1:, :2][batch.strokes[:, 1:, 4] == 0]
     assert offsets.std() == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.parametrize(("apart", "rows"), [(1, 36), (8, 40), (32, 41), (64, 41)])
+def test_rows_can_be_rounded_up_so_that_batches_have_few_shapes(apart, rows):
+    sketches = numbered_of([35, 3, 20])
+    config = PLAIN.replace(max_seq_len=40, bucket_by_length=True)
+    exact, rounded = (training_batch(sketches, 0, config, n) for n in (1, apart))
+    assert rounded.strokes.shape == (3, rows + 1, 5)
+    np.testing.assert_array_equal(rounded.strokes[:, :37], exact.strokes)
+    assert (rounded.strokes[:, 37:] == strokes.END_TOKEN).all()
+    np.testing.assert_array_equal(rounded.lengths, exact.lengths)
+    without = config.replace(bucket_by_length=False)
+    assert training_batch(sketches, 0, without, apart).strokes.shape == (3, 41, 5)
+
+
+def numbered_of(lengths):
+    """Sketches of these lengths, whose points are all (1, 0)."""
+    return SketchSet.from_sketches([[[1, 0, k == n - 1] for k in range(n)] for n in lengths])
