@@ -1,14 +1,16 @@
-"""Shared by the benchmarks: timing, the machine and its peak speed, tables."""
+"""Shared by the benchmarks: timing, the machine and its peak speed, the device, tables."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,42 @@ def peak_by_itself(dtype: str = "float32") -> float:
         check=True,
     )
     return float(done.stdout.split()[-1])
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the flag --device: on what TensorFlow computes."""
+    parser.add_argument(
+        "--device",
+        default="",
+        help="cpu, gpu, or gpu:1 and so on (default: a GPU if TensorFlow finds one, else the CPU)",
+    )
+
+
+@contextlib.contextmanager
+def on_device(name: str) -> Iterator[str]:
+    """Let TensorFlow compute on the device that --device names; yield what it is.
+
+    Without a GPU for it, the program ends with one line. With ``cpu``, GPUs are hidden, so that
+    options that depend on a GPU are those of a machine without one. Call it first of all.
+    """
+    kind, _, number = name.lower().partition(":")
+    if kind not in ("", "cpu", "gpu") or not (number or "0").isdigit():
+        sys.exit(f"--device must be cpu, gpu or gpu:NUMBER, got {name!r}")
+    from magenta_sketch._backend import tf
+
+    if kind == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    gpus = tf.config.list_physical_devices("GPU")
+    if kind == "gpu" and int(number or 0) >= len(gpus):
+        sys.exit(f"--device={name}: TensorFlow finds {len(gpus)} GPUs")
+    if kind == "gpu":
+        gpus = [gpus[int(number or 0)]]
+        tf.config.set_visible_devices(gpus, "GPU")
+    if not gpus:
+        yield "the CPU"
+        return
+    details = tf.config.experimental.get_device_details(gpus[0])
+    yield details.get("device_name", gpus[0].name)
 
 
 def repeat(function: Callable[[], object], times: int) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from typing import Any
 
 from magenta_sketch._backend import tf
@@ -44,13 +44,16 @@ class TrainStep:
         if self.uses_xla:
             how = {"jit_compile": True}
         self._by_parts = {
-            parts: tf.function(
-                functools.partial(update, model, self.optimizer, parts=parts, static=self.uses_xla),
-                autograph=False,
-                **how,
-            )
+            parts: tf.function(self._update_in(parts), autograph=False, **how)
             for parts in (1, PARTS)
         }
+
+    def _update_in(self, parts: int) -> Callable[..., UpdateResult]:
+        # Not functools.partial: tf.function does not show the compiled form of one.
+        def update_model(*arguments: tf.Tensor) -> UpdateResult:
+            return update(self.model, self.optimizer, *arguments, parts=parts, static=self.uses_xla)
+
+        return update_model
 
     def __call__(
         self,
