@@ -7,8 +7,8 @@
 Nothing is run: the step is compiled for the device, and the compiled program is read. A kernel is
 one instruction that computes or copies something. *products* are matrix products, *fusions* are
 groups of element-wise operations in one kernel, and *copies* move values. For the loops, the
-numbers are those of one time step. A GPU needs some time to start each kernel, however small, so the
-count bounds the speed of a step.
+numbers are those of one time step. A GPU needs some time to start each kernel, however small, so
+the count bounds the speed of a step.
 """
 
 from __future__ import annotations
@@ -141,13 +141,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=100, help="sketches (default 100)")
     parser.add_argument("--units", type=int, help="size of all cells (default: Magenta's)")
     parser.add_argument("--mixed_precision", action="store_true")
-    measure.add_device(parser)
-    options = parser.parse_args()
-    with measure.on_device(options.device) as device:
-        print(f"{measure.machine()}; compiled for {device}\n")
-        rows = []
-        for cell in options.cells.split(","):
-            rows += rows_of(cell, compiled_step(cell, options))
+    options = measure.parse(parser)
+    print(f"{measure.machine()}\n")
+    rows = []
+    for cell in options.cells.split(","):
+        rows += rows_of(cell, compiled_step(cell, options))
     measure.table(["", "times", "products", "fusions", "copies", "other", "kernels"], rows)
 
 

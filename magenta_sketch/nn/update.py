@@ -11,7 +11,7 @@ ADAM_EPSILON = 1e-8
 
 # On a CPU, two groups of threads with half a batch each are faster than all threads with the whole
 # batch, because all threads wait for each other at every small operation.
-PARTS = 2
+PARTS = 2  # of every run: each part has its own draws, so another number gives other ones
 _SMALLEST_PART = 4  # sketches; a batch too small for such parts is not split
 
 
@@ -34,10 +34,25 @@ def new_optimizer(model: keras.Model) -> keras.optimizers.Adam:
     return optimizer
 
 
-def parts_of(batch: int) -> int:
-    """Return the number of parts that ``batch`` sketches are split into: 1 or `PARTS`."""
+def parts_of(batch: int, parts: int = PARTS) -> int:
+    """Return the number of parts that ``batch`` sketches are split into: 1 or ``parts``."""
     # A GPU is fastest with the whole batch.
-    return 1 if has_gpu() or batch < PARTS * _SMALLEST_PART else PARTS
+    return 1 if has_gpu() or batch < parts * _SMALLEST_PART else parts
+
+
+def parts_for(cores: int) -> int:
+    """Return how many parts of a batch are best for so many cores.
+
+    One part for one core, two for 2 to 11 cores, and from 12 cores on one for every four cores, at
+    most 8. Each part has an equal share of the cores as threads. The value for 2 cores is measured
+    (benchmarks/parts.py); those for more are a rule: parts need not wait for each other, but the
+    products of a small part do not fill many cores. Runs use `PARTS` all the same, because their
+    draws depend on it.
+
+    >>> [parts_for(cores) for cores in (1, 2, 8, 16, 64)]
+    [1, 2, 2, 4, 8]
+    """
+    return max(min(cores, 2), min(cores // 4, 8))
 
 
 def loss_sums(

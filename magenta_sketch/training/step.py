@@ -23,12 +23,16 @@ class TrainStep:
     It is compiled once for batches of any length and size, and once more for very small batches.
     With XLA (`magenta_sketch.nn.compiling`), it is compiled once for each shape of a batch.
 
+    Args:
+      model: what is trained.
+      parts: number of parts of a batch on a CPU. Each has its own draws.
+
     Attributes:
       rows_apart: see `batches.training_batch`: batches with such rows have few shapes.
     """
 
-    def __init__(self, model: SketchRNN):
-        self.model = model
+    def __init__(self, model: SketchRNN, parts: int = PARTS):
+        self.model, self.parts = model, parts
         self.optimizer = new_optimizer(model)
         self.uses_xla = compiles(model)
         self.rows_apart = _ROWS_APART if self.uses_xla else 1
@@ -44,8 +48,8 @@ class TrainStep:
         if self.uses_xla:
             how = {"jit_compile": True}
         self._by_parts = {
-            parts: tf.function(self._update_in(parts), autograph=False, **how)
-            for parts in (1, PARTS)
+            number: tf.function(self._update_in(number), autograph=False, **how)
+            for number in {1, parts}
         }
 
     def _update_in(self, parts: int) -> Callable[..., UpdateResult]:
@@ -72,7 +76,7 @@ class TrainStep:
           rows: the T that losses are divided by, see `losses.sketch_losses`. None: that of the
             batch.
         """
-        return self._by_parts[parts_of(len(batch.strokes))](
+        return self.compiled(len(batch.strokes))(
             *self.arguments(batch, seeds, learning_rate, kl_weight, rows)
         )
 
@@ -97,4 +101,4 @@ class TrainStep:
 
     def compiled(self, sketches: int) -> Any:
         """Return the compiled function for batches of so many sketches; see `arguments`."""
-        return self._by_parts[parts_of(sketches)]
+        return self._by_parts[parts_of(sketches, self.parts)]
