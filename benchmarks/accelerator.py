@@ -18,13 +18,14 @@ import argparse
 import contextlib
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import cases
 import jax_lstm
 import measure
 import numpy as np
+from plain import plain_loop
 
 SHOWN = ("steps", "sampling", "resume")
 TYPES = ("float32", "tf32", "bfloat16")
@@ -46,21 +47,6 @@ def batch_of(rows: int, options: argparse.Namespace) -> Any:
     """Return a batch of random sketches with 50 to 100 % of ``rows`` points."""
     lengths = np.random.default_rng(0).integers(rows // 2, rows, options.batch)
     return cases.random_batch(lengths, rows)
-
-
-@contextlib.contextmanager
-def plain_loop() -> Iterator[None]:
-    """Let models that are traced in this block use the plain loop."""
-    from plain import use_plain_loop
-
-    from magenta_sketch.nn import recurrence
-
-    before = recurrence._plain, recurrence.has_own_gradient
-    use_plain_loop()
-    try:
-        yield
-    finally:
-        recurrence._plain, recurrence.has_own_gradient = before
 
 
 def our_step(config: Any) -> Callable[[Any], float]:

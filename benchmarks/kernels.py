@@ -8,7 +8,8 @@ Nothing is run: the step is compiled for the device, and the compiled program is
 one instruction that computes or copies something. *products* are matrix products, *fusions* are
 groups of element-wise operations in one kernel, and *copies* move values. For the loops, the
 numbers are those of one time step. A GPU needs some time to start each kernel, however small, so
-the count bounds the speed of a step.
+the count bounds the speed of a step. Without XLA, each TensorFlow operation is at least one kernel.
+The second table counts these operations, as they are traced.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
+from typing import Any
 
 import cases
 import measure
 import numpy as np
+from plain import plain_loop
 
 # Instructions that only name a value or hold others.
 NOTHING = {"parameter", "constant", "get-tuple-element", "tuple", "bitcast", "while", "after-all"}
 PRODUCTS = {"dot", "custom-call"}
 COPIES = {"copy", "concatenate", "slice", "dynamic-slice", "dynamic-update-slice", "transpose"}
 COPIES |= {"broadcast", "reshape"}
+NO_OPERATION = {"Const", "Identity", "NoOp", "Placeholder"}
 LOOPS = ("encoder, forward", "decoder, forward", "decoder, backward", "encoder, backward")
 
 
@@ -97,8 +101,8 @@ def loops(program: dict[str, list[str]]) -> list[tuple[int, Counter]]:
     return found
 
 
-def compiled_step(cell: str, options: argparse.Namespace) -> str:
-    """Return the optimised program of a training step, as HLO text."""
+def traced(cell: str, jit: str, options: argparse.Namespace) -> tuple[Any, tuple]:
+    """Return the compiled function of a training step, and arguments for it."""
     from magenta_sketch.config import RunConfig
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -110,12 +114,33 @@ def compiled_step(cell: str, options: argparse.Namespace) -> str:
         max_seq_len=options.time,
         batch_size=options.batch,
         mixed_precision=options.mixed_precision,
-        jit="on",
+        jit=jit,
     )
-    step = TrainStep(SketchRNN(config))
+    step = TrainStep(SketchRNN(config), parts=1)
     batch = cases.random_batch(np.full(options.batch, options.time - 1), options.time)
-    arguments = step.arguments(batch, seed_table(0, 0), 1e-3, 0.5)
-    return step.compiled(1).experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+    return step.compiled(1), step.arguments(batch, seed_table(0, 0), 1e-3, 0.5)
+
+
+def compiled_step(cell: str, options: argparse.Namespace) -> str:
+    """Return the optimised program of a training step, as HLO text."""
+    function, arguments = traced(cell, "on", options)
+    return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+
+
+def operations(cell: str, options: argparse.Namespace) -> int:
+    """Return the TensorFlow operations of one time step of all loops, without XLA.
+
+    Operations that compute nothing are not counted.
+    """
+    function, arguments = traced(cell, "off", options)
+    graph = function.get_concrete_function(*arguments).graph.as_graph_def()
+    bodies = {one.signature.name: one.node_def for one in graph.library.function}
+    return sum(
+        one.op not in NO_OPERATION
+        for node in graph.node
+        if node.op in ("While", "StatelessWhile")
+        for one in bodies[node.attr["body"].func.name]
+    )
 
 
 def rows_of(cell: str, text: str) -> list[list[object]]:
@@ -143,10 +168,18 @@ def main() -> None:
     parser.add_argument("--mixed_precision", action="store_true")
     options = measure.parse(parser)
     print(f"{measure.machine()}\n")
-    rows = []
+    rows, sums = [], []
     for cell in options.cells.split(","):
-        rows += rows_of(cell, compiled_step(cell, options))
+        text = compiled_step(cell, options)
+        rows += rows_of(cell, text)
+        compiled = sum(total(kernels) for _, kernels in loops(computations(text)))
+        fast = operations(cell, options)
+        with plain_loop():
+            sums.append([cell, compiled, fast, operations(cell, options)])
     measure.table(["", "times", "products", "fusions", "copies", "other", "kernels"], rows)
+    print("\nA time step of all loops together:\n")
+    headers = ["", "kernels, XLA", "operations, fast loop", "operations, plain loop"]
+    measure.table(headers, sums)
 
 
 if __name__ == "__main__":

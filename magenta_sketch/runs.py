@@ -249,7 +249,8 @@ def train_run(
     if image_dir is not None:
         images = _make_image_dir(run, image_dir)
         trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
-    for line in run_report.describe(config, len(run.data.train), total, trainer.num_trainable()):
+    count, uses_xla = len(run.data.train), trainer.train_step.uses_xla
+    for line in run_report.describe(config, count, total, trainer.num_trainable(), uses_xla):
         report(line)
     if run.resumed:
         _restore(trainer, total, report)
