@@ -284,7 +284,11 @@ def _report_beginning(
         images = _make_image_dir(run, image_dir)
         trainer.illustrate = lambda step: _draw(run, trainer, images / f"step-{step:07d}.svg")
     lines = run_report.describe(
-        run.config, len(run.data.train), run.total_steps, trainer.num_trainable()
+        run.config,
+        len(run.data.train),
+        run.total_steps,
+        trainer.num_trainable(),
+        trainer.train_step.uses_xla,
     )
     for line in lines:
         report(line)

@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.kinds import LARGEST_COUNT, POSITIVE, Place, Real, Switch, Text, Whole
+from magenta_sketch.config.kinds import (
+    LARGEST_COUNT,
+    POSITIVE,
+    Choice,
+    Place,
+    Real,
+    Switch,
+    Text,
+    Whole,
+)
 from magenta_sketch.config.options import (
     Option,
     Role,
@@ -115,6 +124,16 @@ class RunConfig:
         "they have more; 0: all. Saved with the run. Default: 10000.",
         flag=True,
         before=0,
+    )
+    jit: str = option(
+        "auto",
+        Choice("auto", "on", "off"),
+        "Whether XLA compiles the training step and the drawing of sketches: on, off, or auto, "
+        "which is on where TensorFlow finds a GPU. The numbers are equal up to rounding. Saved "
+        "with the run. Default: auto.",
+        Role.MAY_CHANGE,
+        flag=True,
+        before="off",
     )
     init_from: str = option(
         "",

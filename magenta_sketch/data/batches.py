@@ -27,7 +27,8 @@ class Batch(NamedTuple):
     Attributes:
       strokes: float32 [B, rows + 1, 5], stroke-5 with offsets in model units. Row 0 is the start
         token; the rows after a sketch's last point are padding (`magenta_sketch.data.strokes`).
-        rows is max_seq_len, or in training with bucket_by_length the longest sketch's points + 1.
+        rows is max_seq_len, or in training with bucket_by_length at least the longest sketch's
+        points + 1.
       lengths: int32 [B], points of each sketch, 1 to rows. The start token does not count.
       order: int64 [B], the index of each sketch in the input. ``result[batch.order] = values``
         puts one row of values for each sketch back into the order of the input.
@@ -44,7 +45,12 @@ class Batch(NamedTuple):
 
 
 def training_batch(
-    sketches: AnySet, step: int, config: RunConfig, counts: NDArray[np.int64] | None = None
+    sketches: AnySet,
+    step: int,
+    config: RunConfig,
+    *,
+    counts: NDArray[np.int64] | None = None,
+    rows_apart: int = 1,
 ) -> Batch:
     """Draw the batch of one training step: distinct sketches, chosen uniformly and augmented.
 
@@ -60,6 +66,8 @@ def training_batch(
       step: 0 <= step < 2**63.
       config: of the run, with max_seq_len and normalizing factor of the data.
       counts: number of sketches of each file, int64 [files], for ``balance``. None: one file.
+      rows_apart: with bucket_by_length, the number of rows is rounded up to a multiple of this, but
+        not above max_seq_len + 1, so that batches have few shapes. Losses do not depend on it.
 
     Raises:
       ValueError: the step is out of range, the set is empty, or a chosen sketch is longer than
@@ -93,7 +101,10 @@ def training_batch(
     if hps.augment_stroke_prob:
         draws = random.random(len(points))
         points, starts = strokes.drop_points(points, starts, hps.augment_stroke_prob, draws)
-    rows = int(np.diff(starts).max()) + 1 if config.bucket_by_length else hps.max_seq_len
+    rows = hps.max_seq_len
+    if config.bucket_by_length:
+        rows = int(np.diff(starts).max()) + 1
+        rows = min(-(-rows // rows_apart) * rows_apart, hps.max_seq_len + 1)
     return _sorted_batch(points, starts, rows, config.normalizing_factor)
 
 

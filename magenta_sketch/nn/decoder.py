@@ -115,6 +115,7 @@ class Decoder(keras.layers.Layer):
         seeds: Seeds | None = None,
         product_dtype: Any = None,
         lengths: tf.Tensor | None = None,
+        static: bool = False,
     ) -> tf.Tensor:
         """Return output vectors [batch, time, 3 + 6·M], each for the point after the given one.
 
@@ -124,8 +125,9 @@ class Decoder(keras.layers.Layer):
           training: whether to apply dropout.
           seeds: `randomness.seed_table` or `randomness.PlacedSeeds` for dropout; required if there
             is any.
-          product_dtype: see `recurrence.run`.
-          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M].
+          product_dtype, static: see `recurrence.run`.
+          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M],
+            unless it is static.
 
         Raises:
           ValueError: seeds are missing.
@@ -146,13 +148,14 @@ class Decoder(keras.layers.Layer):
             lengths=lengths,
             keep_mask=mask,
             product_dtype=product_dtype,
+            static=static,
         )
         if training:
             outputs = _drop(
                 outputs, self.output_keep_prob, seeds, Draw.OUTPUT, [time, batch], lengths
             )
         vectors = self.output(outputs, product_dtype)
-        return vectors if lengths is not None else tf.transpose(vectors, [1, 0, 2])
+        return vectors if lengths is not None and not static else tf.transpose(vectors, [1, 0, 2])
 
     def step(
         self, points: tf.Tensor, z: tf.Tensor | None, state: list[tf.Tensor]

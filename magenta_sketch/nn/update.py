@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
+from magenta_sketch.nn.compiling import has_gpu
 from magenta_sketch.nn.randomness import PlacedSeeds
 
 ADAM_EPSILON = 1e-8
 
 # On a CPU, two groups of threads with half a batch each are faster than all threads with the whole
 # batch, because all threads wait for each other at every small operation.
-PARTS = 2
+PARTS = 2  # of runs of before, in which each part has draws of its own; the least of others
 _SMALLEST_PART = 4  # sketches; a batch too small for such parts is not split
 _PLACE_BITS = 24  # enough for the places of any batch
 
@@ -66,10 +67,24 @@ def new_optimizer(model: keras.Model) -> keras.optimizers.Adam:
     return optimizer
 
 
-def parts_of(sketches: int) -> int:
-    """Return the number of parts for ``sketches`` of one worker: 1 or `PARTS`."""
-    gpu = tf.config.list_physical_devices("GPU")  # a GPU is fastest with the whole batch
-    return 1 if gpu or sketches < PARTS * _SMALLEST_PART else PARTS
+def parts_of(sketches: int, parts: int = PARTS) -> int:
+    """Return the number of parts for ``sketches`` of one worker: 1 or ``parts``."""
+    # A GPU is fastest with the whole batch.
+    return 1 if has_gpu() or sketches < parts * _SMALLEST_PART else parts
+
+
+def parts_for(cores: int) -> int:
+    """Return how many parts of a batch are best for so many cores.
+
+    Two for up to 11 cores, then one for every four cores, at most 8. Each part has an equal share
+    of the cores as threads. The value for 2 cores is measured (benchmarks/parts.py); those for more
+    are a rule: parts need not wait for each other, but the products of a small part do not fill
+    many cores.
+
+    >>> [parts_for(cores) for cores in (1, 2, 8, 16, 64)]
+    [2, 2, 2, 4, 8]
+    """
+    return max(PARTS, min(cores // 4, 8))
 
 
 def places_of(count: tf.Tensor) -> tf.Tensor:
@@ -150,6 +165,8 @@ def update(
     *,
     share: Share,
     add_up: AddUp = alone,
+    sums_of: Callable[..., list[tf.Tensor]] = loss_sums,
+    static: bool = False,
 ) -> UpdateResult:
     """Make one update, with gradients clipped to ±grad_clip.
 
@@ -162,11 +179,14 @@ def update(
       learning_rate: a scalar; None: the current one of the optimizer.
       share: what of the batch is computed here.
       add_up: function that adds up tensors over all workers.
+      sums_of: `loss_sums`, perhaps compiled by itself.
+      static: see `SketchRNN.call`.
     """
+    how = {"static": True} if static else {}
     variables = model.trainable_variables
     count = tf.cast(tf.shape(lengths)[0], tf.float32)
     with tf.GradientTape() as tape:
-        sums = loss_sums(model, strokes, lengths, seeds, share, training=True, rows=rows)
+        sums = sums_of(model, strokes, lengths, seeds, share, training=True, rows=rows, **how)
     # The tolerance is one of the whole batch's KL, so all workers need it before the gradient.
     trained = [sums[0], sums[2]]  # reconstruction and KL
     totals = add_up(trained)

@@ -40,7 +40,7 @@ def training_dataset(data: DataSet, config: RunConfig, *, first_step: int = 0) -
 
     def elements() -> Iterator[dict[str, Any]]:
         for step in steps:
-            batch = training_batch(data.train, step, config, data.train_counts)
+            batch = training_batch(data.train, step, config, counts=data.train_counts)
             yield _element(batch, config, seed_table(config.seed, step, Purpose.TRAINING))
 
     return _dataset(elements, len(steps), min(config.hparams.batch_size, len(data.train)))

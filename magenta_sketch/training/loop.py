@@ -75,6 +75,7 @@ class Trainer:
             )
         self.model = SketchRNN(config)
         self.train_step = TrainStep(self.model, self.workers)
+        self._rows_apart = self.train_step.rows_apart
         self.evaluate = Evaluator(self.model, self.workers)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, config.seed)
         self.illustrate = illustrate
@@ -184,7 +185,13 @@ class Trainer:
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
         """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
-        batch = training_batch(self.data.train, step, self.config, self.data.train_counts)
+        batch = training_batch(
+            self.data.train,
+            step,
+            self.config,
+            counts=self.data.train_counts,
+            rows_apart=self._rows_apart,
+        )
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:

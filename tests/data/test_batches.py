@@ -285,7 +285,7 @@ def test_balanced_batches_have_each_file_equally_often():
     sketches, config = made_of(counts, balance=True, batch_size=20)
     total = np.zeros(4)
     for step in range(300):
-        batch = training_batch(sketches, step, config, counts)
+        batch = training_batch(sketches, step, config, counts=counts)
         found = np.bincount(files_in(batch), minlength=4)
         assert found[1] == 0 and sorted(found) == [0, 6, 7, 7]
         # Of a file with enough sketches none comes twice.
@@ -293,14 +293,14 @@ def test_balanced_batches_have_each_file_equally_often():
         assert len(set(large)) == len(large)
         total += found
     np.testing.assert_allclose(total[[0, 2, 3]] / total.sum(), 1 / 3, atol=0.01)
-    one, other = (training_batch(sketches, 7, config, counts) for _ in range(2))
+    one, other = (training_batch(sketches, 7, config, counts=counts) for _ in range(2))
     np.testing.assert_array_equal(one.strokes, other.strokes)
 
 
 def test_a_balanced_batch_smaller_than_the_number_of_files():
     counts = np.array([50, 3, 3, 3, 3])
     sketches, config = made_of(counts, balance=True, batch_size=2)
-    seen = [files_in(training_batch(sketches, step, config, counts)) for step in range(500)]
+    seen = [files_in(training_batch(sketches, step, config, counts=counts)) for step in range(500)]
     assert all(len(set(pair)) == 2 for pair in seen)
     np.testing.assert_allclose(np.bincount(np.ravel(seen)) / 1000, 0.2, atol=0.04)
 
@@ -308,7 +308,7 @@ def test_a_balanced_batch_smaller_than_the_number_of_files():
 def test_without_balance_the_files_do_not_matter():
     counts = np.array([1000, 30])
     sketches, config = made_of(counts, batch_size=20)
-    batches = [training_batch(sketches, 3, config, given) for given in (counts, None)]
+    batches = [training_batch(sketches, 3, config, counts=given) for given in (counts, None)]
     np.testing.assert_array_equal(batches[0].strokes, batches[1].strokes)
 
 
@@ -324,3 +324,21 @@ def test_a_part_is_the_same_each_time_and_spread_over_the_set():
     assert not np.array_equal(other.points, part.points)
     for most in (0, 1000, 5000):
         assert evaluated_part(sketches, most, Purpose.VALIDATION) is sketches
+
+
+@pytest.mark.parametrize(("apart", "rows"), [(1, 36), (8, 40), (32, 41), (64, 41)])
+def test_rows_can_be_rounded_up_so_that_batches_have_few_shapes(apart, rows):
+    sketches = numbered_of([35, 3, 20])
+    config = PLAIN.replace(max_seq_len=40, bucket_by_length=True)
+    exact, rounded = (training_batch(sketches, 0, config, n) for n in (1, apart))
+    assert rounded.strokes.shape == (3, rows + 1, 5)
+    np.testing.assert_array_equal(rounded.strokes[:, :37], exact.strokes)
+    assert (rounded.strokes[:, 37:] == strokes.END_TOKEN).all()
+    np.testing.assert_array_equal(rounded.lengths, exact.lengths)
+    without = config.replace(bucket_by_length=False)
+    assert training_batch(sketches, 0, without, apart).strokes.shape == (3, 41, 5)
+
+
+def numbered_of(lengths):
+    """Sketches of these lengths, whose points are all (1, 0)."""
+    return SketchSet.from_sketches([[[1, 0, k == n - 1] for k in range(n)] for n in lengths])
