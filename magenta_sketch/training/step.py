@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
-from magenta_sketch._backend import tf
+from magenta_sketch._backend import keras, tf
 from magenta_sketch.data.batches import Batch
 from magenta_sketch.nn.compiling import compiles
 from magenta_sketch.nn.randomness import SEED_ROWS
@@ -44,20 +44,14 @@ class TrainStep:
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([]),
         )
-        how: dict[str, Any] = {"input_signature": signature}
-        if self.uses_xla:
-            how = {"jit_compile": True}
         self._by_parts = {
-            number: tf.function(self._update_in(number), autograph=False, **how)
-            for number in {1, parts}
+            number: self._compile(number, input_signature=signature) for number in {1, parts}
         }
+        self._by_shape: dict[tuple[int, ...], Any] = {}  # with XLA
 
-    def _update_in(self, parts: int) -> Callable[..., UpdateResult]:
-        # Not functools.partial: tf.function does not show the compiled form of one.
-        def update_model(*arguments: tf.Tensor) -> UpdateResult:
-            return update(self.model, self.optimizer, *arguments, parts=parts, static=self.uses_xla)
-
-        return update_model
+    def _compile(self, parts: int, **how: Any) -> Any:
+        function = functools.partial(_update, self.model, self.optimizer, parts, self.uses_xla)
+        return tf.function(function, autograph=False, **how)
 
     def __call__(
         self,
@@ -76,9 +70,8 @@ class TrainStep:
           rows: the T that losses are divided by, see `losses.sketch_losses`. None: that of the
             batch.
         """
-        return self.compiled(len(batch.strokes))(
-            *self.arguments(batch, seeds, learning_rate, kl_weight, rows)
-        )
+        arguments = self.arguments(batch, seeds, learning_rate, kl_weight, rows)
+        return self.compiled(*batch.strokes.shape[:2])(*arguments)
 
     def arguments(
         self,
@@ -99,6 +92,25 @@ class TrainStep:
             tf.constant(learning_rate, tf.float32),
         )
 
-    def compiled(self, sketches: int) -> Any:
-        """Return the compiled function for batches of so many sketches; see `arguments`."""
-        return self._by_parts[parts_of(sketches, self.parts)]
+    def compiled(self, sketches: int, rows: int) -> Any:
+        """Return the compiled function for batches of this shape; see `arguments`.
+
+        ``rows`` include the start token.
+        """
+        parts = parts_of(sketches, self.parts)
+        if not self.uses_xla:
+            return self._by_parts[parts]
+        # A function for each shape: TensorFlow warns of one that is compiled again and again.
+        if (sketches, rows) not in self._by_shape:
+            self._by_shape[sketches, rows] = self._compile(parts, jit_compile=True)
+        return self._by_shape[sketches, rows]
+
+
+def _update(
+    model: SketchRNN,
+    optimizer: keras.optimizers.Optimizer,
+    parts: int,
+    static: bool,
+    *arguments: tf.Tensor,
+) -> UpdateResult:
+    return update(model, optimizer, *arguments, parts=parts, static=static)
