@@ -109,7 +109,7 @@ def steps(options: argparse.Namespace) -> None:
         "cell, T, number type, program",
         "steps/s",
         "quartiles",
-        "speed / plain",
+        f"/ {options.beside}",
         "quartiles",
     ]
     measure.table([*headers, "memory, MiB", "first step, s"], rows)
@@ -140,8 +140,9 @@ def rows_of_steps(
     for name in made:
         speed, low, high = measure.summary([1 / each[name] for each in times])
         row = [f"{cell}, {time}, {number_type}, {name}", f"{speed:.3g}", f"{low:.3g} to {high:.3g}"]
-        if PLAIN in made:
-            ratio, least, most = measure.summary([each[PLAIN] / each[name] for each in times])
+        if options.beside in made:
+            beside = [each[options.beside] / each[name] for each in times]
+            ratio, least, most = measure.summary(beside)
             row += [f"{ratio:.2f}", f"{least:.2f} to {most:.2f}"]
         else:
             row += ["-", "-"]
@@ -219,6 +220,7 @@ def main() -> None:
     parser.add_argument("--times", default="250,131", help="T, rows of a batch")
     parser.add_argument("--types", default=",".join(TYPES), help="number types of products")
     parser.add_argument("--without", default="", help="programs to leave out, by name")
+    parser.add_argument("--beside", default=PLAIN, help="the program that speeds are divided by")
     parser.add_argument("--units", type=int, help="size of all cells (default: Magenta's)")
     parser.add_argument("--batch", type=int, default=100, help="sketches in a batch")
     parser.add_argument("--steps", type=int, default=20, help="training steps in a round")

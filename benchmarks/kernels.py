@@ -118,7 +118,8 @@ def traced(cell: str, jit: str, options: argparse.Namespace) -> tuple[Any, tuple
     )
     step = TrainStep(SketchRNN(config), parts=1)
     batch = cases.random_batch(np.full(options.batch, options.time - 1), options.time)
-    return step.compiled(1), step.arguments(batch, seed_table(0, 0), 1e-3, 0.5)
+    function = step.compiled(*batch.strokes.shape[:2])
+    return function, step.arguments(batch, seed_table(0, 0), 1e-3, 0.5)
 
 
 def compiled_step(cell: str, options: argparse.Namespace) -> str:

@@ -107,7 +107,7 @@ class Sampler:
     def __init__(self, decoder: Any, uses_xla: bool = False):
         self.decoder = decoder
         self.uses_xla = uses_xla
-        self._loops: dict[bool, Any] = {}  # greedy -> the compiled loop
+        self._loops: dict[Any, Any] = {}  # by greedy and, with XLA, shapes: the compiled loop
 
     def decode(
         self,
@@ -150,29 +150,43 @@ class Sampler:
         if not batch:
             return []
         rows = np.arange(batch) if noise_rows is None else np.asarray(noise_rows)
-        size, noises, length = batch, int(rows.max()) + 1, max_seq_len
+        noises: Any = int(rows.max()) + 1
+        longest: Any = max_seq_len
         if self.uses_xla:
-            size, noises = _next_size(batch), _next_size(noises)
-            rows = np.pad(rows, (0, size - batch))
+            noises = _next_size(noises)
+        else:  # tensors, so that one program serves all values
+            noises, longest = tf.constant(noises, tf.int32), tf.constant(longest, tf.int32)
+        shared, drawing = self._begin(z, rows)
+        settings = _Settings(
+            shared=shared,
+            noises=noises,
+            max_seq_len=longest,
+            temperature=tf.constant(temperature, tf.float32),
+            seeds=seed_table(seed, part, Purpose.SAMPLING),
+            given=_with_more_rows(given, max_seq_len if self.uses_xla else 0),
+            begun=tf.constant(0 if given is None else len(given), tf.int32),
+        )
+        return _assemble(self._run(bool(greedy), drawing, settings, max_seq_len), batch)
+
+    def _begin(self, z: tf.Tensor | None, noise_rows: np.ndarray) -> tuple[Any, _Drawing]:
+        """Return `Context.shared`, and the sketches before their first point.
+
+        With XLA, rows that only fill the batch follow them.
+        """
+        batch = size = len(noise_rows)
+        if self.uses_xla:
+            size = _next_size(batch)
+            noise_rows = np.pad(noise_rows, (0, size - batch))
             z = None if z is None else tf.pad(z, [[0, size - batch], [0, 0]])
         own, shared = self.decoder.context(z, size)
-        drawing = _Drawing(
-            numbers=tf.constant(np.where(np.arange(size) < batch, np.arange(size), -1), tf.int32),
-            noise_rows=tf.constant(rows, tf.int32),
+        numbers = np.where(np.arange(size) < batch, np.arange(size), -1)
+        return shared, _Drawing(
+            numbers=tf.constant(numbers, tf.int32),
+            noise_rows=tf.constant(noise_rows, tf.int32),
             points=tf.tile(tf.constant([START_TOKEN]), [size, 1]),
             state=self.decoder.initial_state(z, size),
             own=own,
         )
-        settings = _Settings(
-            shared=shared,
-            noises=noises if self.uses_xla else tf.constant(noises, tf.int32),
-            max_seq_len=length if self.uses_xla else tf.constant(length),
-            temperature=tf.constant(temperature, tf.float32),
-            seeds=seed_table(seed, part, Purpose.SAMPLING),
-            given=_with_more_rows(given, length if self.uses_xla and given is not None else 0),
-            begun=tf.constant(0 if given is None else len(given), tf.int32),
-        )
-        return _assemble(self._run(bool(greedy), drawing, settings, max_seq_len), batch)
 
     def _run(
         self, greedy: bool, drawing: _Drawing, settings: _Settings, max_seq_len: int
@@ -192,20 +206,25 @@ class Sampler:
     def _loop(self, greedy: bool, drawing: _Drawing, settings: _Settings) -> Any:
         """Return `_draw`, compiled once for any number of sketches, or with XLA for each size."""
         draw = functools.partial(self._draw, greedy)
-        if greedy not in self._loops and self.uses_xla:
-            self._loops[greedy] = tf.function(draw, autograph=False, jit_compile=True)
-        elif greedy not in self._loops:
+        key: tuple[Any, ...] = (greedy,)
+        if self.uses_xla:
+            # A function for each shape: TensorFlow warns of one that is compiled again and again.
+            rows = len(drawing.numbers), len(settings.given)
+            key = (greedy, *rows, settings.noises, settings.max_seq_len)
+        if key not in self._loops and self.uses_xla:
+            self._loops[key] = tf.function(draw, autograph=False, jit_compile=True)
+        elif key not in self._loops:
             any_rows = tf.nest.map_structure(
                 lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), drawing
             )
             fixed = tf.nest.map_structure(tf.TensorSpec.from_tensor, settings)
             fixed = fixed._replace(given=tf.TensorSpec([None, STROKE_WIDTH], tf.float32))
-            self._loops[greedy] = tf.function(
+            self._loops[key] = tf.function(
                 draw,
                 input_signature=[tf.TensorSpec([], tf.int32), any_rows, fixed],
                 autograph=False,
             )
-        return self._loops[greedy]
+        return self._loops[key]
 
     def _draw(
         self, greedy: bool, t: tf.Tensor, drawing: _Drawing, settings: _Settings
@@ -290,9 +309,10 @@ def _next_size(count: int) -> int:
 def _with_more_rows(given: np.ndarray | None, rows: int) -> tf.Tensor:
     """Return given points with one more row or more, so that a row can be taken at any time step.
 
-    The result has at least ``rows`` rows.
+    If there are given points, the result has at least ``rows`` rows.
     """
-    given = np.zeros((0, STROKE_WIDTH), np.float32) if given is None else np.asarray(given)
+    if given is None:
+        return tf.constant([START_TOKEN], tf.float32)
     more = max(1, rows - len(given))
     return tf.constant(np.concatenate([given, np.tile([START_TOKEN], (more, 1))]), tf.float32)
 

@@ -12,7 +12,7 @@ from typing import Any
 from magenta_sketch._backend import tf
 from magenta_sketch.nn.cell_protocol import has_own_gradient
 
-# On a CPU the fast loop is faster than what XLA compiles: benchmarks/jit.py, docs/performance.md.
+# On a CPU the fast loop is faster than what XLA compiles: docs/performance.md.
 _PAYS_ON_CPU = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
 from magenta_sketch._backend import tf
@@ -57,30 +57,24 @@ class TrainStep:
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([]),
         )
-        how: dict[str, Any] = {"input_signature": signature}
-        if self.uses_xla:
-            # XLA cannot compile the communication of workers: then it compiles the losses and
-            # their gradient alone.
-            how = {"jit_compile": True} if self.workers.count == 1 else {}
         self._by_parts = {
-            number: tf.function(self._update_in(number), autograph=False, **how)
-            for number in {1, self.parts}
+            number: self._compile(number, input_signature=signature) for number in {1, self.parts}
         }
+        self._by_shape: dict[tuple[int, ...], Any] = {}  # with XLA
 
-    def _update_in(self, parts: int) -> Callable[..., UpdateResult]:
-        # Not functools.partial: tf.function does not show the compiled form of one.
-        def update_model(*arguments: tf.Tensor) -> UpdateResult:
-            return update(
-                self.model,
-                self.optimizer,
-                *arguments,
-                share=self.workers.share(parts),
-                add_up=self.workers.add_up,
-                sums_of=_sums_in_xla if self.uses_xla and self.workers.count > 1 else loss_sums,
-                static=self.uses_xla,
-            )
-
-        return update_model
+    def _compile(self, parts: int, **how: Any) -> Any:
+        alone = self.workers.count == 1
+        function = functools.partial(
+            update,
+            self.model,
+            self.optimizer,
+            share=self.workers.share(parts),
+            add_up=self.workers.add_up,
+            # XLA cannot compile the communication of workers: then it compiles the losses alone.
+            sums_of=_sums_in_xla if self.uses_xla and not alone else loss_sums,
+            static=self.uses_xla,
+        )
+        return tf.function(function, autograph=False, **how)
 
     def __call__(
         self,
@@ -99,9 +93,8 @@ class TrainStep:
           rows: the T that losses are divided by, see `losses.sketch_losses`. None: that of the
             batch.
         """
-        return self.compiled(len(batch.strokes) // self.workers.count)(
-            *self.arguments(batch, seeds, learning_rate, kl_weight, rows)
-        )
+        arguments = self.arguments(batch, seeds, learning_rate, kl_weight, rows)
+        return self.compiled(*batch.strokes.shape[:2])(*arguments)
 
     def arguments(
         self,
@@ -122,9 +115,19 @@ class TrainStep:
             tf.constant(learning_rate, tf.float32),
         )
 
-    def compiled(self, sketches: int) -> Any:
-        """Return the compiled function for so many sketches of this worker; see `arguments`."""
-        return self._by_parts[parts_of(sketches, self.parts)]
+    def compiled(self, sketches: int, rows: int) -> Any:
+        """Return the compiled function for batches of this shape; see `arguments`.
+
+        ``rows`` include the start token.
+        """
+        parts = parts_of(sketches // self.workers.count, self.parts)
+        if not self.uses_xla:
+            return self._by_parts[parts]
+        # A function for each shape: TensorFlow warns of one that is compiled again and again.
+        if (sketches, rows) not in self._by_shape:
+            alone = self.workers.count == 1
+            self._by_shape[sketches, rows] = self._compile(parts, jit_compile=alone)
+        return self._by_shape[sketches, rows]
 
 
 def _sums_in_xla(
