@@ -110,3 +110,24 @@ def test_the_draws_of_a_batch_do_not_depend_on_its_parts(bucket_by_length, worke
     np.testing.assert_allclose(np.sum(shares, axis=0), whole, rtol=1e-5)
     other = loss_sums(model, strokes, lengths, seed_table(0, 1), Share(), training=True)
     assert not np.allclose(other, whole, rtol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket_by_length", [False, True])
+def test_xla_has_the_draws_of_the_fast_loop(bucket_by_length):
+    """All dropout and noise; padded to another number of rows, as batches for XLA are."""
+    how = {"use_input_dropout": True, "use_output_dropout": True, "recurrent_dropout_prob": 0.5}
+    model = make(bucket_by_length=bucket_by_length, **how)
+    strokes, lengths = (tf.constant(one) for one in batch_of(9))
+    ends = tf.tile([[[0.0, 0.0, 0.0, 0.0, 1.0]]], [9, 3, 1])
+    padded = tf.concat([strokes, ends], axis=1) if bucket_by_length else strokes
+    seeds, rows = seed_table(0, 0), tf.shape(strokes)[1] - 1
+
+    def sums(strokes, static):
+        return loss_sums(
+            model, strokes, lengths, seeds, Share(2), training=True, rows=rows, static=static
+        )
+
+    expected = sums(strokes, False)
+    found = tf.function(lambda: sums(padded, True), jit_compile=True, autograph=False)()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
