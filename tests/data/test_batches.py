@@ -330,13 +330,13 @@ def test_a_part_is_the_same_each_time_and_spread_over_the_set():
 def test_rows_can_be_rounded_up_so_that_batches_have_few_shapes(apart, rows):
     sketches = numbered_of([35, 3, 20])
     config = PLAIN.replace(max_seq_len=40, bucket_by_length=True)
-    exact, rounded = (training_batch(sketches, 0, config, n) for n in (1, apart))
+    exact, rounded = (training_batch(sketches, 0, config, rows_apart=n) for n in (1, apart))
     assert rounded.strokes.shape == (3, rows + 1, 5)
     np.testing.assert_array_equal(rounded.strokes[:, :37], exact.strokes)
     assert (rounded.strokes[:, 37:] == strokes.END_TOKEN).all()
     np.testing.assert_array_equal(rounded.lengths, exact.lengths)
     without = config.replace(bucket_by_length=False)
-    assert training_batch(sketches, 0, without, apart).strokes.shape == (3, 41, 5)
+    assert training_batch(sketches, 0, without, rows_apart=apart).strokes.shape == (3, 41, 5)
 
 
 def numbered_of(lengths):

@@ -27,7 +27,7 @@ def results(step, config, data, count):
     """The scalars of a few updates, all of whose draws count."""
     found = []
     for number in range(count):
-        batch = training_batch(data.train, number, config, step.rows_apart)
+        batch = training_batch(data.train, number, config, rows_apart=step.rows_apart)
         found.append(step(batch, seed_table(5, number), 1e-3, 0.3, config.max_seq_len))
     return np.array(found, float)
 
@@ -37,7 +37,7 @@ def results(step, config, data, count):
     slow_but(
         [
             {},
-            {"bucket_by_length": True, "use_output_dropout": False},
+            {"bucket_by_length": True},
             {"conditional": False, "dec_model": "layer_norm"},
             {"enc_model": "layer_norm", "dec_model": "hyper"},
             {"batch_size": 3},
@@ -46,7 +46,7 @@ def results(step, config, data, count):
     ),
 )
 def test_steps_and_evaluation_are_the_same_to_rounding(bench, options):
-    """The draws too: masks are equal to the bit, noise to rounding, each part has its own."""
+    """The draws too: masks are equal to the bit, noise to rounding."""
     found, evaluations, weights = [], [], []
     for jit in ("off", "on"):
         model, step, config = make(bench, jit, **options)
