@@ -131,11 +131,14 @@ def test_accelerator_runs_on_a_cpu():
 @pytest.mark.slow
 def test_kernels_of_a_compiled_step():
     said = run("kernels.py", *TINY, "--time=5")
-    rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in said.splitlines()[2:]}
+    lines = [line.split("|") for line in said.splitlines() if line.startswith("|")]
+    rows = {line[1].strip(): line[2:-1] for line in lines}
     for loop in ("encoder, forward", "decoder, forward", "decoder, backward", "encoder, backward"):
         times, products, *_ = map(int, rows[f"lstm: {loop}"])
         assert (times, products) == (5, 1)
     assert int(rows["lstm: whole step"][-1]) > 100
+    with_xla, fast, plain = map(int, rows["lstm"])
+    assert 0 < with_xla < fast < plain
 
 
 @pytest.mark.slow
