@@ -101,11 +101,16 @@ def training_batch(
     if hps.augment_stroke_prob:
         draws = random.random(len(points))
         points, starts = strokes.drop_points(points, starts, hps.augment_stroke_prob, draws)
-    rows = hps.max_seq_len
-    if config.bucket_by_length:
-        rows = int(np.diff(starts).max()) + 1
-        rows = min(-(-rows // rows_apart) * rows_apart, hps.max_seq_len + 1)
+    rows = _rows_of(starts, config, rows_apart)
     return _sorted_batch(points, starts, rows, config.normalizing_factor)
+
+
+def _rows_of(starts: NDArray[np.int64], config: RunConfig, rows_apart: int) -> int:
+    """Return the number of rows of a training batch."""
+    if not config.bucket_by_length:
+        return config.max_seq_len
+    rows = int(np.diff(starts).max()) + 1
+    return min(-(-rows // rows_apart) * rows_apart, config.max_seq_len + 1)
 
 
 def _balanced(

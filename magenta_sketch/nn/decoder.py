@@ -151,8 +151,9 @@ class Decoder(keras.layers.Layer):
             static=static,
         )
         if training:
+            flattened = None if static else lengths
             outputs = _drop(
-                outputs, self.output_keep_prob, seeds, Draw.OUTPUT, [time, batch], lengths
+                outputs, self.output_keep_prob, seeds, Draw.OUTPUT, [time, batch], flattened
             )
         vectors = self.output(outputs, product_dtype)
         return vectors if lengths is not None and not static else tf.transpose(vectors, [1, 0, 2])
@@ -200,7 +201,7 @@ def _drop(
     time_and_batch: Sequence[Any] = (),
     lengths: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Drop values of x, [time, batch, width], or with lengths the flattened [points, width]."""
+    """Drop values of x, [time, batch, width]; with ``lengths`` x is flattened, [points, width]."""
     if keep_prob >= 1.0:
         return x
     seed = seed_of(seeds, draw)
