@@ -126,6 +126,16 @@ def load_data_set(
 
     files = expanded(data_dir, files)
     joined = _joined(files, data_dir, max_seq_len, in_memory, report)
+    return _data_set(joined, files, max_seq_len, normalizing_factor, report)
+
+
+def _data_set(
+    joined: Joined,
+    files: Sequence[str],
+    max_seq_len: int | None,
+    normalizing_factor: float | None,
+    report: Report,
+) -> DataSet:
     sets, facts = joined.sets, joined.facts
     if max_seq_len is None or not joined.dropped:
         max_seq_len = facts.longest

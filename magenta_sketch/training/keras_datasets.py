@@ -51,6 +51,7 @@ def evaluation_dataset(sketches: AnySet, config: RunConfig) -> tf.data.Dataset:
 
     ``config`` must have max_seq_len and the normalizing factor of the data (`RunConfig.with_data`).
 
+    >>> from magenta_sketch.data import SketchSet
     >>> sketches = SketchSet.from_sketches([[[3, 0, 1]], [[0, 4, 1]]])
     >>> config = RunConfig.of(max_seq_len=1, normalizing_factor=1.8)
     >>> next(iter(evaluation_dataset(sketches, config)))["lengths"].numpy().tolist()
