@@ -6,15 +6,12 @@ ended sketches are computed to the end.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from magenta_sketch._backend import tf
+from magenta_sketch.nn import recurrence
 
 
 def use_plain_loop() -> None:
     """Make all models of this process use the plain loop from now on."""
-    from magenta_sketch._backend import tf
-    from magenta_sketch.nn import recurrence
-
     plain = recurrence._plain
 
     def with_whole_inputs(cell, inputs, initial_state, *, constant=None, **keywords):
@@ -25,16 +22,3 @@ def use_plain_loop() -> None:
 
     recurrence._plain = with_whole_inputs
     recurrence.has_own_gradient = lambda cell: False
-
-
-@contextlib.contextmanager
-def plain_loop() -> Iterator[None]:
-    """Let models that are traced in this block use the plain loop."""
-    from magenta_sketch.nn import recurrence
-
-    before = recurrence._plain, recurrence.has_own_gradient
-    use_plain_loop()
-    try:
-        yield
-    finally:
-        recurrence._plain, recurrence.has_own_gradient = before

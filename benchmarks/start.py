@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     cases.add_data_dir(parser)
     parser.add_argument("--hparams", default="")
-    arguments = measure.parse(parser)
+    arguments = parser.parse_args()
     print(measure.machine() + "\n")
     rows = []
     for what, function in (

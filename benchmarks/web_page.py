@@ -273,7 +273,7 @@ def main() -> None:
     parser.add_argument("--page", type=pathlib.Path, default=pathlib.Path("bird.html"))
     parser.add_argument("--model_dir", default="bird.gen.json")
     parser.add_argument("--rounds", type=int, default=10)
-    args = measure.parse(parser)
+    args = parser.parse_args()
     print(measure.machine())
     if args.what == "steps":
         steps(args.node_modules)

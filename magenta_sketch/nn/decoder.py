@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
@@ -17,7 +16,7 @@ from magenta_sketch.nn.any_cell import (
     state_sizes,
     zero_state,
 )
-from magenta_sketch.nn.randomness import PlacedSeeds, Seeds, initializer_seed, keep_mask, seed_of
+from magenta_sketch.nn.randomness import initializer_seed, keep_mask, seed_of
 from magenta_sketch.nn.time_step import prepare, time_step
 from magenta_sketch.seeds import DecoderPart, Draw
 
@@ -112,10 +111,9 @@ class Decoder(keras.layers.Layer):
         strokes: tf.Tensor,
         z: tf.Tensor | None = None,
         training: bool = False,
-        seeds: Seeds | None = None,
+        seeds: tf.Tensor | None = None,
         product_dtype: Any = None,
         lengths: tf.Tensor | None = None,
-        static: bool = False,
     ) -> tf.Tensor:
         """Return output vectors [batch, time, 3 + 6·M], each for the point after the given one.
 
@@ -123,11 +121,9 @@ class Decoder(keras.layers.Layer):
           strokes: previous points, stroke-5 in model units, [batch, time, 5], start token first.
           z: latent vectors [batch, Z]; None if unconditional.
           training: whether to apply dropout.
-          seeds: `randomness.seed_table` or `randomness.PlacedSeeds` for dropout; required if there
-            is any.
-          product_dtype, static: see `recurrence.run`.
-          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M],
-            unless it is static.
+          seeds: `randomness.seed_table` for dropout; required if there is any.
+          product_dtype: see `recurrence.run`.
+          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M].
 
         Raises:
           ValueError: seeds are missing.
@@ -148,15 +144,11 @@ class Decoder(keras.layers.Layer):
             lengths=lengths,
             keep_mask=mask,
             product_dtype=product_dtype,
-            static=static,
         )
         if training:
-            flattened = None if static else lengths
-            outputs = _drop(
-                outputs, self.output_keep_prob, seeds, Draw.OUTPUT, [time, batch], flattened
-            )
+            outputs = _drop(outputs, self.output_keep_prob, seeds, Draw.OUTPUT)
         vectors = self.output(outputs, product_dtype)
-        return vectors if lengths is not None and not static else tf.transpose(vectors, [1, 0, 2])
+        return vectors if lengths is not None else tf.transpose(vectors, [1, 0, 2])
 
     def step(
         self, points: tf.Tensor, z: tf.Tensor | None, state: list[tf.Tensor]
@@ -193,19 +185,7 @@ class Decoder(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _drop(
-    x: tf.Tensor,
-    keep_prob: float,
-    seeds: Seeds | None,
-    draw: Draw,
-    time_and_batch: Sequence[Any] = (),
-    lengths: tf.Tensor | None = None,
-) -> tf.Tensor:
-    """Drop values of x, [time, batch, width]; with ``lengths`` x is flattened, [points, width]."""
+def _drop(x: tf.Tensor, keep_prob: float, seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
     if keep_prob >= 1.0:
         return x
-    seed = seed_of(seeds, draw)
-    if lengths is None or not isinstance(seed, PlacedSeeds):
-        return x * keep_mask(tf.shape(x), keep_prob, seed, x.dtype)
-    mask = keep_mask([*time_and_batch, tf.shape(x)[-1]], keep_prob, seed, x.dtype)
-    return x * recurrence.rows(mask, lengths)
+    return x * keep_mask(tf.shape(x), keep_prob, seed_of(seeds, draw), x.dtype)

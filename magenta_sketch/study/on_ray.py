@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from magenta_sketch import __version__
-from magenta_sketch.study.ray_cluster import connected, one_line, require_machine
+from magenta_sketch.study.ray_cluster import connected, one_line, require_cores
 from magenta_sketch.study.task import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds
@@ -21,7 +21,7 @@ _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
 
 
 class RayEngine:
-    """An engine that runs tasks on a Ray cluster, as many at a time as cores and GPUs allow.
+    """An engine that runs tasks on a Ray cluster, as many at a time as there are cores for.
 
     If a task's machine or process dies, Ray starts the task again, perhaps on another machine, and
     the run resumes from its last checkpoint. Errors of a run itself are not retried. All machines
@@ -30,12 +30,11 @@ class RayEngine:
     Args:
       address: "auto" for the cluster of this machine, or host:port of a cluster's head.
       cpus: cores per task.
-      gpus: GPUs per task, >= 0; 0.5 lets two tasks share one.
       retries: how many times Ray starts a task again.
     """
 
-    def __init__(self, address: str, *, cpus: int = 1, gpus: float = 0.0, retries: int = 3):
-        self._address, self._cpus, self._gpus, self._retries = address, cpus, gpus, retries
+    def __init__(self, address: str, *, cpus: int = 1, retries: int = 3):
+        self._address, self._cpus, self._retries = address, cpus, retries
 
     def run(
         self,
@@ -48,13 +47,12 @@ class RayEngine:
 
         Raises:
           RunError: Ray is not installed, there is no cluster at the address, or none of its
-            machines has enough cores and GPUs.
+            machines has enough cores.
         """
         with connected(self._address, self._retries) as ray:
-            require_machine(ray, self._cpus, self._gpus)
+            require_cores(ray, self._cpus)
             carry_out = ray.remote(
                 num_cpus=self._cpus,
-                num_gpus=self._gpus,
                 max_calls=1,  # TensorFlow's threads are set once in a process
                 max_retries=self._retries,
                 retry_exceptions=[InterruptedError],
@@ -144,10 +142,7 @@ def _carrier() -> Callable[..., dict[str, Any]]:
                 "all machines see, at the same path"
             )
         with open(log, "a", encoding="utf-8") as file:
-            # Ray sets the variable to the GPUs of the task.
-            gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-            gpu = f", GPU {gpus}" if gpus else ""
-            file.write(f"begins on {socket.gethostname()}, process {os.getpid()}{gpu}\n")
+            file.write(f"begins on {socket.gethostname()}, process {os.getpid()}\n")
         try:
             import magenta_sketch
 

@@ -84,7 +84,6 @@ def test_a_resumed_run_takes_what_may_change():
         "save_every",
         "data_dir",
         "num_epochs",
-        "jit",
     }
 
 
