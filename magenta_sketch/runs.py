@@ -251,6 +251,8 @@ def train_run(
         trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
     for line in run_report.describe(config, len(run.data.train), total, trainer.num_trainable()):
         report(line)
+    for line in run_report.describe_evaluation(config, len(run.data.valid), len(run.data.test)):
+        report(line)
     if run.resumed:
         _restore(trainer, total, report)
     stop = StopRequest()

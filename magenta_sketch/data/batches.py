@@ -46,7 +46,8 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
     """Draw the batch of one training step: distinct sketches, chosen uniformly and augmented.
 
     Steps are independent of each other. If the set has fewer than batch_size sketches, all are
-    taken. Augmentation does not change which sketches are chosen.
+    taken. Augmentation does not change which sketches are chosen. With the option balance, sketches
+    are chosen by `balanced`, of the set's parts.
 
     Args:
       sketches: the training set, in pixel units.
@@ -71,7 +72,11 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
     # A counter-based generator with the key (seed, step): no two steps share random numbers.
     key = np.array([config.seed, step], np.uint64)
     random = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, Purpose.BATCH]))
-    chosen = random.choice(len(sketches), min(hps.batch_size, len(sketches)), replace=False)
+    count = min(hps.batch_size, len(sketches))
+    if config.balance:
+        chosen = balanced(random, sketches.parts, count)
+    else:
+        chosen = random.choice(len(sketches), count, replace=False)
     batch = sketches.take(chosen)
     _check_lengths(batch, hps.max_seq_len)
     points, starts = batch.points, batch.starts
@@ -83,6 +88,43 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
         points, starts = strokes.drop_points(points, starts, hps.augment_stroke_prob, draws)
     rows = int(np.diff(starts).max()) + 1 if config.bucket_by_length else hps.max_seq_len
     return _sorted_batch(points, starts, rows, config.normalizing_factor)
+
+
+def balanced(
+    random: np.random.Generator, parts: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """Choose sketches so that each part is chosen equally often, however many sketches it has.
+
+    Of f parts with sketches, each gives ``count // f`` of them, and ``count % f`` parts, chosen
+    uniformly, give one more. Within a part, sketches are chosen uniformly and are distinct. Only
+    where a part has fewer sketches than it gives, all are taken as often as that goes, and distinct
+    ones make up the rest.
+
+    Args:
+      random: the generator.
+      parts: [f + 1], sketches parts[k] to parts[k + 1] - 1 are part k. Empty parts give nothing.
+      count: how many to choose, 1 or more.
+
+    Returns:
+      Indices [count].
+
+    Example:
+      >>> chosen = balanced(np.random.default_rng(0), np.array([0, 1, 1000]), 4)
+      >>> sorted((chosen > 0).tolist())
+      [False, False, True, True]
+    """
+    filled = np.flatnonzero(np.diff(parts))
+    firsts, sizes = parts[:-1][filled], np.diff(parts)[filled]
+    each, more = divmod(count, len(filled))
+    others = random.choice(len(filled), more, replace=False)
+    # One at a time needs no loop over parts, of which there may be hundreds.
+    chosen = [firsts[others] + random.integers(0, sizes[others])] if not each else []
+    shares = np.full(len(filled), each)
+    shares[others] += 1
+    for first, size, share in zip(firsts, sizes, shares, strict=True) if each else ():
+        whole = np.tile(np.arange(size), share // size)
+        chosen += [first + whole, first + random.choice(size, share % size, replace=False)]
+    return np.concatenate(chosen)
 
 
 def evaluation_batches(sketches: SketchSet, config: RunConfig) -> Iterator[Batch]:

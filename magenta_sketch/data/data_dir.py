@@ -1,16 +1,19 @@
-"""Get one file of a data set: from a folder, from a URL, or built."""
+"""Find and read one file of a data set: in a folder, at a URL, or built."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from magenta_sketch.data import factors
 from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.download import fetch
-from magenta_sketch.data.npz import read_npz
-from magenta_sketch.data.npz_archive import open_archive
+from magenta_sketch.data.file_names import file_names
+from magenta_sketch.data.npz import Cut, cut_note, read_npz_counting
+from magenta_sketch.data.npz_archive import open_archive, unpacked_bytes
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.data.urls import is_url, join_url
 from magenta_sketch.errors import DataError
@@ -26,15 +29,19 @@ def _folder(data_dir: str | os.PathLike[str]) -> Path:
 def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> None:
     """Raise an error where a file is missing, or no archive, that nothing here makes or fetches.
 
-    Nothing is read but the directories of the archives.
+    Nothing is read but the directories of the archives, and lists of names.
+
+    Args:
+      data_dir: a folder or an http(s) URL.
+      names: of files; patterns and lists of names too (`file_names`).
 
     Raises:
       DataError: the first file that cannot be opened; for one that is missing what is there, and
-        what may have been meant.
+        what may have been meant. A pattern matches nothing, or a list cannot be read.
     """
     from magenta_sketch.data.sources import ready_made  # here, because it imports much
 
-    for name in names:
+    for name in file_names(names, data_dir):
         if is_url(data_dir):
             join_url(str(data_dir), name)
             continue
@@ -45,10 +52,22 @@ def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> Non
             raise DataError(_missing_file(path, name))
 
 
-def read_from(
-    data_dir: str | os.PathLike[str], name: str, report: Report = print
-) -> dict[str, SketchSet]:
-    """Return the splits of the file `name` in data_dir.
+class FoundFile(NamedTuple):
+    """A file of a data set on this machine.
+
+    Attributes:
+      name: as the user knows it.
+      path: where it is.
+      is_download: whether it is a copy, in the cache, of a file at a URL.
+    """
+
+    name: str
+    path: Path
+    is_download: bool
+
+
+def find_file(data_dir: str | os.PathLike[str], name: str, report: Report = print) -> FoundFile:
+    """Return where the file `name` in data_dir is; download or build it if needed.
 
     Args:
       data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
@@ -58,14 +77,10 @@ def read_from(
       report: called with each line of text on progress.
 
     Raises:
-      DataError: the file is missing, or cannot be downloaded, built or read.
+      DataError: the file is missing, or cannot be downloaded or built.
     """
     if is_url(data_dir):
-        path = fetch(join_url(str(data_dir), name), report=report)
-        try:
-            return _read(path, name, report)
-        except DataError as error:
-            raise DataError(f"{error}; delete this cached file to have it fetched again") from None
+        return FoundFile(name, fetch(join_url(str(data_dir), name), report=report), True)
     require_files(data_dir, [name])
     folder = _folder(data_dir)
     path = folder / name
@@ -77,18 +92,56 @@ def read_from(
         except OSError as error:
             raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
         ready_made.write(name, folder, report)
-    return _read(path, name, report)
+    return FoundFile(name, path, False)
 
 
-def _read(path: Path, name: str, report: Report) -> dict[str, SketchSet]:
-    """Read a file, and report what it looks like if it seems to follow another convention."""
-    splits = read_npz(path, report=report)
-    if found := recognise(splits["train"]):
-        report(
-            f"note: {name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if so, "
-            f"`sketch_rnn_convert mend {path} --what={','.join(found)} --out=NEW.npz` mends it"
-        )
+@contextlib.contextmanager
+def reading(file: FoundFile) -> Iterator[None]:
+    """Add advice to a DataError of the block if the file is a damaged download."""
+    try:
+        yield
+    except DataError as error:
+        if not file.is_download:
+            raise
+        raise DataError(f"{error}; delete this cached file to have it fetched again") from None
+
+
+def bytes_of(files: Iterable[FoundFile]) -> int:
+    """Return the unpacked size of files, as their directories declare it.
+
+    Raises:
+      DataError: one is no archive.
+    """
+    total = 0
+    for file in files:
+        with reading(file):
+            total += unpacked_bytes(file.path, str(file.path))
+    return total
+
+
+def read_file(file: FoundFile, report: Report = print) -> dict[str, SketchSet]:
+    """Return the splits of a file. Report what was changed, and what looks odd.
+
+    Raises:
+      DataError: the file cannot be read (`read_npz`).
+    """
+    with reading(file):
+        splits, cut = read_npz_counting(file.path, str(file.path))
+    for line in notes(file, cut, recognise(splits["train"])):
+        report(line)
     return splits
+
+
+def notes(file: FoundFile, cut: Cut, found: Sequence[str]) -> list[str]:
+    """Return lines on offsets that were clamped, and on other conventions that were `found`."""
+    lines = [cut_note(cut, file.path, str(file.path))] if cut.offsets else []
+    if found:
+        lines.append(
+            f"note: {file.name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if "
+            f"so, `sketch_rnn_convert mend {file.path} --what={','.join(found)} --out=NEW.npz` "
+            "mends it"
+        )
+    return lines
 
 
 def _missing_file(path: Path, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def normalizing_factor_of(train: SketchSet) -> float:
 
     It has ddof 0. It is 0 if all offsets are equal or there are none.
     """
-    return mean_and_std([train.points[:, :2]])[1]
+    return _moments(lambda: (block[:, :2] for block in train.blocks(_ROWS_AT_ONCE)))[1]
 
 
 def mean_and_std(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
@@ -43,11 +43,24 @@ def mean_and_std(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
     Sums are float64, but there is never a float64 copy of all numbers.
     """
     parts = list(parts)
-    size = max(sum(part.size for part in parts), 1)
-    mean = sum(float(part.sum(dtype=np.float64)) for part in parts) / size
-    total = 0.0
-    for part in parts:
-        for start in range(0, len(part), _ROWS_AT_ONCE):
-            residuals = part[start : start + _ROWS_AT_ONCE].astype(np.float64) - mean
-            total += float(np.square(residuals).sum())
-    return mean, math.sqrt(total / size)
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for part in parts:
+            for start in range(0, len(part), _ROWS_AT_ONCE):
+                yield part[start : start + _ROWS_AT_ONCE]
+
+    return _moments(blocks)
+
+
+def _moments(blocks: Callable[[], Iterator[NDArray[np.float32]]]) -> tuple[float, float]:
+    """Return `mean_and_std` of all blocks, which are read twice."""
+    total, size = 0.0, 0
+    for block in blocks():
+        total += float(block.sum(dtype=np.float64))
+        size += block.size
+    mean = total / max(size, 1)
+    squares = 0.0
+    for block in blocks():
+        residuals = block.astype(np.float64) - mean
+        squares += float(np.square(residuals).sum())
+    return mean, math.sqrt(squares / max(size, 1))

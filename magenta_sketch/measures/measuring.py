@@ -74,7 +74,7 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
         scalars |= latent.use(test.mu, test.sigma, own)
         scalars |= _information(trained, data.test, known, of_name, settings)
         factors = load_factors(
-            trained.config.hparams.data_set,
+            data.files,
             trained.config.data_dir,
             [len(data.train), len(data.valid), len(data.test)],
         )

@@ -14,6 +14,7 @@ import numpy as np
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.batches import Batch, training_batch
+from magenta_sketch.data.fixed_part import fixed_part
 from magenta_sketch.data.loading import DataSet
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.errors import RunError
@@ -66,6 +67,7 @@ class Trainer:
         self.illustrate = illustrate
         self.last_cost: float | None = None
         self._saved_step = -1
+        self._evaluated: dict[str, SketchSet] = {}
 
     @property
     def step(self) -> int:
@@ -175,7 +177,7 @@ class Trainer:
         a kill, the run resumes from the checkpoint before and repeats all of this.
         """
         if int(self.state.evaluated_step) < step:
-            valid = self._evaluate("valid", self.data.valid, step, journal, stop)
+            valid = self._evaluate("valid", step, journal, stop)
             if not math.isfinite(valid.cost):
                 # Not saved, because no resumed run could recover from this state.
                 raise self._non_finite(
@@ -183,7 +185,7 @@ class Trainer:
                 )
             best = valid.cost < float(self.state.best_cost)
             if best:
-                self._evaluate("test", self.data.test, step, journal, stop)
+                self._evaluate("test", step, journal, stop)
                 self.state.best_cost.assign(valid.cost)
                 self.state.best_step.assign(step)
             self.state.evaluated_step.assign(step)
@@ -195,10 +197,12 @@ class Trainer:
                 self.illustrate(step)
         self._save(step)
 
-    def _evaluate(
-        self, split: str, sketches: SketchSet, step: int, journal: Journal, stop: StopRequest
-    ) -> Evaluation:
+    def _evaluate(self, split: str, step: int, journal: Journal, stop: StopRequest) -> Evaluation:
         began = time.monotonic()
+        if split not in self._evaluated:
+            most = self.config.evaluate_at_most
+            self._evaluated[split] = fixed_part(getattr(self.data, split), most)
+        sketches = self._evaluated[split]
         purpose = Purpose.TEST if split == "test" else Purpose.VALIDATION
         batches, done = math.ceil(len(sketches) / self.config.hparams.batch_size), 0
 

@@ -259,3 +259,77 @@ def test_real_sheep(shared):
     np.testing.assert_array_equal(batch.strokes[..., 2:].sum(axis=-1), 1)
     offsets = batch.strokes[:, 1:, :2][batch.strokes[:, 1:, 4] == 0]
     assert offsets.std() == pytest.approx(1.0, abs=0.25)
+
+
+# ------------------------------------------------------------------------------------ balance
+
+
+def parted(*sizes):
+    """A set of parts of these sizes; sketch i has the offset (i, 0)."""
+    count = sum(sizes)
+    points = np.zeros((count, 3), np.float32)
+    points[:, 0] = np.arange(count)
+    return SketchSet(points, np.arange(count + 1), np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def drawn(sketches, step, **settings):
+    config = RunConfig.of(max_seq_len=1, random_scale_factor=0, augment_stroke_prob=0, **settings)
+    return training_batch(sketches, step, config).strokes[:, 1, 0].astype(int)
+
+
+def per_part(sketches, chosen):
+    parts = np.searchsorted(sketches.parts, chosen, side="right") - 1
+    return np.bincount(parts, minlength=len(sketches.parts) - 1)
+
+
+def test_balance_gives_each_file_the_same_share_of_each_batch():
+    sketches = parted(5000, 40, 900)
+    total = np.zeros(3, int)
+    for step in range(60):
+        chosen = drawn(sketches, step, batch_size=10, balance=True)
+        assert len(set(chosen)) == 10  # each file has enough, so no sketch is there twice
+        counts = per_part(sketches, chosen)
+        assert sorted(counts) == [3, 3, 4]
+        total += counts
+    assert total.sum() == 600 and (abs(total - 200) < 15).all()  # the tenth goes round
+
+
+def test_balance_with_more_files_than_sketches_in_a_batch():
+    sizes = [1, 3000, *[50] * 58]
+    sketches = parted(*sizes)
+    total = np.zeros(60, int)
+    for step in range(300):
+        chosen = drawn(sketches, step, batch_size=8, balance=True)
+        counts = per_part(sketches, chosen)
+        assert counts.max() == 1 and counts.sum() == 8
+        total += counts
+    assert (abs(total - 40) < 28).all()  # 40 expected, standard deviation 5.9
+
+
+def test_balance_repeats_the_sketches_of_a_file_that_is_too_small():
+    sketches = parted(2, 0, 500)
+    chosen = drawn(sketches, 3, batch_size=10, balance=True)
+    assert per_part(sketches, chosen).tolist() == [5, 0, 5]
+    assert sorted(np.bincount(chosen[chosen < 2])) == [2, 3]
+    assert len(set(chosen[chosen >= 2])) == 5
+
+
+def test_balance_draws_evenly_within_a_file():
+    sketches = parted(4, 4)
+    times = sum(
+        np.bincount(drawn(sketches, step, batch_size=4, balance=True), minlength=8)
+        for step in range(400)
+    )
+    assert (abs(times - 200) < 50).all()
+
+
+def test_balance_is_off_by_default_and_steps_repeat():
+    sketches = parted(300, 30)
+    one, other = (drawn(sketches, 5, batch_size=20, balance=True) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert (drawn(sketches, 5, batch_size=20) != one).any()
+    # The parts alone change nothing: batches of runs of before.
+    alone = SketchSet(sketches.points, sketches.starts)
+    np.testing.assert_array_equal(
+        drawn(sketches, 5, batch_size=20), drawn(alone, 5, batch_size=20, balance=False)
+    )
