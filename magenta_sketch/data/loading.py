@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magenta_sketch.data import joining
-from magenta_sketch.data.data_dir import Report, bytes_of, find_file
+from magenta_sketch.data.data_dir import FoundFile, Report, bytes_of, find_file
 from magenta_sketch.data.file_names import file_names
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.errors import ArgumentError, DataError
@@ -125,8 +125,20 @@ def load_data_set(
     files = [find_file(data_dir, name, report) for name in file_names(several, data_dir)]
     if in_memory is None:
         in_memory = bytes_of(files) < _in_memory_limit()
-    found = (joining.load_joined if in_memory else joining.open_joined)(files, max_seq_len, report)
+    join = joining.load_joined if in_memory else joining.open_joined
+    return _measured(
+        files, join(files, max_seq_len, report), max_seq_len, normalizing_factor, report
+    )
 
+
+def _measured(
+    files: Sequence[FoundFile],
+    found: joining.Joined,
+    max_seq_len: int | None,
+    normalizing_factor: float | None,
+    report: Report,
+) -> DataSet:
+    """Return the data set of joined files. Raise DataError if it has no normalizing factor."""
     if max_seq_len is None or not found.dropped:
         max_seq_len = found.longest
     factor = found.normalizing_factor if normalizing_factor is None else normalizing_factor
