@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tracemalloc
 from collections import namedtuple
 
 import numpy as np
@@ -269,3 +270,26 @@ def test_a_large_set_is_not_brought_into_memory_by_accident(folder, monkeypatch)
     for name in ("points", "starts"):
         with pytest.raises(DataError, match="needs all 122 sketches in memory.*in_memory=True"):
             getattr(opened.train, name)
+
+
+def test_opening_and_batches_take_little_memory(tmp_path):
+    """A thousandth of the benchmark: nothing grows with the points once the files are unpacked."""
+    random = np.random.default_rng(0)
+    starts = np.arange(24_001) * 45
+    points = random.integers(-9, 10, (starts[-1], 3)).astype(np.float32)
+    points[:, 2] = random.random(len(points)) < 0.1
+    sketches = SketchSet(points, starts)
+    few = sketches.take(range(100))
+    write_npz(tmp_path / "many.npz", train=sketches, valid=few, test=few)
+    load_data_set("many.npz", tmp_path, in_memory=False, report=silent)
+    tracemalloc.start()
+    try:
+        data = load_data_set("many.npz", tmp_path, in_memory=False, report=silent)
+        config = RunConfig.of(batch_size=10).with_data(data)
+        for step in range(5):
+            training_batch(data.train, step, config)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # In memory the points take 13 MB. Hashing a young file reads it in pieces of 1 MiB.
+    assert most < points.nbytes / 4
