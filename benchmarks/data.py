@@ -2,7 +2,7 @@
 
     python benchmarks/data.py                     both tables
     python benchmarks/data.py --steps=20          more training steps to compare with
-    python benchmarks/data.py --large             24 million sketches, opened: 9 GB of disk
+    python benchmarks/data.py --large             24 million sketches, opened: 10 GB of disk
     python benchmarks/data.py --large --share=0.1 a tenth of them
 
 The sketches are random, so nothing is downloaded. For loading they have 45 points on average, as in
