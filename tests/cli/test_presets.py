@@ -75,13 +75,11 @@ def test_help_has_a_line_for_each(capsys):
     lines = capsys.readouterr().out.splitlines()
     listed = lines[lines.index("Presets (--preset), each a file in configs/:") + 1 :]
     assert [line.partition(":")[0].strip() for line in listed] == [
-        *(
-            "noise_full_size",
-            "noise_kanji",
-            "noise_quickdraw",
-            "noise_scale",
-            "noise_shapes",
-            "noise_sheep",
-        )
+        "noise_full_size",
+        "noise_kanji",
+        "noise_quickdraw",
+        "noise_scale",
+        "noise_shapes",
+        "noise_sheep",
     ]
     assert listed[1].startswith("  noise_kanji: The study of the noise in z, with its controls, on")
