@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from measure import machine, table
+from measure import machine, parse, table
 
 DRAWN = 50  # sketches that each model draws, to measure their size
 RUNS = (  # start, dequantize, size
@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models_dir", required=True, help="folder of the NAME.gen.json files")
     parser.add_argument("--data", action="append", required=True, help="folder of raw drawings")
-    given = parser.parse_args()
+    given = parse(parser)
     import magenta_sketch
 
     paths = sorted(Path(given.models_dir).glob("*.gen.json"))

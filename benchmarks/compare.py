@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--data_dir", default=".", help="where aaron_sheep.npz is")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     if arguments.serve:
         work = work_of(*arguments.serve.split(",", 2))
         serve("ready", lambda number: seconds_of(work, number))

@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--simplified", action="store_true", help="simplify the drawings first")
     parser.add_argument("--folder", help="where there is room for the file and a half")
     parser.add_argument("--counts", help="as the program's")
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = Path(folder, "large.ndjson")
         number = make(path, arguments.files, arguments.gigabytes * 1e9, arguments.simplified)

@@ -1,18 +1,22 @@
-"""Measure the data path: a batch made during a training step, and loading 420,000 sketches.
+"""Measure the data path: a batch made during a training step, loading, and opening.
 
-    python benchmarks/data.py                     both tables
+    python benchmarks/data.py                     a batch, and loading 420,000 sketches
     python benchmarks/data.py --steps=20          more training steps to compare with
+    python benchmarks/data.py --files=345         open 345 files of 70,000 sketches (8 GB of disk)
 
-The sketches are random, so nothing is downloaded. For loading they have 45 points on average, as in
-QuickDraw; for the batch 125 of at most 250, as in aaron_sheep.
+The sketches are random, so nothing is downloaded. For loading and opening they have 45 points (on
+average), as in QuickDraw; for the batch 125 of at most 250, as in aaron_sheep.
 """
 
 import argparse
+import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import measure
 import numpy as np
@@ -29,8 +33,8 @@ def sketches(count: int, points: int, seed: int) -> list[np.ndarray]:
     return np.split(flat, np.cumsum(lengths)[:-1])
 
 
-def batch_beside_step(steps: int) -> None:
-    """Print the time to make a batch while a default training step runs."""
+def batch_beside_step(steps: int, data: Any = None) -> None:
+    """Print the time to make a batch of ``data`` while a default training step runs."""
     from magenta_sketch.config import RunConfig
     from magenta_sketch.data import SketchSet
     from magenta_sketch.data.batches import training_batch
@@ -42,7 +46,8 @@ def batch_beside_step(steps: int) -> None:
 
     use_threads()
     config = RunConfig.of(max_seq_len=250, normalizing_factor=35.0)
-    data = SketchSet.from_sketches(sketches(7_400, 125, 0))
+    if data is None:
+        data = SketchSet.from_sketches(sketches(7_400, 125, 0))
     step = TrainStep(SketchRNN(config))
     making = []
 
@@ -95,15 +100,63 @@ def load(folder: str, names: list[str]) -> None:
     print(f"peak memory: {measure.peak_memory():.0f} MiB, of which {before:.0f} MiB before loading")
 
 
+def open_large(files: int, steps: int) -> None:
+    """Write many files, open them twice, and train with them, each in a new process."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        began = time.perf_counter()
+        for number in range(files):
+            random = np.random.default_rng(number)
+            # Few different ones, so that the archives are small.
+            some = random.integers(-60, 60, (SKETCHES // 100, 45, 3)).astype(np.int16)
+            some[..., 2] = random.random(some.shape[:2]) < 0.15
+            few = np.tile(some, (4, 1, 1))[:2_500]
+            train = np.tile(some, (100, 1, 1))
+            np.savez_compressed(data / f"{number:03}.npz", train=train, valid=few, test=few)
+        print(f"wrote {files} files in {time.perf_counter() - began:.0f} s", flush=True)
+        environment = os.environ | {"MAGENTA_SKETCH_CACHE": str(Path(folder) / "cache")}
+        for number in range(2):
+            more = [f"--steps={steps}"] if number else []
+            command = [sys.executable, __file__, "--open", str(data), *more]
+            subprocess.run(command, check=True, env=environment)
+
+
+def open_(folder: str, steps: int | None) -> None:
+    """Open all files in a folder; print time and memory, and train for some steps."""
+    import magenta_sketch.training.loop  # noqa: F401  (only to use its memory)
+    from magenta_sketch.data import load_data_set
+
+    began = time.perf_counter()
+    data = load_data_set("*.npz", folder, in_memory=False, report=lambda line: None)
+    seconds = time.perf_counter() - began
+    which = "first" if steps is None else "second"
+    print(f"opening {len(data.train):,} training sketches the {which} time: {seconds:.1f} s")
+    if steps is not None:
+        batch_beside_step(steps, data.train)
+        status = Path("/proc/self/status").read_text()
+        (own,) = re.findall(r"RssAnon:\s*(\d+) kB", status)
+        print(f"resident memory besides the page cache: {int(own) / 1024:.0f} MiB")
+    sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--files", type=int, default=0)
+    parser.add_argument("--open", help=argparse.SUPPRESS)
     parser.add_argument("--load", nargs="+", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     if arguments.load:
         load(arguments.load[0], arguments.load[1:])
         return
-    batch_beside_step(arguments.steps)
+    if arguments.open:
+        open_(arguments.open, arguments.steps)
+        return
+    if arguments.files:
+        open_large(arguments.files, arguments.steps or 20)
+        return
+    batch_beside_step(arguments.steps or 5)
     load_many()
 
 

@@ -18,7 +18,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
-from measure import quiet, rows_of
+from measure import parse, quiet, rows_of
 
 import magenta_sketch
 from magenta_sketch.data.sources import building, finding
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--model_dir", default="bird.gen.json")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("doodle.jsonl"))
-    args = parser.parse_args()
+    args = parse(parser)
     if args.what == "train":
         train(args.model_dir, args.files, args.seeds, args.out)
     else:

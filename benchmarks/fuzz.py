@@ -27,6 +27,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import measure
 from fuzz_kinds import KINDS, Kind, check_message
 
 SECONDS = 20
@@ -200,7 +201,7 @@ def main() -> None:
     parser.add_argument("--only", type=int, help="one case, which is kept in --keep")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     if arguments.serve:
         name, first, last = arguments.serve
         serve(name, int(first), int(last), arguments.seed, arguments.keep)

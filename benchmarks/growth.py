@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cell", choices=cases.CELLS, default="lstm")
     parser.add_argument("--runs", type=int, default=3)
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     peak = measure.peak_by_itself()
     use_threads()
     print(f"{measure.machine()}; matrix-product peak: float32 {peak:.0f} GFLOP/s\n")

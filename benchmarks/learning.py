@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("run", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--jobs", type=int, default=2)
     cases.add_data_dir(parser)
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     if arguments.what == "show":
         show()
     elif arguments.what == "train":

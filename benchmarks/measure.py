@@ -1,7 +1,8 @@
-"""Shared by the benchmarks: timing, the machine and its peak speed, tables."""
+"""Shared by the benchmarks: timing, the machine and its peak speed, the device, tables."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+GPU_NEEDED = "MAGENTA_SKETCH_BENCHMARK_NEEDS_GPU"  # set for processes that a benchmark starts
 
 
 def matmul_peak(dtype: str = "float32", size: int = 2048, runs: int = 10) -> float:
@@ -36,6 +40,47 @@ def peak_by_itself(dtype: str = "float32") -> float:
         check=True,
     )
     return float(done.stdout.split()[-1])
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line of a benchmark, with --device added, and choose that device.
+
+    Call it before TensorFlow is imported. Processes that the benchmark starts use the device too.
+    """
+    parser.add_argument(
+        "--device",
+        default="",
+        help="cpu, gpu, or gpu:1 and so on (default: a GPU if TensorFlow finds one, else the CPU)",
+    )
+    options = parser.parse_args()
+    kind, colon, number = options.device.lower().partition(":")
+    if (
+        kind not in ("", "cpu", "gpu")
+        or (kind != "gpu" and colon)
+        or (colon and not number.isdigit())
+    ):
+        parser.error(f"--device must be cpu, gpu or gpu:NUMBER, got {options.device!r}")
+    if kind == "cpu":
+        os.environ[VISIBLE] = "-1"
+    elif kind == "gpu":
+        visible = os.environ.get(VISIBLE, "").split(",")
+        names = dict(enumerate(visible)) if visible != [""] else {}
+        os.environ[VISIBLE] = names.get(int(number or 0), number or "0")
+        os.environ[GPU_NEEDED] = "1"
+    return options
+
+
+def device() -> str:
+    """Return on what TensorFlow computes. If --device=gpu finds no GPU, end with one line."""
+    from magenta_sketch._backend import tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus and GPU_NEEDED in os.environ:
+        sys.exit("--device=gpu: TensorFlow finds no GPU; take --device=cpu or none")
+    if not gpus:
+        return "no GPU"
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return f"GPU {details.get('device_name', gpus[0].name)}"
 
 
 def repeat(function: Callable[[], object], times: int) -> list[float]:
@@ -67,11 +112,11 @@ def summary(numbers: Sequence[float]) -> tuple[float, float, float]:
 
 
 def machine() -> str:
-    """Return one line: processor, cores of this process, TensorFlow's version."""
+    """Return one line: processor, cores of this process, GPU, TensorFlow's version."""
     from magenta_sketch._backend import tf
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_processor()}, {cores} cores, TensorFlow {tf.__version__}"
+    return f"{_processor()}, {cores} cores, {device()}, TensorFlow {tf.__version__}"
 
 
 def _processor() -> str:

@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from measure import quiet, rows_of
+from measure import parse, quiet, rows_of
 
 import magenta_sketch
 from magenta_sketch.measures.measuring import measure
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--data_dir", default="datasets")
     parser.add_argument("--seeds", type=int, default=10)
-    args = parser.parse_args()
+    args = parse(parser)
     keep(args.study, args.out, args.data_dir, range(args.seeds))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-from measure import rows_of
+from measure import parse, rows_of
 
 from magenta_sketch.measures import linear_theory
 from magenta_sketch.measures.latent import ACTIVE
@@ -338,7 +338,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="+", type=pathlib.Path)
-    args = parser.parse_args()
+    args = parse(parser)
     outcomes = decide([path for path in args.results if path.suffix == ".json"])
     for path in args.results:
         outcomes += p6(path) if path.suffix == ".jsonl" else []

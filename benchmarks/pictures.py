@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import machine, repeat, seconds, summary, table
+from measure import machine, parse, repeat, seconds, summary, table
 
 COUNT, GIVEN, POINTS = 100, 30, 130  # of completions; 130 points in all
 KINDS = ("plain.svg", "animated.svg", "page.svg", "sketch.png", "sketch.gif")
@@ -83,7 +83,7 @@ def pictures(runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7, help="timed runs of each (default 7)")
-    runs = parser.parse_args().runs
+    runs = parse(parser).runs
     print(machine())
     completions(runs)
     pictures(runs)

@@ -6,12 +6,15 @@ ended sketches are computed to the end.
 
 from __future__ import annotations
 
-from magenta_sketch._backend import tf
-from magenta_sketch.nn import recurrence
+import contextlib
+from collections.abc import Iterator
 
 
 def use_plain_loop() -> None:
     """Make all models of this process use the plain loop from now on."""
+    from magenta_sketch._backend import tf
+    from magenta_sketch.nn import recurrence
+
     plain = recurrence._plain
 
     def with_whole_inputs(cell, inputs, initial_state, *, constant=None, **keywords):
@@ -22,3 +25,16 @@ def use_plain_loop() -> None:
 
     recurrence._plain = with_whole_inputs
     recurrence.has_own_gradient = lambda cell: False
+
+
+@contextlib.contextmanager
+def plain_loop() -> Iterator[None]:
+    """Let models that are traced in this block use the plain loop."""
+    from magenta_sketch.nn import recurrence
+
+    before = recurrence._plain, recurrence.has_own_gradient
+    use_plain_loop()
+    try:
+        yield
+    finally:
+        recurrence._plain, recurrence.has_own_gradient = before

@@ -12,7 +12,7 @@ each row, to show if the machine is busy.
 import argparse
 
 import numpy as np
-from measure import machine, matmul_peak, repeat, seconds, summary, table
+from measure import machine, matmul_peak, parse, repeat, seconds, summary, table
 
 POINTS = 250
 # Magenta's implementation, one sketch at a time: 0.384 s for 250 points with the default model,
@@ -155,7 +155,7 @@ def early_ends(runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7, help="timed runs of each (default 7)")
-    runs = parser.parse_args().runs
+    runs = parse(parser).runs
     print(machine())
     by_batch_size(runs)
     early_ends(runs)

@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     cases.add_data_dir(parser)
     parser.add_argument("--hparams", default="")
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     print(measure.machine() + "\n")
     rows = []
     for what, function in (

@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     cases.add_data_dir(parser)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     if arguments.serve:
         serve_steps(*arguments.serve.split(","), arguments.data_dir)
         return

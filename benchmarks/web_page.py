@@ -273,7 +273,7 @@ def main() -> None:
     parser.add_argument("--page", type=pathlib.Path, default=pathlib.Path("bird.html"))
     parser.add_argument("--model_dir", default="bird.gen.json")
     parser.add_argument("--rounds", type=int, default=10)
-    args = parser.parse_args()
+    args = measure.parse(parser)
     print(measure.machine())
     if args.what == "steps":
         steps(args.node_modules)

@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--cell", choices=cases.CELLS, default="hyper")
     parser.add_argument("--mode", choices=cases.MODES, default="both")
     parser.add_argument("--runs", type=int, default=5, help="timed steps before the profiled one")
-    arguments = parser.parse_args()
+    arguments = measure.parse(parser)
     from magenta_sketch.config import RunConfig
     from magenta_sketch.nn.randomness import seed_table
     from magenta_sketch.nn.sketch_rnn import SketchRNN

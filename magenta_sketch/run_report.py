@@ -13,7 +13,9 @@ from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.training.run_folder import RunFolder
 
 
-def describe(config: RunConfig, count: int, total_steps: int, parameters: int) -> list[str]:
+def describe(
+    config: RunConfig, count: int, total_steps: int, parameters: int, uses_xla: bool = False
+) -> list[str]:
     """Return lines on a run: its model, its length, its modes, and warnings.
 
     Args:
@@ -21,6 +23,7 @@ def describe(config: RunConfig, count: int, total_steps: int, parameters: int) -
       count: training sketches.
       total_steps: the step at which the run ends.
       parameters: how many the model has.
+      uses_xla: whether XLA compiles the training step.
     """
     hps = config.hparams
     encoder = f"encoder {hps.enc_model} {hps.enc_rnn_size}, z {hps.z_size}, "
@@ -32,6 +35,8 @@ def describe(config: RunConfig, count: int, total_steps: int, parameters: int) -
     ]
     if config.modes():
         lines.append(f"modes: {', '.join(config.modes())}")
+    if uses_xla:
+        lines.append("XLA compiles the training step: the first step takes longer")
     if config.bucket_by_length:
         lines.append(f"validation and test: {_evaluated_form(config)}")
     no_gain = config.mixed_precision and processor.has_bfloat16() is False

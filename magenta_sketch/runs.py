@@ -19,12 +19,13 @@ from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load
 from magenta_sketch.training.failures import reason, writing
-from magenta_sketch.training.journal import Journal
+from magenta_sketch.training.journal import AnyJournal, Journal, NoJournal
 from magenta_sketch.training.loop import Trainer
 from magenta_sketch.training.places import saved_steps
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.schedules import total_steps
 from magenta_sketch.training.signals import Interrupted, StopRequest
+from magenta_sketch.training.workers import Workers
 
 Report = Callable[[str], None]
 
@@ -218,7 +219,11 @@ def _with_source(config: RunConfig, folder: RunFolder, overwrite: bool) -> tuple
 
 
 def train_run(
-    run: Run, *, image_dir: str | os.PathLike[str] | None = None, report: Report = print
+    run: Run,
+    *,
+    image_dir: str | os.PathLike[str] | None = None,
+    report: Report = print,
+    workers: Workers | None = None,
 ) -> int:
     """Train a run to its end, draw what it has learnt, and report the files written.
 
@@ -227,6 +232,7 @@ def train_run(
     Args:
       image_dir: folder for a picture at each evaluation. None: only one picture, at the end.
       report: called with lines about the run and its files.
+      workers: with whom; see `magenta_sketch.shared_runs`. Only the chief reports and writes.
 
     Returns:
       The exit status for a command: 0, or 128 + the signal's number.
@@ -234,35 +240,29 @@ def train_run(
     Raises:
       RunError: see `training.loop.Trainer.run`.
     """
-    trainer = _prepare(run, report)
+    workers = workers or Workers()
+    if not workers.is_chief:
+        image_dir, report = None, lambda line: None
     folder, config, total = run.folder, run.config, run.total_steps
-    trained = TrainedModel(trainer.model)
-    title = f"{', '.join(config.hparams.data_set)}, step "
-
-    def picture(path: pathlib.Path) -> None:
-        with writing(folder, str(path)):
-            test = run.data.test
-            save_gallery(path, trained, test, title=f"{title}{trainer.step}", seed=config.seed)
-
-    with writing(folder, str(folder.root)):
-        folder.tidy()
-    if image_dir is not None:
-        images = _make_image_dir(run, image_dir)
-        trainer.illustrate = lambda step: picture(images / f"step-{step:07d}.svg")
-    for line in run_report.describe(config, len(run.data.train), total, trainer.num_trainable()):
-        report(line)
-    if run.resumed:
-        _restore(trainer, total, report)
+    with workers.in_step("prepare the training"):
+        trainer = _prepare(run, report, workers)
+        if workers.is_chief:
+            _report_beginning(run, trainer, image_dir, report)
+    trainer.begin_alike()
     stop = StopRequest()
     try:
-        evaluated = int(trainer.state.evaluated_step)
-        with stop.listening(), Journal(folder, trainer.step, total, evaluated, report) as journal:
+        with (
+            stop.listening(),
+            _journal(run, trainer, report) as journal,
+        ):
             trainer.run(total, journal, stop)
             if journal.history:
                 tolerance = config.hparams.kl_tolerance
                 with writing(folder, str(folder.curve)):
                     save_training_curve(folder.curve, journal.history, kl_tolerance=tolerance)
-            picture(folder.sketches)
+            if workers.is_chief:
+                _draw(run, trainer, folder.sketches)
+            workers.wait()
     except Interrupted as interruption:
         try:
             report(str(interruption))
@@ -274,11 +274,56 @@ def train_run(
     return 0
 
 
-def _prepare(run: Run, report: Report) -> Trainer:
+def _report_beginning(
+    run: Run, trainer: Trainer, image_dir: str | os.PathLike[str] | None, report: Report
+) -> None:
+    """Say what is trained, and restore it if the run was resumed."""
+    with writing(run.folder, str(run.folder.root)):
+        run.folder.tidy()
+    if image_dir is not None:
+        images = _make_image_dir(run, image_dir)
+        trainer.illustrate = lambda step: _draw(run, trainer, images / f"step-{step:07d}.svg")
+    lines = run_report.describe(
+        run.config,
+        len(run.data.train),
+        run.total_steps,
+        trainer.num_trainable(),
+        trainer.train_step.uses_xla,
+    )
+    for line in lines:
+        report(line)
+    for name, part in (("valid", trainer.valid), ("test", trainer.test)):
+        if len(part) < (total := len(getattr(run.data, name))):
+            report(
+                f"{name}: {len(part):,} of its {total:,} sketches, always the same "
+                "(evaluate_at_most)"
+            )
+    if trainer.workers.count > 1:
+        report(f"workers: {trainer.workers.count}, each computes its share of every batch")
+    if run.resumed:
+        _restore(trainer, run.total_steps, report)
+
+
+def _draw(run: Run, trainer: Trainer, path: pathlib.Path) -> None:
+    """Draw test sketches, their reconstructions and new sketches."""
+    title = f"{', '.join(run.config.hparams.data_set)}, step {trainer.step}"
+    trained = TrainedModel(trainer.model)
+    with writing(run.folder, str(path)):
+        save_gallery(path, trained, run.data.test, title=title, seed=run.config.seed)
+
+
+def _journal(run: Run, trainer: Trainer, report: Report) -> AnyJournal:
+    if not trainer.workers.is_chief:
+        return NoJournal()
+    evaluated = int(trainer.state.evaluated_step)
+    return Journal(run.folder, trainer.step, run.total_steps, evaluated, report)
+
+
+def _prepare(run: Run, report: Report, workers: Workers) -> Trainer:
     """Return the trainer of a run. Its weights are those of init_from, if it has no checkpoint."""
     folder, config = run.folder, run.config
     try:
-        trainer = Trainer(folder, config, run.data)
+        trainer = Trainer(folder, config, run.data, workers=workers)
     except (MemoryError, tf.errors.OpError) as error:
         _forget_new(run)
         raise RunError(
@@ -288,6 +333,8 @@ def _prepare(run: Run, report: Report) -> Trainer:
     except ModelFileError:
         _forget_new(run)
         raise
+    if not workers.is_chief:
+        return trainer
     if config.init_from and not (run.resumed and saved_steps(folder.newest)):
         try:
             _start_from_source(trainer, config, report)

@@ -25,11 +25,11 @@ class Golden:
     order of the file.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, jit="off"):
         with np.load(path) as archive:
             self.arrays = {key: archive[key] for key in archive.files}
         self.hparams = HParams.from_dict(json.loads(str(self.arrays["hparams"])))
-        self.model = SketchRNN(self.hparams)
+        self.model = SketchRNN(self.hparams, jit=jit)
         self.compiled = None
         self.reset()
         lengths = self.arrays["in/sequence_lengths"]

@@ -259,6 +259,13 @@ def test_a_run_says_which_modes_are_on(folder, monkeypatch):
         assert len(no_gain) == ("mixed_precision" in modes)
 
 
+def test_a_run_says_that_it_is_compiled_with_xla(folder):
+    config = begin(folder).config
+    without, with_it = (runs.run_report.describe(config, 9, 3, 1, xla) for xla in (False, True))
+    (line,) = set(with_it) - set(without)
+    assert line == "XLA compiles the training step: the first step takes longer"
+
+
 def test_a_run_says_what_bfloat16_gains_only_where_it_is_known(folder, monkeypatch):
     begun = begin(folder, mixed_precision=True)
     for known in (True, None):

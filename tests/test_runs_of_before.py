@@ -43,5 +43,6 @@ def test_its_settings_still_hold(tmp_path):
     config = resume(root).config
     assert config.modes() == ["mixed_precision", "bucket_by_length"]
     assert (config.seed, config.num_epochs, config.decoder_cell) == (1, None, "")
+    assert (config.jit, resume(root, jit="on").config.jit) == ("off", "on")
     with pytest.raises(RunError, match="bucket_by_length: the run has True, now False"):
         resume(root, bucket_by_length=False)

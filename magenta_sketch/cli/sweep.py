@@ -76,6 +76,13 @@ flags.DEFINE_string(
 flags.DEFINE_integer(
     "ray_cpus", 1, "Cores for each run on a Ray cluster.", lower_bound=1, flag_values=FLAGS
 )
+flags.DEFINE_float(
+    "ray_gpus",
+    0.0,
+    "GPUs for each run on a Ray cluster; 0.5 lets two runs share one.",
+    lower_bound=0.0,
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer(
     "ray_retries",
     3,
@@ -178,10 +185,7 @@ def main() -> int:
         plan = Plan(tuple(axes.values()), seeds, base, others)
     except HParamsError as error:
         raise UsageError(str(error)) from error
-    if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
-        raise UsageError(
-            "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
-        )
+    _check_ray()
     runs = len(plan.trials())
     print(f"{NAME}: {runs} runs in {FLAGS.out}; starting TensorFlow ...", flush=True)
     # TensorFlow takes seconds to import: check the flags and print a line first.
@@ -218,6 +222,18 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def _check_ray() -> None:
+    """Raise UsageError if the flags about Ray cannot be followed."""
+    if FLAGS.ray_gpus > 1 and FLAGS.ray_gpus % 1:
+        raise UsageError(
+            f"--ray_gpus={FLAGS.ray_gpus:g}: give a part of one, such as 0.5, or whole ones"
+        )
+    if FLAGS.ray_address and importlib.util.find_spec("ray") is None:
+        raise UsageError(
+            "--ray_address needs Ray, which is not installed here: pip install -e '.[ray]'"
+        )
+
+
 def _report_only() -> int:
     from magenta_sketch.study.folder import StudyFolder  # standard library alone
 
@@ -251,7 +267,9 @@ def _engine() -> Engine:
     if FLAGS.ray_address:
         from magenta_sketch.study.on_ray import RayEngine
 
-        return RayEngine(FLAGS.ray_address, cpus=FLAGS.ray_cpus, retries=FLAGS.ray_retries)
+        return RayEngine(
+            FLAGS.ray_address, cpus=FLAGS.ray_cpus, gpus=FLAGS.ray_gpus, retries=FLAGS.ray_retries
+        )
     from magenta_sketch.study.local import LocalEngine
     from magenta_sketch.training.threads import own_cores
 

@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import presets, program, run_flags, values
+from magenta_sketch.cli import presets, program, run_flags, values, workers
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import UsageError
@@ -22,6 +22,7 @@ from magenta_sketch.training.run_folder import RunFolder
 FLAGS = program.new_flags()
 presets.define(FLAGS)
 run_flags.define(FLAGS)
+workers.define(FLAGS)
 values.define_place(
     FLAGS,
     "log_root",
@@ -62,21 +63,30 @@ def main() -> int:
     folder = RunFolder(FLAGS.log_root)
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)
-    _check_folder(folder)
-    print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
+    cluster = workers.read(FLAGS)
+    is_chief = cluster is None or cluster.number == 0
+    if is_chief:
+        _check_folder(folder)
+        print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
     if FLAGS.resume_training:
         folder.use_its_onednn()
     # TensorFlow takes seconds to import: check the flags and print a line first.
-    from magenta_sketch import runs
-    from magenta_sketch.training.threads import make_deterministic, use_threads
+    from magenta_sketch import runs, shared_runs
+    from magenta_sketch.training.failures import last_good
+    from magenta_sketch.training.threads import make_deterministic
 
-    use_threads()
-    make_deterministic()
-    if FLAGS.resume_training:
-        run = runs.resume(config, folder.root)
-    else:
-        run = runs.begin(config, folder.root, overwrite=FLAGS.overwrite)
-    return runs.train_run(run, image_dir=FLAGS.save_image_dir or None)
+    def begun() -> runs.Run:
+        if FLAGS.resume_training:
+            return runs.resume(config, folder.root)
+        return runs.begin(config, folder.root, overwrite=FLAGS.overwrite)
+
+    with (
+        workers.joined(cluster, "magenta_sketch.cli.train") as all_workers,
+        all_workers.losses_reported(lambda: last_good(folder)),
+    ):
+        make_deterministic()
+        run = shared_runs.begin_together(all_workers, begun, folder.root)
+        return runs.train_run(run, image_dir=FLAGS.save_image_dir or None, workers=all_workers)
 
 
 def _check_folder(folder: RunFolder) -> None:

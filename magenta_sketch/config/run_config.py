@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from magenta_sketch.config.hparams import HParams
-from magenta_sketch.config.kinds import LARGEST_COUNT, POSITIVE, Place, Real, Switch, Text, Whole
+from magenta_sketch.config.kinds import (
+    LARGEST_COUNT,
+    POSITIVE,
+    Choice,
+    Place,
+    Real,
+    Switch,
+    Text,
+    Whole,
+)
 from magenta_sketch.config.options import (
     Option,
     Role,
@@ -101,6 +110,31 @@ class RunConfig:
         "the losses. Saved with the run. Default: off.",
         flag=True,
     )
+    balance: bool = option(
+        False,
+        Switch(),
+        "Draw training sketches from each file of data_set equally often, however many it has. "
+        "Saved with the run. Default: off, each sketch equally often.",
+        flag=True,
+    )
+    evaluate_at_most: int = option(
+        10_000,
+        Whole(LARGEST_COUNT, smallest=0),
+        "Evaluate a fixed random part of the validation and test sets, of this many sketches, if "
+        "they have more; 0: all. Saved with the run. Default: 10000.",
+        flag=True,
+        before=0,
+    )
+    jit: str = option(
+        "auto",
+        Choice("auto", "on", "off"),
+        "Whether XLA compiles the training step and the drawing of sketches: on, off, or auto, "
+        "which is on where TensorFlow finds a GPU. The numbers are equal up to rounding. Saved "
+        "with the run. Default: auto.",
+        Role.MAY_CHANGE,
+        flag=True,
+        before="off",
+    )
     init_from: str = option(
         "",
         Place(of_model=True),
@@ -142,6 +176,14 @@ class RunConfig:
         Switch(),
         "With bucket_by_length: validation and test losses, too, end at each sketch's first end "
         "row; in runs of version 0.2 and before they include all rows",
+        Role.DERIVED,
+        before=False,
+    )
+    draws_by_place: bool = option(
+        True,
+        Switch(),
+        "Dropout masks and latent noise follow from a sketch's place in the batch; in runs of "
+        "version 0.6 and before, from the part of the batch that it is in",
         Role.DERIVED,
         before=False,
     )

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import strokes
-from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.data.opened_set import AnySet
+from magenta_sketch.data.sketch_set import SketchSet, starts_of
 from magenta_sketch.errors import ArgumentError
 from magenta_sketch.seeds import Purpose
 
@@ -26,7 +27,8 @@ class Batch(NamedTuple):
     Attributes:
       strokes: float32 [B, rows + 1, 5], stroke-5 with offsets in model units. Row 0 is the start
         token; the rows after a sketch's last point are padding (`magenta_sketch.data.strokes`).
-        rows is max_seq_len, or in training with bucket_by_length the longest sketch's points + 1.
+        rows is max_seq_len, or in training with bucket_by_length at least the longest sketch's
+        points + 1.
       lengths: int32 [B], points of each sketch, 1 to rows. The start token does not count.
       order: int64 [B], the index of each sketch in the input. ``result[batch.order] = values``
         puts one row of values for each sketch back into the order of the input.
@@ -42,16 +44,30 @@ class Batch(NamedTuple):
     order: NDArray[np.int64]
 
 
-def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
+def training_batch(
+    sketches: AnySet,
+    step: int,
+    config: RunConfig,
+    *,
+    counts: NDArray[np.int64] | None = None,
+    rows_apart: int = 1,
+) -> Batch:
     """Draw the batch of one training step: distinct sketches, chosen uniformly and augmented.
 
     Steps are independent of each other. If the set has fewer than batch_size sketches, all are
     taken. Augmentation does not change which sketches are chosen.
 
+    With ``balance``, the files of the data set have equal numbers of sketches in a batch. If that
+    does not divide, some have one more, at random. The sketches of a file are distinct, unless it
+    has too few.
+
     Args:
       sketches: the training set, in pixel units.
       step: 0 <= step < 2**63.
       config: of the run, with max_seq_len and normalizing factor of the data.
+      counts: number of sketches of each file, int64 [files], for ``balance``. None: one file.
+      rows_apart: with bucket_by_length, the number of rows is rounded up to a multiple of this, but
+        not above max_seq_len + 1, so that batches have few shapes. Losses do not depend on it.
 
     Raises:
       ValueError: the step is out of range, the set is empty, or a chosen sketch is longer than
@@ -71,7 +87,11 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
     # A counter-based generator with the key (seed, step): no two steps share random numbers.
     key = np.array([config.seed, step], np.uint64)
     random = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, Purpose.BATCH]))
-    chosen = random.choice(len(sketches), min(hps.batch_size, len(sketches)), replace=False)
+    size = min(hps.batch_size, len(sketches))
+    if config.balance and counts is not None:
+        chosen = _balanced(random, counts, size)
+    else:
+        chosen = random.choice(len(sketches), size, replace=False)
     batch = sketches.take(chosen)
     _check_lengths(batch, hps.max_seq_len)
     points, starts = batch.points, batch.starts
@@ -81,11 +101,50 @@ def training_batch(sketches: SketchSet, step: int, config: RunConfig) -> Batch:
     if hps.augment_stroke_prob:
         draws = random.random(len(points))
         points, starts = strokes.drop_points(points, starts, hps.augment_stroke_prob, draws)
-    rows = int(np.diff(starts).max()) + 1 if config.bucket_by_length else hps.max_seq_len
+    rows = _rows_of(starts, config, rows_apart)
     return _sorted_batch(points, starts, rows, config.normalizing_factor)
 
 
-def evaluation_batches(sketches: SketchSet, config: RunConfig) -> Iterator[Batch]:
+def _rows_of(starts: NDArray[np.int64], config: RunConfig, rows_apart: int) -> int:
+    """Return the number of rows of a training batch."""
+    if not config.bucket_by_length:
+        return config.max_seq_len
+    rows = int(np.diff(starts).max()) + 1
+    return min(-(-rows // rows_apart) * rows_apart, config.max_seq_len + 1)
+
+
+def _balanced(
+    random: np.random.Generator, counts: NDArray[np.int64], size: int
+) -> NDArray[np.int64]:
+    """Return the indices of ``size`` sketches, equally many of each file up to one."""
+    filled = np.flatnonzero(counts)  # a file may have only sketches that are too long
+    order = random.permutation(filled)
+    firsts = starts_of(counts)
+    chosen = []
+    for rank, file in enumerate(order[:size]):
+        wanted = size // len(filled) + (rank < size % len(filled))
+        own = random.choice(counts[file], wanted, replace=bool(wanted > counts[file]))
+        chosen.append(firsts[file] + own)
+    return np.concatenate(chosen)
+
+
+def evaluated_part(sketches: AnySet, at_most: int, purpose: Purpose) -> AnySet:
+    """Return at most ``at_most`` of the sketches, in memory, for an evaluation.
+
+    They are drawn uniformly, and are the same for all runs and steps. 0: all, as they are.
+
+    Example:
+      >>> sketches = SketchSet.from_sketches([[[1, 0, 1]], [[0, 4, 1]], [[2, 0, 1]]])
+      >>> len(evaluated_part(sketches, 2, Purpose.VALIDATION))
+      2
+    """
+    if not 0 < at_most < len(sketches):
+        return sketches
+    random = np.random.Generator(np.random.Philox(key=int(purpose), counter=Purpose.BATCH))
+    return sketches.take(np.sort(random.choice(len(sketches), at_most, replace=False)))
+
+
+def evaluation_batches(sketches: AnySet, config: RunConfig) -> Iterator[Batch]:
     """Return batches with every sketch once, without augmentation, similar lengths together.
 
     The first batch has the shortest sketches. Only the last batch may have fewer than batch_size.
@@ -162,7 +221,7 @@ def _sorted_batch(
     return Batch(result, lengths[order].astype(np.int32), order)
 
 
-def _check_lengths(sketches: SketchSet, max_seq_len: int) -> None:
+def _check_lengths(sketches: AnySet, max_seq_len: int) -> None:
     longest = int(sketches.lengths.max(initial=0))
     if longest > max_seq_len:
         raise ArgumentError(

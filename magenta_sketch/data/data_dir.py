@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from magenta_sketch.data import factors
@@ -14,7 +15,7 @@ from magenta_sketch.data.npz_archive import open_archive
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.data.urls import is_url, join_url
 from magenta_sketch.errors import DataError
-from magenta_sketch.files import did_you_mean
+from magenta_sketch.files import did_you_mean, read_text
 
 Report = Callable[[str], None]
 
@@ -34,7 +35,7 @@ def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> Non
     """
     from magenta_sketch.data.sources import ready_made  # here, because it imports much
 
-    for name in names:
+    for name in expanded(data_dir, list(names)):
         if is_url(data_dir):
             join_url(str(data_dir), name)
             continue
@@ -45,10 +46,69 @@ def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> Non
             raise DataError(_missing_file(path, name))
 
 
-def read_from(
-    data_dir: str | os.PathLike[str], name: str, report: Report = print
-) -> dict[str, SketchSet]:
-    """Return the splits of the file `name` in data_dir.
+def expanded(data_dir: str | os.PathLike[str], names: Sequence[str]) -> list[str]:
+    """Return the names of files with patterns and lists replaced by what they stand for.
+
+    A name with * or ? stands for the files in data_dir that fit, sorted; @NAME for the names in the
+    text file NAME in data_dir, one a line, which may be patterns. Lines of a list that are empty or
+    begin with # do not count.
+
+    Raises:
+      DataError: no file fits a pattern; a list is missing, empty, or no text; data_dir is a URL.
+
+    Example:
+      >>> expanded(".", ["line*.npz", "others.npz"])
+      ['lines.npz', 'others.npz']
+    """
+    found = []
+    for name in names:
+        if not name.startswith("@") and not _is_pattern(name):
+            found.append(name)
+            continue
+        if is_url(data_dir):
+            raise DataError(
+                f"{name}: patterns and lists need a folder as data_dir, but {data_dir} is a URL; "
+                "name the files"
+            )
+        folder = _folder(data_dir)
+        found += _listed(folder, name) if name.startswith("@") else _fitting(folder, name)
+    return found
+
+
+def _is_pattern(name: str) -> bool:
+    return "*" in name or "?" in name
+
+
+def _fitting(folder: Path, pattern: str) -> list[str]:
+    # Brackets are no wildcards: a file may have them in its name.
+    wanted = pattern.replace("[", "[[]")
+    paths = (path for path in folder.glob(wanted) if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    data = sorted(name for name in names if not name.endswith(factors.SUFFIX))
+    if not data:
+        raise DataError(f"{folder / pattern}: no file fits; check the pattern and data_dir")
+    return data
+
+
+def _listed(folder: Path, name: str) -> list[str]:
+    path = folder / name[1:]
+    try:
+        lines = read_text(path).splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file, which {name} names as a list of files") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise DataError(f"{path}: the list of files cannot be read: {why}") from None
+    wanted = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    if not wanted:
+        raise DataError(f"{path}: the list of files is empty; write one name a line")
+    if nested := [one for one in wanted if one.startswith("@")]:
+        raise DataError(f"{path}: a list cannot name another list, {nested[0]}")
+    return expanded(folder, wanted)
+
+
+def locate(data_dir: str | os.PathLike[str], name: str, report: Report = print) -> Path:
+    """Return the path of the file `name` in data_dir. Download or build it if it is missing.
 
     Args:
       data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
@@ -58,14 +118,10 @@ def read_from(
       report: called with each line of text on progress.
 
     Raises:
-      DataError: the file is missing, or cannot be downloaded, built or read.
+      DataError: the file is missing, or cannot be downloaded or built.
     """
     if is_url(data_dir):
-        path = fetch(join_url(str(data_dir), name), report=report)
-        try:
-            return _read(path, name, report)
-        except DataError as error:
-            raise DataError(f"{error}; delete this cached file to have it fetched again") from None
+        return fetch(join_url(str(data_dir), name), report=report)
     require_files(data_dir, [name])
     folder = _folder(data_dir)
     path = folder / name
@@ -77,12 +133,32 @@ def read_from(
         except OSError as error:
             raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
         ready_made.write(name, folder, report)
-    return _read(path, name, report)
+    return path
 
 
-def _read(path: Path, name: str, report: Report) -> dict[str, SketchSet]:
-    """Read a file, and report what it looks like if it seems to follow another convention."""
-    splits = read_npz(path, report=report)
+@contextlib.contextmanager
+def advising(data_dir: str | os.PathLike[str]) -> Iterator[None]:
+    """Add to an error about a file from `locate` what to do if it was downloaded."""
+    try:
+        yield
+    except DataError as error:
+        if is_url(data_dir):
+            raise DataError(f"{error}; delete this cached file to have it fetched again") from None
+        raise
+
+
+def read_located(
+    path: Path, name: str, data_dir: str | os.PathLike[str], report: Report
+) -> dict[str, SketchSet]:
+    """Return the splits of a file from `locate`.
+
+    Report what it looks like if it seems to follow another convention.
+
+    Raises:
+      DataError: see `read_npz`.
+    """
+    with advising(data_dir):
+        splits = read_npz(path, report=report)
     if found := recognise(splits["train"]):
         report(
             f"note: {name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if so, "

@@ -107,6 +107,10 @@ class SketchSet:
         rows = np.arange(starts[-1]) + np.repeat(self.starts[:-1][indices] - starts[:-1], lengths)
         return SketchSet(self.points[rows], starts)
 
+    def in_memory(self) -> SketchSet:
+        """Return this set, as `OpenedSet.in_memory` does."""
+        return self
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Return the number of points of each sketch, int64 [n]."""

@@ -17,6 +17,7 @@ from magenta_sketch.inference.arguments import latent_vectors, natural, one_sket
 from magenta_sketch.inference.encoding import SketchEncoder
 from magenta_sketch.inference.priors import Prior, PriorName
 from magenta_sketch.inference.sampler import PointDecoder, Sampler
+from magenta_sketch.nn.compiling import compiles
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 
 _AT_ONCE = 1000  # sketches drawn together: more need memory and are not faster
@@ -37,7 +38,7 @@ class Coder(SketchEncoder):
 
     def __init__(self, model: SketchRNN):
         super().__init__(model)
-        self._sampler = Sampler(PointDecoder(model.decoder))
+        self._sampler = Sampler(PointDecoder(model.decoder), uses_xla=compiles(model))
 
     def prior(
         self, count: int, *, prior: PriorName | Prior = "standard", seed: int = 0

@@ -60,19 +60,20 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
     """
     own = float(trained.config.hparams.scale) if trained.conditional else 0.0
     noises = {0.0, own, *(settings.noises if trained.conditional else ())}
-    at = {noise: _losses(trained, data.test, noise, settings.draws) for noise in sorted(noises)}
+    sketches = data.test.in_memory()
+    at = {noise: _losses(trained, sketches, noise, settings.draws) for noise in sorted(noises)}
     scalars: dict[str, float] = {name: getattr(at[own], name) for name in ("cost", "recon")}
     scalars["masked_recon"] = at[own].masked_recon
     made = Measures(trained.step, settings, {}, [], {}, {}, {}, [])
     priors: dict[str, Prior | Literal["standard"]] = {"standard": "standard"}
     if trained.conditional:
         known_at = training_indices(len(data.train), _KNOWN)
-        test = _posteriors(trained, data.test, own)
+        test = _posteriors(trained, sketches, own)
         known = _posteriors(trained, data.train.take(known_at), own)
         of_name = _priors(trained, known, own)
         scalars["masked_recon_without_noise"], scalars["kl"] = at[0.0].masked_recon, at[0.0].kl
         scalars |= latent.use(test.mu, test.sigma, own)
-        scalars |= _information(trained, data.test, known, of_name, settings)
+        scalars |= _information(trained, sketches, known, of_name, settings)
         factors = load_factors(
             trained.config.hparams.data_set,
             trained.config.data_dir,
@@ -84,7 +85,7 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
             scalars |= {"factor_r2": mean(list(found.r2.values())), "factor_mig": found.gap}
         made.masked_recon.extend(finite(at[noise].masked_recon) for noise in settings.noises)
         made.latent.update(_by_dimension(trained, test))
-        scalars |= _reconstructions(trained, data.test, settings, made)
+        scalars |= _reconstructions(trained, sketches, settings, made)
         priors.update(of_name)
     scalars |= _new_sketches(trained, data, settings, priors, made)
     made.scalars.update({name: finite(scalars.get(name)) for name in SCALARS})

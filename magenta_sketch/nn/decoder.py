@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
@@ -16,7 +17,7 @@ from magenta_sketch.nn.any_cell import (
     state_sizes,
     zero_state,
 )
-from magenta_sketch.nn.randomness import initializer_seed, keep_mask, seed_of
+from magenta_sketch.nn.randomness import PlacedSeeds, Seeds, initializer_seed, keep_mask, seed_of
 from magenta_sketch.nn.time_step import prepare, time_step
 from magenta_sketch.seeds import DecoderPart, Draw
 
@@ -111,9 +112,10 @@ class Decoder(keras.layers.Layer):
         strokes: tf.Tensor,
         z: tf.Tensor | None = None,
         training: bool = False,
-        seeds: tf.Tensor | None = None,
+        seeds: Seeds | None = None,
         product_dtype: Any = None,
         lengths: tf.Tensor | None = None,
+        static: bool = False,
     ) -> tf.Tensor:
         """Return output vectors [batch, time, 3 + 6·M], each for the point after the given one.
 
@@ -121,9 +123,11 @@ class Decoder(keras.layers.Layer):
           strokes: previous points, stroke-5 in model units, [batch, time, 5], start token first.
           z: latent vectors [batch, Z]; None if unconditional.
           training: whether to apply dropout.
-          seeds: `randomness.seed_table` for dropout; required if there is any.
-          product_dtype: see `recurrence.run`.
-          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M].
+          seeds: `randomness.seed_table` or `randomness.PlacedSeeds` for dropout; required if there
+            is any.
+          product_dtype, static: see `recurrence.run`.
+          lengths: see `recurrence.run`. If given, the result is flattened to [points, 3 + 6·M],
+            unless it is static.
 
         Raises:
           ValueError: seeds are missing.
@@ -144,11 +148,15 @@ class Decoder(keras.layers.Layer):
             lengths=lengths,
             keep_mask=mask,
             product_dtype=product_dtype,
+            static=static,
         )
         if training:
-            outputs = _drop(outputs, self.output_keep_prob, seeds, Draw.OUTPUT)
+            flattened = None if static else lengths
+            outputs = _drop(
+                outputs, self.output_keep_prob, seeds, Draw.OUTPUT, [time, batch], flattened
+            )
         vectors = self.output(outputs, product_dtype)
-        return vectors if lengths is not None else tf.transpose(vectors, [1, 0, 2])
+        return vectors if lengths is not None and not static else tf.transpose(vectors, [1, 0, 2])
 
     def step(
         self, points: tf.Tensor, z: tf.Tensor | None, state: list[tf.Tensor]
@@ -185,7 +193,19 @@ class Decoder(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _drop(x: tf.Tensor, keep_prob: float, seeds: tf.Tensor | None, draw: Draw) -> tf.Tensor:
+def _drop(
+    x: tf.Tensor,
+    keep_prob: float,
+    seeds: Seeds | None,
+    draw: Draw,
+    time_and_batch: Sequence[Any] = (),
+    lengths: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Drop values of x, [time, batch, width]; with ``lengths`` x is flattened, [points, width]."""
     if keep_prob >= 1.0:
         return x
-    return x * keep_mask(tf.shape(x), keep_prob, seed_of(seeds, draw), x.dtype)
+    seed = seed_of(seeds, draw)
+    if lengths is None or not isinstance(seed, PlacedSeeds):
+        return x * keep_mask(tf.shape(x), keep_prob, seed, x.dtype)
+    mask = keep_mask([*time_and_batch, tf.shape(x)[-1]], keep_prob, seed, x.dtype)
+    return x * recurrence.rows(mask, lengths)

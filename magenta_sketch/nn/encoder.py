@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.errors import ArgumentError
-from magenta_sketch.nn import recurrence
+from magenta_sketch.nn import draws_in_xla, recurrence
 from magenta_sketch.nn.any_cell import (
     CellMaker,
     build_cell,
@@ -15,7 +15,13 @@ from magenta_sketch.nn.any_cell import (
     small_dense,
     zero_state,
 )
-from magenta_sketch.nn.randomness import initializer_seed, seed_of
+from magenta_sketch.nn.randomness import (
+    PlacedSeeds,
+    Seeds,
+    initializer_seed,
+    seed_of,
+    standard_normal,
+)
 from magenta_sketch.seeds import Draw, EncoderPart
 
 
@@ -92,8 +98,9 @@ class Encoder(keras.layers.Layer):
         strokes: tf.Tensor,
         lengths: tf.Tensor,
         training: bool = False,
-        seeds: tf.Tensor | None = None,
+        seeds: Seeds | None = None,
         product_dtype: Any = None,
+        static: bool = False,
     ) -> Posterior:
         """Return the `Posterior` of each sketch.
 
@@ -101,8 +108,9 @@ class Encoder(keras.layers.Layer):
           strokes: stroke-5 in model units without the start token, [batch, time, 5].
           lengths: number of points of each sketch, int [batch], longest first.
           training: whether to apply recurrent dropout.
-          seeds: `randomness.seed_table` for dropout; required if there is any.
-          product_dtype: see `recurrence.run`.
+          seeds: `randomness.seed_table` or `randomness.PlacedSeeds` for dropout; required if there
+            is any.
+          product_dtype, static: see `recurrence.run`.
 
         Raises:
           ValueError: seeds are missing, or the sketches are not longest first.
@@ -124,6 +132,7 @@ class Encoder(keras.layers.Layer):
             [zero_state(cell, batch) for cell in cells],
             keep_masks=masks,
             product_dtype=product_dtype,
+            static=static,
         )
         last = tf.concat([state[0] for state in states], axis=-1)
         return Posterior(self.mu(last), self.presig(last))
@@ -149,15 +158,23 @@ def require_longest_first(lengths: tf.Tensor) -> None:
         raise ArgumentError(f"{rule}, got lengths {lengths[:8]}")
 
 
-def draw_z(mu: tf.Tensor, presig: tf.Tensor, scale: float, seeds: tf.Tensor | None) -> tf.Tensor:
+def draw_z(
+    mu: tf.Tensor,
+    presig: tf.Tensor,
+    scale: float,
+    seeds: Seeds | None,
+    static: bool = False,
+) -> tf.Tensor:
     """Draw z = mu + exp(presig/2)·eps, eps ~ N(0, scale²) (Ha & Eck 2017, eq. 2): [batch, Z].
 
     ``scale`` >= 0 is the standard deviation of the noise. If it is 0, z is mu and no seeds are
-    needed.
+    needed. ``static``: draw so that XLA gives the same noise; the shape of mu must be static.
     """
     if isinstance(scale, (int, float)) and scale == 0.0:
         return mu
-    noise = tf.random.stateless_normal(
-        tf.shape(mu), seed_of(seeds, Draw.LATENT), dtype=mu.dtype, alg="philox"
-    )
+    seed = seed_of(seeds, Draw.LATENT)
+    if static and not isinstance(seed, PlacedSeeds):
+        noise = tf.cast(draws_in_xla.normal(mu.shape, seed), mu.dtype)
+    else:
+        noise = standard_normal(tf.shape(mu), seed, mu.dtype)
     return mu + tf.exp(0.5 * presig) * (scale * noise)

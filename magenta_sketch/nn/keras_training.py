@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
-from magenta_sketch.nn.update import ADAM_EPSILON, loss_sums, parts_of, update
+from magenta_sketch.nn.update import ADAM_EPSILON, Share, loss_sums, parts_of, update
 
 
 class _FitState:
@@ -89,7 +89,7 @@ class KerasTraining(keras.Model):
             data["seeds"],
             tf.convert_to_tensor(self._fit_state.kl_weight),
             data["rows"],
-            parts=parts_of(strokes.shape[0] or self.hparams.batch_size),
+            share=Share(parts_of(strokes.shape[0] or self.hparams.batch_size)),
         )
         values = {"loss": result.cost, "recon": result.reconstruction, "kl": result.kl}
         return self._fit_state.add(values, tf.shape(lengths)[0])
@@ -107,7 +107,7 @@ class KerasTraining(keras.Model):
             strokes,
             lengths,
             data["seeds"],
-            1,
+            Share(),
             rows=data["rows"],
             to_first_end=self.config.evaluates_to_first_end,
         )

@@ -1,8 +1,9 @@
 """Run a cell over all points of a batch of sketches.
 
-There are two loops with equal results. A cell with its own gradient, such as a built-in cell, runs
-in the fast loop (`magenta_sketch.nn.fast_loop`). Any other cell runs in `_plain`, a while loop that
-TensorFlow differentiates. `magenta_sketch.nn.cell_protocol` is the interface of a cell.
+There are three loops with equal results. A cell with its own gradient, such as a built-in cell,
+runs in the fast loop (`magenta_sketch.nn.fast_loop`). In a program that XLA compiles, it runs in
+the static loop (`magenta_sketch.nn.static_loop`). Any other cell runs in `_plain`, a while loop
+that TensorFlow differentiates. `magenta_sketch.nn.cell_protocol` is the interface of a cell.
 
 The fast loop is fast, above all on a CPU, because:
 
@@ -27,6 +28,7 @@ from magenta_sketch._backend import tf
 from magenta_sketch.nn.cell_protocol import Tensors, has_own_gradient
 from magenta_sketch.nn.fast_loop import run_fast
 from magenta_sketch.nn.lengths import per_sketch, rows
+from magenta_sketch.nn.static_loop import run_static
 from magenta_sketch.nn.time_step import prepare, time_step
 
 __all__ = ["per_sketch", "rows", "run", "run_both_ways"]
@@ -41,6 +43,7 @@ def run(
     lengths: tf.Tensor | None = None,
     keep_mask: tf.Tensor | None = None,
     product_dtype: Any = None,
+    static: bool = False,
 ) -> tuple[tf.Tensor, Tensors]:
     """Run ``cell`` over all time steps, or up to the length of each sketch.
 
@@ -55,6 +58,8 @@ def run(
       keep_mask: recurrent-dropout masks [time, batch, units] for a `RecurrentCell`, or None.
       product_dtype: number type of matrix products in the fast loop, such as bfloat16. None: that
         of ``inputs``.
+      static: compute with static shapes, for XLA. The shapes of all arguments must then be static,
+        and outputs are never flattened: rows after the end of a sketch have no meaning.
 
     Returns:
       The outputs [time, batch, units] and the final state, a list like ``initial_state``. With
@@ -66,6 +71,16 @@ def run(
     ([20, 3, 8], [3, 8])
     """
     arguments = {"constant": constant, "lengths": lengths, "keep_mask": keep_mask}
+    if static and has_own_gradient(cell):
+        return run_static(
+            [cell],
+            [inputs],
+            [initial_state],
+            keep_masks=[keep_mask],
+            constant=constant,
+            lengths=lengths,
+            product_dtype=product_dtype,
+        )
     if has_own_gradient(cell):
         return run_fast(
             [cell],
@@ -76,7 +91,7 @@ def run(
             with_outputs=True,
         )
     outputs, state = _plain(cell, inputs, initial_state, **arguments)
-    return outputs if lengths is None else rows(outputs, lengths), state
+    return outputs if lengths is None or static else rows(outputs, lengths), state
 
 
 def run_both_ways(
@@ -87,6 +102,7 @@ def run_both_ways(
     *,
     keep_masks: Sequence[tf.Tensor | None] = (None, None),
     product_dtype: Any = None,
+    static: bool = False,
 ) -> list[Tensors]:
     """Run one cell forward over each sketch, and a second cell backward.
 
@@ -97,7 +113,7 @@ def run_both_ways(
         above 0.
       initial_states: for each cell, a list of [batch, size] tensors.
       keep_masks: for each cell, masks [time, batch, units] in the order of its time steps, or None.
-      product_dtype: see `run`.
+      product_dtype, static: see `run`.
 
     Returns:
       The final state of each cell, a list like its initial state.
@@ -117,6 +133,16 @@ def run_both_ways(
                 cells, (inputs, backwards), initial_states, keep_masks, strict=True
             )
         ]
+    if static:
+        _, state = run_static(
+            cells,
+            [inputs, backwards],
+            initial_states,
+            keep_masks=keep_masks,
+            lengths=lengths,
+            product_dtype=product_dtype,
+        )
+        return [[both[direction] for both in state] for direction in range(2)]
     _, state = run_fast(
         cells,
         tf.stack([inputs, backwards], axis=1),

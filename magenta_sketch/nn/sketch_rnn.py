@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from magenta_sketch._backend import keras, tf
@@ -15,7 +16,7 @@ from magenta_sketch.nn.any_cell import CellMaker, describe_cells
 from magenta_sketch.nn.decoder import Decoder
 from magenta_sketch.nn.encoder import Encoder, draw_z, require_longest_first
 from magenta_sketch.nn.keras_training import KerasTraining
-from magenta_sketch.nn.randomness import initializer_seed
+from magenta_sketch.nn.randomness import Seeds, initializer_seed
 from magenta_sketch.seeds import ModelPart
 
 
@@ -109,10 +110,11 @@ class SketchRNN(KerasTraining):
         strokes: tf.Tensor,
         lengths: tf.Tensor,
         training: bool = False,
-        seeds: tf.Tensor | None = None,
+        seeds: Seeds | None = None,
         scale: Any = None,
         rows: Any = None,
         to_first_end: bool | None = None,
+        static: bool = False,
     ) -> losses.SketchLosses:
         """Return the `losses.SketchLosses` of a padded batch.
 
@@ -121,11 +123,13 @@ class SketchRNN(KerasTraining):
             sketch first.
           lengths: number of points of each sketch, int [batch].
           training: whether to apply dropout. Latent noise is always added.
-          seeds: `randomness.seed_table` for dropout and noise; required if there is any.
+          seeds: `randomness.seed_table`, or `randomness.PlacedSeeds`, for dropout and noise;
+            required if there is any.
           scale: standard deviation of the latent noise; None: the hyperparameter ``scale``.
           rows: the T that sums over points are divided by, see `losses.sketch_losses`.
           to_first_end: whether to leave out the rows after a sketch's first end row. None: only in
             training with bucket_by_length.
+          static: compute with static shapes, for XLA; see `recurrence.run`.
 
         Raises:
           ValueError: seeds are missing, or the sketches are not longest first.
@@ -138,13 +142,12 @@ class SketchRNN(KerasTraining):
         if to_first_end is None:
             to_first_end = training and self.config.bucket_by_length
         inputs, target = strokes[:, :-1], strokes[:, 1:]
-        how = {"training": training, "seeds": seeds}
-        if training and self.config.mixed_precision:
-            how["product_dtype"] = tf.bfloat16
+        dtype = tf.bfloat16 if training and self.config.mixed_precision else None
+        how = dict(training=training, seeds=seeds, static=static, product_dtype=dtype)
         mu = presig = z = None
         if self.encoder is not None:
             mu, presig = self.encoder(target, lengths, **how)
-            z = self.decoder_z(draw_z(mu, presig, scale, seeds))
+            z = self.decoder_z(draw_z(mu, presig, scale, seeds, static))
         loss = functools.partial(
             losses.sketch_losses,
             mu=mu,
@@ -156,12 +159,10 @@ class SketchRNN(KerasTraining):
             return loss(self.decoder(inputs, z, **how), target, rows=rows)
         require_longest_first(lengths)
         points = tf.minimum(lengths + 1, tf.shape(target)[1])  # and the first end row
-        return loss(
-            self.decoder(inputs, z, lengths=points, **how),
-            recurrence.rows(tf.transpose(target, [1, 0, 2]), points),
-            rows=tf.shape(target)[1] if rows is None else rows,
-            add_up=lambda values: recurrence.per_sketch(values, points),
-        )
+        rows = tf.shape(target)[1] if rows is None else rows
+        target, add_up = _only_points(target, points, static)
+        output = self.decoder(inputs, z, lengths=points, **how)
+        return loss(output, target, rows=rows, add_up=add_up)
 
     def decoder_z(self, z: tf.Tensor) -> tf.Tensor:
         """Return the decoder's latent input, [batch, Z]: z times decoder_z_scale.
@@ -203,3 +204,18 @@ class SketchRNN(KerasTraining):
         return cls(
             RunConfig.from_dict(config["config"]), name=config["name"], dtype=config["dtype"]
         )
+
+
+def _only_points(
+    target: tf.Tensor, points: tf.Tensor, static: bool
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Return the target in the form of the decoder's output, and a function for its values.
+
+    The function sums per-point values over the first ``points`` rows of each sketch: it returns
+    [batch, n]. If shapes are static, target and values are [batch, time, n], else [points, n].
+    """
+    if not static:
+        target = recurrence.rows(tf.transpose(target, [1, 0, 2]), points)
+        return target, lambda values: recurrence.per_sketch(values, points)
+    counts = (tf.range(target.shape[1]) < points[:, None])[..., None]
+    return target, lambda values: tf.reduce_sum(tf.where(counts, values, 0.0), axis=1)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from magenta_sketch import __version__
-from magenta_sketch.study.ray_cluster import connected, one_line, require_cores
+from magenta_sketch.study.ray_cluster import connected, one_line, require_machine
 from magenta_sketch.study.task import FAILED, STOPPED, Outcome, Task
 
 _TICK = 0.5  # seconds
@@ -21,7 +21,7 @@ _PATIENCE = 300.0  # seconds that a task may take to write its checkpoint
 
 
 class RayEngine:
-    """An engine that runs tasks on a Ray cluster, as many at a time as there are cores for.
+    """An engine that runs tasks on a Ray cluster, as many at a time as cores and GPUs allow.
 
     If a task's machine or process dies, Ray starts the task again, perhaps on another machine, and
     the run resumes from its last checkpoint. Errors of a run itself are not retried. All machines
@@ -30,11 +30,12 @@ class RayEngine:
     Args:
       address: "auto" for the cluster of this machine, or host:port of a cluster's head.
       cpus: cores per task.
+      gpus: GPUs per task, >= 0; 0.5 lets two tasks share one.
       retries: how many times Ray starts a task again.
     """
 
-    def __init__(self, address: str, *, cpus: int = 1, retries: int = 3):
-        self._address, self._cpus, self._retries = address, cpus, retries
+    def __init__(self, address: str, *, cpus: int = 1, gpus: float = 0.0, retries: int = 3):
+        self._address, self._cpus, self._gpus, self._retries = address, cpus, gpus, retries
 
     def run(
         self,
@@ -47,12 +48,13 @@ class RayEngine:
 
         Raises:
           RunError: Ray is not installed, there is no cluster at the address, or none of its
-            machines has enough cores.
+            machines has enough cores and GPUs.
         """
         with connected(self._address, self._retries) as ray:
-            require_cores(ray, self._cpus)
+            require_machine(ray, self._cpus, self._gpus)
             carry_out = ray.remote(
                 num_cpus=self._cpus,
+                num_gpus=self._gpus,
                 max_calls=1,  # TensorFlow's threads are set once in a process
                 max_retries=self._retries,
                 retry_exceptions=[InterruptedError],
@@ -142,7 +144,10 @@ def _carrier() -> Callable[..., dict[str, Any]]:
                 "all machines see, at the same path"
             )
         with open(log, "a", encoding="utf-8") as file:
-            file.write(f"begins on {socket.gethostname()}, process {os.getpid()}\n")
+            # Ray sets the variable to the GPUs of the task.
+            gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+            gpu = f", GPU {gpus}" if gpus else ""
+            file.write(f"begins on {socket.gethostname()}, process {os.getpid()}{gpu}\n")
         try:
             import magenta_sketch
 

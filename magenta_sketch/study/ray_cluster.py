@@ -100,15 +100,21 @@ def _signals_kept() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def require_cores(ray: ModuleType, cpus: int) -> None:
-    """Raise RunError if no machine of the cluster has enough cores for a task."""
-    most = max(
-        (node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0
-    )
-    if most < cpus:
+def require_machine(ray: ModuleType, cpus: int, gpus: float) -> None:
+    """Raise RunError if no machine of the cluster has enough cores and GPUs for a task."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fit = [one for one in machines if one.get("CPU", 0) >= cpus]
+    if not fit:
+        most = max((one.get("CPU", 0) for one in machines), default=0)
         raise RunError(
             f"no machine of the Ray cluster has {cpus} cores, the largest has {most:g}: ask for "
             "fewer for each run, with --ray_cpus"
+        )
+    most = max(one.get("GPU", 0) for one in fit)
+    if most < gpus:
+        raise RunError(
+            f"no machine of the Ray cluster with {cpus} cores has {gpus:g} GPUs, the most are "
+            f"{most:g}: ask for fewer for each run, with --ray_gpus"
         )
 
 

@@ -54,6 +54,10 @@ class Checkpoints:
             seed=self.seed,
         )
 
+    def variables(self) -> list[tf.Variable]:
+        """Return the variables besides those of model and optimizer."""
+        return [self.step, self.evaluated_step, self.best_step, self.best_cost]
+
     def save_newest(self) -> None:
         """Save the current state in ``newest``, and keep the last `KEPT` checkpoints there."""
         self._save(self.folder.newest, KEPT)

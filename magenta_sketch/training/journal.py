@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -168,6 +168,26 @@ class Journal:
                 for tag, value in values.items():
                     tf.summary.scalar(tag, value)
             self._events.flush()
+
+
+class NoJournal:
+    """The journal of a worker that is not the chief: it reports and writes nothing."""
+
+    history: tuple[()] = ()
+
+    def __enter__(self) -> NoJournal:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if not hasattr(Journal, name):
+            raise AttributeError(name)
+        return lambda *arguments: None
+
+
+AnyJournal: TypeAlias = Journal | NoJournal
 
 
 def _progress_bar(start_step: int, total_steps: int) -> Any:

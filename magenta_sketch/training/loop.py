@@ -13,9 +13,9 @@ import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.data.batches import Batch, training_batch
+from magenta_sketch.data.batches import Batch, evaluated_part, training_batch
 from magenta_sketch.data.loading import DataSet
-from magenta_sketch.data.sketch_set import SketchSet
+from magenta_sketch.data.opened_set import AnySet
 from magenta_sketch.errors import RunError
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -24,13 +24,15 @@ from magenta_sketch.training import schedules
 from magenta_sketch.training.checkpoints import Checkpoints
 from magenta_sketch.training.evaluation import Evaluation, Evaluator
 from magenta_sketch.training.failures import last_good, reason
-from magenta_sketch.training.journal import Journal
+from magenta_sketch.training.journal import AnyJournal
 from magenta_sketch.training.prefetch import prefetch
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.signals import Interrupted, StopNow, StopRequest
 from magenta_sketch.training.step import TrainStep
+from magenta_sketch.training.workers import Workers
 
 LOG_EVERY = 20  # steps
+ASK_EVERY = 10  # steps; workers ask each other then whether to stop
 
 
 @dataclasses.dataclass
@@ -49,6 +51,10 @@ class Trainer:
       config: the configuration in the folder.
       data: the data set. Its fingerprint must be that in ``config``.
       illustrate: function of the step that draws pictures, called after each evaluation.
+      workers: with whom. Only the chief writes.
+
+    Raises:
+      RunError: a batch has fewer sketches than there are workers.
     """
 
     def __init__(
@@ -57,13 +63,29 @@ class Trainer:
         config: RunConfig,
         data: DataSet,
         illustrate: Callable[[int], None] | None = None,
+        workers: Workers | None = None,
     ):
         self.folder, self.config, self.data = folder, config, data
+        self.workers = workers or Workers()
+        batch = min(config.hparams.batch_size, len(data.train))
+        if batch < self.workers.count:
+            raise RunError(
+                f"a batch has {batch} sketches, too few for {self.workers.count} workers: give a "
+                "larger batch_size, or fewer workers"
+            )
         self.model = SketchRNN(config)
-        self.train_step = TrainStep(self.model)
-        self.evaluate = Evaluator(self.model)
+        self.train_step = TrainStep(self.model, self.workers)
+        self._rows_apart = self.train_step.rows_apart
+        self.evaluate = Evaluator(self.model, self.workers)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, config.seed)
         self.illustrate = illustrate
+        self.valid, self.test = (
+            evaluated_part(sketches, config.evaluate_at_most, purpose)
+            for sketches, purpose in (
+                (data.valid, Purpose.VALIDATION),
+                (data.test, Purpose.TEST),
+            )
+        )
         self.last_cost: float | None = None
         self._saved_step = -1
 
@@ -93,11 +115,18 @@ class Trainer:
         self.state.step.assign(step)
         self._save(step)
 
+    def begin_alike(self) -> None:
+        """Give this worker the state of the chief."""
+        optimizer = self.train_step.optimizer
+        self.workers.copy_from_chief(
+            [*self.model.variables, *optimizer.variables, *self.state.variables()]
+        )
+
     def num_trainable(self) -> int:
         """Return the number of trainable parameters."""
         return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
 
-    def run(self, total: int, journal: Journal, stop: StopRequest) -> None:
+    def run(self, total: int, journal: AnyJournal, stop: StopRequest) -> None:
         """Train until ``total`` updates are made.
 
         Raises:
@@ -109,12 +138,13 @@ class Trainer:
         journal.scalar(self.step, "Num_Trainable_Params", self.num_trainable())
         try:
             self._loop(total, journal, stop)
-        except (StopNow, BrokenPipeError):
+        except (StopNow, BrokenPipeError) as error:
             self._save(self.step)
+            other = signal.SIGPIPE if isinstance(error, BrokenPipeError) else signal.SIGTERM
             raise Interrupted(
                 f"interrupted at step {self.step}; the checkpoint is in {self.folder.newest}, "
                 "go on with --resume_training",
-                int(stop.signal_number or signal.SIGPIPE),
+                int(stop.signal_number or other),
             ) from None
         except tf.errors.ResourceExhaustedError as error:
             raise RunError(
@@ -123,7 +153,7 @@ class Trainer:
                 "cells"
             ) from error
 
-    def _loop(self, total: int, journal: Journal, stop: StopRequest) -> None:
+    def _loop(self, total: int, journal: AnyJournal, stop: StopRequest) -> None:
         step = self.step
         since = _SinceLog(time.monotonic())
         batches = prefetch(self._batch, range(step, total))
@@ -135,7 +165,7 @@ class Trainer:
                     since.began += time.monotonic() - began  # not training time
                 if step >= total:
                     return
-                stop.check()
+                self._stop_together(step, stop)
                 batch, seeds = next(batches)
                 row = self._update(step, batch, seeds)
                 step += 1
@@ -146,9 +176,22 @@ class Trainer:
                     journal.train(step, row, time.monotonic() - since.began, since.points)
                     since = _SinceLog(time.monotonic())
 
+    def _stop_together(self, step: int, stop: StopRequest) -> None:
+        """Raise StopNow if a stop was requested, in all workers at the same step."""
+        if self.workers.count == 1:
+            stop.check()
+        elif step % ASK_EVERY == 0 and self.workers.any(stop.signal_number is not None):
+            raise StopNow
+
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
         """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
-        batch = training_batch(self.data.train, step, self.config)
+        batch = training_batch(
+            self.data.train,
+            step,
+            self.config,
+            counts=self.data.train_counts,
+            rows_apart=self._rows_apart,
+        )
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:
@@ -168,14 +211,14 @@ class Trainer:
         losses = {"recon": float(result.reconstruction), "kl": float(result.kl)}
         return {"cost": self.last_cost, **losses, "lr": learning_rate, "klw": kl_weight}
 
-    def _milestone(self, step: int, journal: Journal, stop: StopRequest) -> None:
+    def _milestone(self, step: int, journal: AnyJournal, stop: StopRequest) -> None:
         """Evaluate, save the best, draw pictures, save the newest; a kill at any point is safe.
 
         The state changes only after the evaluation, and the newest checkpoint is saved last. After
         a kill, the run resumes from the checkpoint before and repeats all of this.
         """
         if int(self.state.evaluated_step) < step:
-            valid = self._evaluate("valid", self.data.valid, step, journal, stop)
+            valid = self._evaluate("valid", self.valid, step, journal, stop)
             if not math.isfinite(valid.cost):
                 # Not saved, because no resumed run could recover from this state.
                 raise self._non_finite(
@@ -183,20 +226,25 @@ class Trainer:
                 )
             best = valid.cost < float(self.state.best_cost)
             if best:
-                self._evaluate("test", self.data.test, step, journal, stop)
+                self._evaluate("test", self.test, step, journal, stop)
                 self.state.best_cost.assign(valid.cost)
                 self.state.best_step.assign(step)
             self.state.evaluated_step.assign(step)
             self._saved_step = -1  # an earlier save lacks this evaluation
             journal.scalar(step, "Best_Valid_Cost", float(self.state.best_cost))
-            if best:
+            if best and self.workers.is_chief:
                 self.state.save_best()
             if self.illustrate is not None:
                 self.illustrate(step)
         self._save(step)
 
     def _evaluate(
-        self, split: str, sketches: SketchSet, step: int, journal: Journal, stop: StopRequest
+        self,
+        split: str,
+        sketches: AnySet,
+        step: int,
+        journal: AnyJournal,
+        stop: StopRequest,
     ) -> Evaluation:
         began = time.monotonic()
         purpose = Purpose.TEST if split == "test" else Purpose.VALIDATION
@@ -206,7 +254,8 @@ class Trainer:
             nonlocal done
             done += 1
             journal.evaluating(split, done, batches)
-            stop.check()
+            if self.workers.count == 1:
+                stop.check()
 
         found = self.evaluate(sketches, self.config, step, purpose, after_batch)
         journal.evaluation(step, split, found._asdict(), time.monotonic() - began)
@@ -214,7 +263,8 @@ class Trainer:
 
     def _save(self, step: int) -> None:
         if self._saved_step != step:
-            self.state.save_newest()
+            if self.workers.is_chief:
+                self.state.save_newest()
             self._saved_step = step
 
     def _non_finite(self, what: str, so: str) -> RunError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import Any
 
 from magenta_sketch._backend import tf
-from magenta_sketch.nn.update import PARTS
+from magenta_sketch.nn.update import PARTS, parts_for
 
 
 def own_cores() -> list[int]:
@@ -16,16 +17,23 @@ def own_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def use_threads(cores: int | None = None) -> None:
+def use_threads(cores: int | None = None, parts: int | None = None) -> None:
     """Let TensorFlow compute the parts of a batch in parallel, with an equal share of the cores.
 
     This is for the whole process, so only programs call it. It has no effect after TensorFlow has
-    computed something. ``cores``: how many to use; None: all that the process may use.
+    computed something. ``cores``: how many to use; None: all that the process may use. ``parts``:
+    how many parts a batch has (`nn.update.parts_for`).
     """
     cores = cores or len(own_cores())
+    parts = parts or parts_for(cores)
     with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_inter_op_parallelism_threads(PARTS)
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // PARTS))
+        tf.config.threading.set_inter_op_parallelism_threads(parts)
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // parts))
+
+
+def parts_of_model(model: Any) -> int:
+    """Return the number of parts of a large batch on a CPU, for a `SketchRNN` and this process."""
+    return parts_for(len(own_cores())) if model.config.draws_by_place else PARTS
 
 
 def make_deterministic() -> None:

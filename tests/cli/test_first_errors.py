@@ -76,6 +76,7 @@ TRAIN = [
         "--num_epochs must be a finite number > 0, got 'nan'; use for example num_epochs=1",
     ),
     ("--mixed_precision=yes", "--mixed_precision must be true or false, got 'yes'"),
+    ("--jit=yes", "--jit must be one of auto, on, off, got 'yes'; use for example jit=auto"),
     (
         "--noresume_training=1",
         "--noresume_training takes no value; write --noresume_training, or --resume_training=1",

@@ -143,7 +143,7 @@ def test_help():
     )
     assert (result.returncode, result.stderr) == (0, "")
     flags = ["data_dir", "log_root", "resume_training", "overwrite", "hparams", "seed"]
-    flags += ["mixed_precision", "bucket_by_length"]
+    flags += ["mixed_precision", "bucket_by_length", "jit"]
     for name in [*flags, "num_epochs", "save_image_dir", "flagfile", "help"]:
         assert f"  --{name}" in result.stdout
     for field in dataclasses.fields(HParams):

@@ -84,6 +84,7 @@ def test_a_resumed_run_takes_what_may_change():
         "save_every",
         "data_dir",
         "num_epochs",
+        "jit",
     }
 
 

@@ -5,8 +5,14 @@ import pytest
 
 from magenta_sketch.config import RunConfig
 from magenta_sketch.data import SketchSet, load_data_set, strokes
-from magenta_sketch.data.batches import evaluation_batches, pad, training_batch
+from magenta_sketch.data.batches import (
+    evaluated_part,
+    evaluation_batches,
+    pad,
+    training_batch,
+)
 from magenta_sketch.errors import DataError
+from magenta_sketch.seeds import Purpose
 
 
 def numbered(count):
@@ -259,3 +265,80 @@ def test_real_sheep(shared):
     np.testing.assert_array_equal(batch.strokes[..., 2:].sum(axis=-1), 1)
     offsets = batch.strokes[:, 1:, :2][batch.strokes[:, 1:, 4] == 0]
     assert offsets.std() == pytest.approx(1.0, abs=0.25)
+
+
+def made_of(counts, **settings):
+    """Sketches of one point each, whose dx is their file, and a configuration."""
+    files = np.repeat(np.arange(len(counts)), counts)
+    sketches = SketchSet.from_sketches([[[file + 1, 0, 1]] for file in files])
+    return sketches, RunConfig.of(
+        max_seq_len=2, random_scale_factor=0, augment_stroke_prob=0, **settings
+    )
+
+
+def files_in(batch):
+    return batch.strokes[:, 1, 0].astype(int) - 1
+
+
+def test_balanced_batches_have_each_file_equally_often():
+    counts = np.array([1000, 0, 30, 2])
+    sketches, config = made_of(counts, balance=True, batch_size=20)
+    total = np.zeros(4)
+    for step in range(300):
+        batch = training_batch(sketches, step, config, counts=counts)
+        found = np.bincount(files_in(batch), minlength=4)
+        assert found[1] == 0 and sorted(found) == [0, 6, 7, 7]
+        # Of a file with enough sketches none comes twice.
+        large = batch.order[files_in(batch) == 0]
+        assert len(set(large)) == len(large)
+        total += found
+    np.testing.assert_allclose(total[[0, 2, 3]] / total.sum(), 1 / 3, atol=0.01)
+    one, other = (training_batch(sketches, 7, config, counts=counts) for _ in range(2))
+    np.testing.assert_array_equal(one.strokes, other.strokes)
+
+
+def test_a_balanced_batch_smaller_than_the_number_of_files():
+    counts = np.array([50, 3, 3, 3, 3])
+    sketches, config = made_of(counts, balance=True, batch_size=2)
+    seen = [files_in(training_batch(sketches, step, config, counts=counts)) for step in range(500)]
+    assert all(len(set(pair)) == 2 for pair in seen)
+    np.testing.assert_allclose(np.bincount(np.ravel(seen)) / 1000, 0.2, atol=0.04)
+
+
+def test_without_balance_the_files_do_not_matter():
+    counts = np.array([1000, 30])
+    sketches, config = made_of(counts, batch_size=20)
+    batches = [training_batch(sketches, 3, config, counts=given) for given in (counts, None)]
+    np.testing.assert_array_equal(batches[0].strokes, batches[1].strokes)
+
+
+def test_a_part_is_the_same_each_time_and_spread_over_the_set():
+    sketches = SketchSet.from_sketches([[[number, 0, 1]] for number in range(1, 1001)])
+    part = evaluated_part(sketches, 100, Purpose.VALIDATION)
+    numbers = part.points[:, 0]
+    assert len(set(numbers)) == 100 and (np.diff(numbers) > 0).all()
+    assert 400 < numbers.mean() < 600
+    again = evaluated_part(sketches, 100, Purpose.VALIDATION)
+    np.testing.assert_array_equal(again.points, part.points)
+    other = evaluated_part(sketches, 100, Purpose.TEST)
+    assert not np.array_equal(other.points, part.points)
+    for most in (0, 1000, 5000):
+        assert evaluated_part(sketches, most, Purpose.VALIDATION) is sketches
+
+
+@pytest.mark.parametrize(("apart", "rows"), [(1, 36), (8, 40), (32, 41), (64, 41)])
+def test_rows_can_be_rounded_up_so_that_batches_have_few_shapes(apart, rows):
+    sketches = numbered_of([35, 3, 20])
+    config = PLAIN.replace(max_seq_len=40, bucket_by_length=True)
+    exact, rounded = (training_batch(sketches, 0, config, rows_apart=n) for n in (1, apart))
+    assert rounded.strokes.shape == (3, rows + 1, 5)
+    np.testing.assert_array_equal(rounded.strokes[:, :37], exact.strokes)
+    assert (rounded.strokes[:, 37:] == strokes.END_TOKEN).all()
+    np.testing.assert_array_equal(rounded.lengths, exact.lengths)
+    without = config.replace(bucket_by_length=False)
+    assert training_batch(sketches, 0, without, rows_apart=apart).strokes.shape == (3, 41, 5)
+
+
+def numbered_of(lengths):
+    """Sketches of these lengths, whose points are all (1, 0)."""
+    return SketchSet.from_sketches([[[1, 0, k == n - 1] for k in range(n)] for n in lengths])

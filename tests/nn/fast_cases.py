@@ -36,7 +36,7 @@ def uneven(result):
     return tf.reshape(tf.sin(1.0 + 0.7 * entries), tf.shape(result))
 
 
-def results_and_gradients(function, sources, in_graph=True):
+def results_and_gradients(function, sources, in_graph=True, xla=False):
     """What ``function`` gives, and the gradients of a fixed uneven weighing of all of it."""
 
     def both():
@@ -46,7 +46,7 @@ def results_and_gradients(function, sources, in_graph=True):
             weighed = sum(tf.reduce_sum(result * uneven(result)) for result in results)
         return results, tape.gradient(weighed, sources, unconnected_gradients="zero")
 
-    return tf.function(both, autograph=False)() if in_graph else both()
+    return tf.function(both, autograph=False, jit_compile=xla)() if in_graph else both()
 
 
 def assert_same(fast, plain):

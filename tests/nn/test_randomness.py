@@ -1,15 +1,19 @@
 """Seed tables, seeds of initial weights, and masks: functions of their keys."""
 
+import statistics
+
 import numpy as np
 import pytest
 
 from magenta_sketch._backend import tf
 from magenta_sketch.nn.randomness import (
     SEED_ROWS,
+    PlacedSeeds,
     initializer_seed,
     keep_mask,
     seed_of,
     seed_table,
+    standard_normal,
 )
 from magenta_sketch.seeds import DecoderPart, Draw, EncoderPart, Purpose
 
@@ -62,3 +66,47 @@ def test_keep_mask_is_a_function_of_its_seed(shape):
         assert (keep_mask(shape, 0.5, other) != mask).numpy().any()
     assert keep_mask(shape, 1.0, seed) is None
     assert (keep_mask(shape, 1e-9, seed).numpy() <= 1e9).all()  # never NaN, however small
+
+
+def placed(*places):
+    return PlacedSeeds(seed_of(seed_table(1, 2), Draw.DECODER), tf.constant(places))
+
+
+@pytest.mark.parametrize("units", [4, 7])
+def test_a_sketch_has_the_draws_of_its_place(units):
+    everyone = keep_mask([40, 10, units], 0.5, placed(*range(10))).numpy()
+    some = keep_mask([40, 3, units], 0.5, placed(5, 3, 4)).numpy()
+    np.testing.assert_array_equal(some, everyone[:, [5, 3, 4]])
+    assert abs(everyone.mean() - 1) < 0.1
+    # All sketches, time steps and units have draws of their own.
+    for axis in range(3):
+        assert (np.diff(everyone, axis=axis) != 0).mean() > 0.3
+    normals = standard_normal([10, units], placed(*range(10)), "float32").numpy()
+    some = standard_normal([3, units], placed(5, 3, 4), "float32").numpy()
+    np.testing.assert_allclose(some, normals[[5, 3, 4]], rtol=0, atol=1e-6)
+    assert len(set(normals.ravel())) == normals.size
+
+
+def test_padding_does_not_change_the_masks():
+    short, long = (keep_mask([time, 3, 5], 0.5, placed(2, 1, 3)).numpy() for time in (33, 64))
+    np.testing.assert_array_equal(short, long[:33])
+
+
+def test_placed_draws_are_the_same_in_xla():
+    def mask():
+        return keep_mask([40, 3, 7], 0.5, placed(3, 5, 4))
+
+    def normals():
+        return standard_normal([3, 5], placed(7, 6, 8), "float32")
+
+    in_xla = [tf.function(draw, jit_compile=True)().numpy() for draw in (mask, normals)]
+    np.testing.assert_array_equal(in_xla[0], mask())
+    np.testing.assert_allclose(in_xla[1], normals(), rtol=0, atol=1e-5)
+
+
+def test_placed_noise_is_normal():
+    drawn = np.sort(standard_normal([500, 101], placed(*range(500)), "float32").numpy().ravel())
+    quantiles = (np.arange(drawn.size) + 0.5) / drawn.size
+    expected = np.array([statistics.NormalDist().inv_cdf(one) for one in quantiles[250::500]])
+    np.testing.assert_allclose(drawn[250::500], expected, atol=0.08)
+    assert abs(drawn.mean()) < 0.02 and abs(drawn.std() - 1) < 0.01

@@ -53,6 +53,7 @@ class Cluster:
                     "start",
                     "--node-ip-address=127.0.0.1",
                     "--num-cpus=1",
+                    "--num-gpus=1",  # Ray believes it
                     "--object-store-memory=80000000",
                     "--disable-usage-stats",
                     agent,
@@ -167,7 +168,7 @@ def processes(task):
     """Ids of the processes in which the task began, the last one last."""
     with contextlib.suppress(FileNotFoundError):
         return [
-            int(number) for number in re.findall(r"^begins on .*process (\d+)$", log(task), re.M)
+            int(number) for number in re.findall(r"^begins on .*process (\d+)", log(task), re.M)
         ]
     return []
 
@@ -238,15 +239,19 @@ def test_a_request_to_stop_leaves_checkpoints(cluster, tmp_path, tiny_folder):
             raise Stopped
 
     with pytest.raises(Stopped):
-        sweep.run(RayEngine(cluster.address, cpus=1, retries=2), tasks, stop_in_the_middle)
+        engine = RayEngine(cluster.address, cpus=1, gpus=1, retries=2)
+        sweep.run(engine, tasks, stop_in_the_middle)
 
     assert sweep.began == ["first"] and sweep.outcomes["first"].status == STOPPED
     step = RunFolder(tasks[0].log_root).newest_step
     assert f"interrupted at step {step};" in log(tasks[0])
     assert len(processes(tasks[0])) == 1 and not processes(tasks[1])
+    assert re.search(r"^begins on .*, GPU 0$", log(tasks[0]), re.M)
 
     with pytest.raises(RunError, match="no machine .* has 2 cores, the largest has 1.*--ray_cpus"):
         sweep.run(RayEngine(cluster.address, cpus=2), tasks)
+    with pytest.raises(RunError, match="has 2 GPUs, the most are 1: .*--ray_gpus"):
+        sweep.run(RayEngine(cluster.address, gpus=2), tasks)
 
 
 @pytest.mark.parametrize("address", ["somewhere", "ray://127.0.0.1:10001", "local"])

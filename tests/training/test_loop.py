@@ -121,10 +121,10 @@ def test_each_step_gets_its_own_batch_and_seeds(request, folder, modes):
 def test_no_batch_is_made_beyond_the_last_step_and_no_thread_stays(bench, folder, monkeypatch):
     made, threads = [], set()
 
-    def noted(sketches, step, config):
+    def noted(sketches, step, config, **others):
         made.append(step)
         threads.add(threading.current_thread().name)
-        return training_batch(sketches, step, config)
+        return training_batch(sketches, step, config, **others)
 
     monkeypatch.setattr(training, "training_batch", noted)
     go(bench.start(folder), 5)
@@ -137,10 +137,10 @@ def test_no_batch_is_made_beyond_the_last_step_and_no_thread_stays(bench, folder
 
 
 def test_an_error_in_making_a_batch_comes_at_its_step(bench, folder, monkeypatch):
-    def failing(sketches, step, config):
+    def failing(sketches, step, config, **others):
         if step == 3:
             raise ValueError("no batch 3")
-        return training_batch(sketches, step, config)
+        return training_batch(sketches, step, config, **others)
 
     monkeypatch.setattr(training, "training_batch", failing)
     trainer, given = recorded(bench.start(folder))

@@ -1,0 +1,41 @@
+"""The training program on data that stay on the disk."""
+
+import shutil
+
+import pytest
+from training_runs import DATA, TINY, assert_same_run, fresh
+
+
+@pytest.mark.slow
+def test_a_run_from_the_disk_has_the_bits_of_one_from_memory(tmp_path):
+    """Two files by a pattern, drawn equally often, and a part of the validation set."""
+    (tmp_path / "data").mkdir()
+    for name in ("a", "b"):
+        shutil.copy(DATA / "tiny.npz", tmp_path / "data" / f"{name}.npz")
+    hparams = f"--hparams=data_set=[*.npz],{TINY},num_steps=12,save_every=6"
+    run = ["--data_dir=data", hparams, "--seed=3", "--balance", "--evaluate_at_most=15"]
+    for name, limit in (("memory", "100"), ("disk", "0")):
+        status, out = fresh(
+            f"--log_root={name}",
+            *run,
+            cwd=tmp_path,
+            MAGENTA_SKETCH_DATA_IN_MEMORY=limit,
+            MAGENTA_SKETCH_CACHE=str(tmp_path / "cache"),
+        )
+        assert status == 0, out
+        assert "valid: 15 of its 26 sketches, always the same (evaluate_at_most)" in out
+        assert ("they stay on the disk" in out) == (name == "disk")
+    assert_same_run(tmp_path / "disk", tmp_path / "memory")
+    # The cache can go at any time.
+    shutil.rmtree(tmp_path / "cache")
+    status, out = fresh(
+        "--log_root=disk",
+        "--resume_training",
+        "--hparams=num_steps=13",
+        cwd=tmp_path,
+        MAGENTA_SKETCH_DATA_IN_MEMORY="0",
+        MAGENTA_SKETCH_CACHE=str(tmp_path / "cache"),
+    )
+    assert status == 0, out
+    assert "unpacking 1 file" in out or "unpacking 2 files" in out
+    assert "resumed at step 12" in out
