@@ -2,7 +2,8 @@
 
     python benchmarks/data.py                     a batch, and loading 420,000 sketches
     python benchmarks/data.py --steps=20          more training steps to compare with
-    python benchmarks/data.py --files=345         open 345 files of 70,000 sketches (8 GB of disk)
+    python benchmarks/data.py --large             24 million sketches, opened: 10 GB of disk
+    python benchmarks/data.py --large --share=0.1 a tenth of them
 
 The sketches are random, so nothing is downloaded. For loading and opening they have 45 points (on
 average), as in QuickDraw; for the batch 125 of at most 250, as in aaron_sheep.
@@ -10,7 +11,6 @@ average), as in QuickDraw; for the batch 125 of at most 250, as in aaron_sheep.
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -100,61 +100,39 @@ def load(folder: str, names: list[str]) -> None:
     print(f"peak memory: {measure.peak_memory():.0f} MiB, of which {before:.0f} MiB before loading")
 
 
-def open_large(files: int, steps: int) -> None:
-    """Write many files, open them twice, and train with them, each in a new process."""
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        data.mkdir()
-        began = time.perf_counter()
-        for number in range(files):
-            random = np.random.default_rng(number)
-            # Few different ones, so that the archives are small.
-            some = random.integers(-60, 60, (SKETCHES // 100, 45, 3)).astype(np.int16)
-            some[..., 2] = random.random(some.shape[:2]) < 0.15
-            few = np.tile(some, (4, 1, 1))[:2_500]
-            train = np.tile(some, (100, 1, 1))
-            np.savez_compressed(data / f"{number:03}.npz", train=train, valid=few, test=few)
-        print(f"wrote {files} files in {time.perf_counter() - began:.0f} s", flush=True)
-        environment = os.environ | {"MAGENTA_SKETCH_CACHE": str(Path(folder) / "cache")}
-        for number in range(2):
-            more = [f"--steps={steps}"] if number else []
-            command = [sys.executable, __file__, "--open", str(data), *more]
-            subprocess.run(command, check=True, env=environment)
-
-
-def open_(folder: str, steps: int | None) -> None:
-    """Open all files in a folder; print time and memory, and train for some steps."""
-    import magenta_sketch.training.loop  # noqa: F401  (only to use its memory)
-    from magenta_sketch.data import load_data_set
-
-    began = time.perf_counter()
-    data = load_data_set("*.npz", folder, in_memory=False, report=lambda line: None)
-    seconds = time.perf_counter() - began
-    which = "first" if steps is None else "second"
-    print(f"opening {len(data.train):,} training sketches the {which} time: {seconds:.1f} s")
-    if steps is not None:
-        batch_beside_step(steps, data.train)
-        status = Path("/proc/self/status").read_text()
-        (own,) = re.findall(r"RssAnon:\s*(\d+) kB", status)
-        print(f"resident memory besides the page cache: {int(own) / 1024:.0f} MiB")
-    sys.stdout.flush()
+def large(share: float, steps: int, place: str | None) -> None:
+    """Print the table of `large_data`: each part in a new process, so that memory is its own."""
+    classes = max(1, round(345 * share))
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        environment = os.environ | {"MAGENTA_SKETCH_CACHE": f"{folder}/cache"}
+        # Each part: its code, with f the folder.
+        for code in (
+            f"make(f, {classes}, {SKETCHES})",
+            "opening(f, 'first opening, which unpacks', 1)",
+            "forget_pages(); opening(f, 'second opening, nothing in the page cache')",
+            "opening(f, 'third opening')",
+            f"training(f, {steps})",
+        ):
+            code = (
+                f"from pathlib import Path; from large_data import *; f = Path({folder!r}); {code}"
+            )
+            where = Path(__file__).parent
+            subprocess.run([sys.executable, "-c", code], cwd=where, env=environment, check=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--files", type=int, default=0)
-    parser.add_argument("--open", help=argparse.SUPPRESS)
     parser.add_argument("--load", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--large", action="store_true", help="a data set larger than memory")
+    parser.add_argument("--share", type=float, default=1.0, help="of its 345 files")
+    parser.add_argument("--folder", help="where to make it; default: the system's temporary one")
     arguments = measure.parse(parser)
+    if arguments.large:
+        large(arguments.share, max(arguments.steps or 20, 4), arguments.folder)
+        return
     if arguments.load:
         load(arguments.load[0], arguments.load[1:])
-        return
-    if arguments.open:
-        open_(arguments.open, arguments.steps)
-        return
-    if arguments.files:
-        open_large(arguments.files, arguments.steps or 20)
         return
     batch_beside_step(arguments.steps or 5)
     load_many()

@@ -53,6 +53,26 @@ def describe(
     return lines
 
 
+def describe_evaluation(config: RunConfig, valid: int, test: int) -> list[str]:
+    """Return a line on the sketches that evaluations use, if these are not all; else nothing.
+
+    Args:
+      config: of the run.
+      valid, test: validation and test sketches.
+    """
+    most = config.evaluate_at_most
+    if not most or max(valid, test) <= most:
+        return []
+    parts = [
+        f"{min(most, count):,} of {count:,} {name}"
+        for name, count in (("validation", valid), ("test", test))
+    ]
+    return [
+        f"evaluation: {' and '.join(parts)} sketches, a fixed random part (evaluate_at_most; 0 for "
+        "all)"
+    ]
+
+
 def _evaluated_form(config: RunConfig) -> str:
     if config.evaluates_to_first_end:
         return "recon to the first end row of each sketch, as in training"

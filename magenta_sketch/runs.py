@@ -290,14 +290,9 @@ def _report_beginning(
         trainer.num_trainable(),
         trainer.train_step.uses_xla,
     )
+    lines += run_report.describe_evaluation(run.config, len(run.data.valid), len(run.data.test))
     for line in lines:
         report(line)
-    for name, part in (("valid", trainer.valid), ("test", trainer.test)):
-        if len(part) < (total := len(getattr(run.data, name))):
-            report(
-                f"{name}: {len(part):,} of its {total:,} sketches, always the same "
-                "(evaluate_at_most)"
-            )
     if trainer.workers.count > 1:
         report(f"workers: {trainer.workers.count}, each computes its share of every batch")
     if run.resumed:

@@ -8,9 +8,11 @@ import os
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
 
 from magenta_sketch import runs
+from magenta_sketch._backend import tf
 from magenta_sketch.config import HParams, RunConfig
 from magenta_sketch.data import read_npz, write_npz
 from magenta_sketch.errors import DataError, HParamsError, RunError
@@ -376,3 +378,71 @@ def test_a_saved_model_is_no_run_to_resume_and_can_be_begun_from(tmp_path, folde
     assert contents(saved.root) == before
     run = begin(RunFolder(tmp_path / "on"), {}, data_set="tiny.npz", init_from=str(saved.root))
     assert (run.config.hparams.z_size, run.config.hparams.dec_model) == (3, "layer_norm")
+
+
+# ------------------------------------------------------------------------------- opened data
+
+
+SMALL = HParams.parse_assignments(
+    "data_set=[tiny.npz], conditional=0, dec_rnn_size=6, num_mixture=2, num_steps=4, save_every=2,"
+    "batch_size=8"
+)
+
+
+def trained(folder, **options):
+    """Train a small run; return its lines and the tensors of its newest checkpoint."""
+    lines = []
+    config = RunConfig.of(**{"data_dir": str(DATA), "seed": 5, **SMALL, **options})
+    run = runs.begin(config, folder.root, report=lines.append)
+    assert runs.train_run(run, report=lines.append) == 0
+    found = tf.train.load_checkpoint(str(folder.newest / "step-4" / "checkpoint"))
+    names = [name for name in found.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
+    return lines, {name: np.asarray(found.get_tensor(name)).tobytes() for name in names}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"balance": True, "evaluate_at_most": 3}])
+def test_a_run_on_opened_data_has_the_bits_of_one_in_memory(folder, tmp_path, monkeypatch, options):
+    monkeypatch.setenv("MAGENTA_SKETCH_CACHE", str(tmp_path / "cache"))
+    lines, weights = trained(folder, **options)
+    monkeypatch.setenv("MAGENTA_SKETCH_DATA_IN_MEMORY", "0")
+    other = RunFolder(tmp_path / "models" / "other")
+    opened_lines, opened = trained(other, **options)
+    assert len(weights) > 8 and opened == weights
+    assert any(line.startswith("unpacking 1 file once") for line in opened_lines)
+    assert not any(line.startswith("unpacking") for line in lines)
+    # Resumed in the other way: the data are the same.
+    assert resume(folder, {"num_steps": 5}).data.fingerprint == folder.read().fingerprint
+
+
+def test_the_part_that_is_evaluated_is_said(folder):
+    lines, _ = trained(folder, evaluate_at_most=3)
+    data = read_npz(DATA / "tiny.npz")
+    (line,) = (line for line in lines if line.startswith("evaluation: "))
+    valid, test = len(data["valid"]), len(data["test"])
+    assert min(valid, test) > 3
+    assert line == (
+        f"evaluation: 3 of {valid} validation and 3 of {test} test sketches, a fixed random part "
+        "(evaluate_at_most; 0 for all)"
+    )
+
+
+def test_a_pattern_is_saved_as_it_was_given_and_checked_on_resume(folder, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("one", "two"):
+        shutil.copy(DATA / "tiny.npz", data / f"{name}.npz")
+    run = begin(folder, {**GIVEN, "data_set": ["*.npz"]}, data_dir=str(data))
+    assert run.data.files == ("one.npz", "two.npz")
+    assert folder.read().hparams.data_set == ("*.npz",)
+    assert resume(folder).data.fingerprint == run.data.fingerprint
+    shutil.copy(DATA / "tiny.npz", data / "three.npz")  # one more that matches
+    with pytest.raises(RunError, match="are not those the run in"):
+        resume(folder)
+
+
+def test_balance_and_the_evaluated_part_are_fixed_for_a_run(folder):
+    begin(folder, balance=True, evaluate_at_most=100)
+    for options in ({"balance": False}, {"evaluate_at_most": 0}):
+        with pytest.raises(RunError, match=next(iter(options))):
+            resume(folder, **options)

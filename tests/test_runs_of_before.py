@@ -46,3 +46,10 @@ def test_its_settings_still_hold(tmp_path):
     assert (config.jit, resume(root, jit="on").config.jit) == ("off", "on")
     with pytest.raises(RunError, match="bucket_by_length: the run has True, now False"):
         resume(root, bucket_by_length=False)
+
+
+def test_it_evaluates_all_sketches_and_draws_each_equally_often(tmp_path):
+    root = tmp_path / "both"
+    shutil.copytree(DATA / "first_house" / "both", root)
+    config = resume(root).config
+    assert (config.evaluate_at_most, config.balance) == (0, False)

@@ -114,14 +114,15 @@ class RunConfig:
         False,
         Switch(),
         "Draw training sketches from each file of data_set equally often, however many it has. "
-        "Saved with the run. Default: off, each sketch equally often.",
+        "docs/scaling.md says how. Saved with the run. Default: off, each sketch equally often.",
         flag=True,
     )
     evaluate_at_most: int = option(
         10_000,
         Whole(LARGEST_COUNT, smallest=0),
-        "Evaluate a fixed random part of the validation and test sets, of this many sketches, if "
-        "they have more; 0: all. Saved with the run. Default: 10000.",
+        "Evaluate at most this many validation sketches, and as many test sketches, if it is above "
+        "0: a fixed random part, the same in all runs. Saved with the run. Default: 10000; runs of "
+        "version 0.6 and before evaluate all.",
         flag=True,
         before=0,
     )

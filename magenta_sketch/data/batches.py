@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import strokes
-from magenta_sketch.data.opened_set import AnySet
-from magenta_sketch.data.sketch_set import SketchSet, starts_of
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.errors import ArgumentError
 from magenta_sketch.seeds import Purpose
 
@@ -45,27 +44,22 @@ class Batch(NamedTuple):
 
 
 def training_batch(
-    sketches: AnySet,
+    sketches: SketchSet,
     step: int,
     config: RunConfig,
     *,
-    counts: NDArray[np.int64] | None = None,
     rows_apart: int = 1,
 ) -> Batch:
     """Draw the batch of one training step: distinct sketches, chosen uniformly and augmented.
 
     Steps are independent of each other. If the set has fewer than batch_size sketches, all are
-    taken. Augmentation does not change which sketches are chosen.
-
-    With ``balance``, the files of the data set have equal numbers of sketches in a batch. If that
-    does not divide, some have one more, at random. The sketches of a file are distinct, unless it
-    has too few.
+    taken. Augmentation does not change which sketches are chosen. With the option balance, sketches
+    are chosen by `balanced`, of the set's parts.
 
     Args:
       sketches: the training set, in pixel units.
       step: 0 <= step < 2**63.
       config: of the run, with max_seq_len and normalizing factor of the data.
-      counts: number of sketches of each file, int64 [files], for ``balance``. None: one file.
       rows_apart: with bucket_by_length, the number of rows is rounded up to a multiple of this, but
         not above max_seq_len + 1, so that batches have few shapes. Losses do not depend on it.
 
@@ -87,11 +81,11 @@ def training_batch(
     # A counter-based generator with the key (seed, step): no two steps share random numbers.
     key = np.array([config.seed, step], np.uint64)
     random = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, Purpose.BATCH]))
-    size = min(hps.batch_size, len(sketches))
-    if config.balance and counts is not None:
-        chosen = _balanced(random, counts, size)
+    count = min(hps.batch_size, len(sketches))
+    if config.balance:
+        chosen = balanced(random, sketches.parts, count)
     else:
-        chosen = random.choice(len(sketches), size, replace=False)
+        chosen = random.choice(len(sketches), count, replace=False)
     batch = sketches.take(chosen)
     _check_lengths(batch, hps.max_seq_len)
     points, starts = batch.points, batch.starts
@@ -113,38 +107,44 @@ def _rows_of(starts: NDArray[np.int64], config: RunConfig, rows_apart: int) -> i
     return min(-(-rows // rows_apart) * rows_apart, config.max_seq_len + 1)
 
 
-def _balanced(
-    random: np.random.Generator, counts: NDArray[np.int64], size: int
+def balanced(
+    random: np.random.Generator, parts: NDArray[np.int64], count: int
 ) -> NDArray[np.int64]:
-    """Return the indices of ``size`` sketches, equally many of each file up to one."""
-    filled = np.flatnonzero(counts)  # a file may have only sketches that are too long
-    order = random.permutation(filled)
-    firsts = starts_of(counts)
-    chosen = []
-    for rank, file in enumerate(order[:size]):
-        wanted = size // len(filled) + (rank < size % len(filled))
-        own = random.choice(counts[file], wanted, replace=bool(wanted > counts[file]))
-        chosen.append(firsts[file] + own)
+    """Choose sketches so that each part is chosen equally often, however many sketches it has.
+
+    Of f parts with sketches, each gives ``count // f`` of them, and ``count % f`` parts, chosen
+    uniformly, give one more. Within a part, sketches are chosen uniformly and are distinct. Only
+    where a part has fewer sketches than it gives, all are taken as often as that goes, and distinct
+    ones make up the rest.
+
+    Args:
+      random: the generator.
+      parts: [f + 1], sketches parts[k] to parts[k + 1] - 1 are part k. Empty parts give nothing.
+      count: how many to choose, 1 or more.
+
+    Returns:
+      Indices [count].
+
+    Example:
+      >>> chosen = balanced(np.random.default_rng(0), np.array([0, 1, 1000]), 4)
+      >>> sorted((chosen > 0).tolist())
+      [False, False, True, True]
+    """
+    filled = np.flatnonzero(np.diff(parts))
+    firsts, sizes = parts[:-1][filled], np.diff(parts)[filled]
+    each, more = divmod(count, len(filled))
+    others = random.choice(len(filled), more, replace=False)
+    # One at a time needs no loop over parts, of which there may be hundreds.
+    chosen = [firsts[others] + random.integers(0, sizes[others])] if not each else []
+    shares = np.full(len(filled), each)
+    shares[others] += 1
+    for first, size, share in zip(firsts, sizes, shares, strict=True) if each else ():
+        whole = np.tile(np.arange(size), share // size)
+        chosen += [first + whole, first + random.choice(size, share % size, replace=False)]
     return np.concatenate(chosen)
 
 
-def evaluated_part(sketches: AnySet, at_most: int, purpose: Purpose) -> AnySet:
-    """Return at most ``at_most`` of the sketches, in memory, for an evaluation.
-
-    They are drawn uniformly, and are the same for all runs and steps. 0: all, as they are.
-
-    Example:
-      >>> sketches = SketchSet.from_sketches([[[1, 0, 1]], [[0, 4, 1]], [[2, 0, 1]]])
-      >>> len(evaluated_part(sketches, 2, Purpose.VALIDATION))
-      2
-    """
-    if not 0 < at_most < len(sketches):
-        return sketches
-    random = np.random.Generator(np.random.Philox(key=int(purpose), counter=Purpose.BATCH))
-    return sketches.take(np.sort(random.choice(len(sketches), at_most, replace=False)))
-
-
-def evaluation_batches(sketches: AnySet, config: RunConfig) -> Iterator[Batch]:
+def evaluation_batches(sketches: SketchSet, config: RunConfig) -> Iterator[Batch]:
     """Return batches with every sketch once, without augmentation, similar lengths together.
 
     The first batch has the shortest sketches. Only the last batch may have fewer than batch_size.
@@ -221,7 +221,7 @@ def _sorted_batch(
     return Batch(result, lengths[order].astype(np.int32), order)
 
 
-def _check_lengths(sketches: AnySet, max_seq_len: int) -> None:
+def _check_lengths(sketches: SketchSet, max_seq_len: int) -> None:
     longest = int(sketches.lengths.max(initial=0))
     if longest > max_seq_len:
         raise ArgumentError(

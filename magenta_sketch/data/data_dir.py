@@ -1,4 +1,4 @@
-"""Get one file of a data set: from a folder, from a URL, or built."""
+"""Find and read one file of a data set: in a folder, at a URL, or built."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from magenta_sketch.data import factors
 from magenta_sketch.data.conventions import CONVENTIONS, recognise
 from magenta_sketch.data.download import fetch
-from magenta_sketch.data.npz import read_npz
-from magenta_sketch.data.npz_archive import open_archive
+from magenta_sketch.data.file_names import file_names
+from magenta_sketch.data.npz import Cut, cut_note, read_npz_counting
+from magenta_sketch.data.npz_archive import open_archive, unpacked_bytes
 from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.data.urls import is_url, join_url
 from magenta_sketch.errors import DataError
-from magenta_sketch.files import did_you_mean, read_text
+from magenta_sketch.files import did_you_mean
 
 Report = Callable[[str], None]
 
@@ -27,15 +29,19 @@ def _folder(data_dir: str | os.PathLike[str]) -> Path:
 def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> None:
     """Raise an error where a file is missing, or no archive, that nothing here makes or fetches.
 
-    Nothing is read but the directories of the archives.
+    Nothing is read but the directories of the archives, and lists of names.
+
+    Args:
+      data_dir: a folder or an http(s) URL.
+      names: of files; patterns and lists of names too (`file_names`).
 
     Raises:
       DataError: the first file that cannot be opened; for one that is missing what is there, and
-        what may have been meant.
+        what may have been meant. A pattern matches nothing, or a list cannot be read.
     """
     from magenta_sketch.data.sources import ready_made  # here, because it imports much
 
-    for name in expanded(data_dir, list(names)):
+    for name in file_names(names, data_dir):
         if is_url(data_dir):
             join_url(str(data_dir), name)
             continue
@@ -46,69 +52,22 @@ def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> Non
             raise DataError(_missing_file(path, name))
 
 
-def expanded(data_dir: str | os.PathLike[str], names: Sequence[str]) -> list[str]:
-    """Return the names of files with patterns and lists replaced by what they stand for.
+class FoundFile(NamedTuple):
+    """A file of a data set on this machine.
 
-    A name with * or ? stands for the files in data_dir that fit, sorted; @NAME for the names in the
-    text file NAME in data_dir, one a line, which may be patterns. Lines of a list that are empty or
-    begin with # do not count.
-
-    Raises:
-      DataError: no file fits a pattern; a list is missing, empty, or no text; data_dir is a URL.
-
-    Example:
-      >>> expanded(".", ["line*.npz", "others.npz"])
-      ['lines.npz', 'others.npz']
+    Attributes:
+      name: as the user knows it.
+      path: where it is.
+      is_download: whether it is a copy, in the cache, of a file at a URL.
     """
-    found = []
-    for name in names:
-        if not name.startswith("@") and not _is_pattern(name):
-            found.append(name)
-            continue
-        if is_url(data_dir):
-            raise DataError(
-                f"{name}: patterns and lists need a folder as data_dir, but {data_dir} is a URL; "
-                "name the files"
-            )
-        folder = _folder(data_dir)
-        found += _listed(folder, name) if name.startswith("@") else _fitting(folder, name)
-    return found
+
+    name: str
+    path: Path
+    is_download: bool
 
 
-def _is_pattern(name: str) -> bool:
-    return "*" in name or "?" in name
-
-
-def _fitting(folder: Path, pattern: str) -> list[str]:
-    # Brackets are no wildcards: a file may have them in its name.
-    wanted = pattern.replace("[", "[[]")
-    paths = (path for path in folder.glob(wanted) if path.is_file())
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    data = sorted(name for name in names if not name.endswith(factors.SUFFIX))
-    if not data:
-        raise DataError(f"{folder / pattern}: no file fits; check the pattern and data_dir")
-    return data
-
-
-def _listed(folder: Path, name: str) -> list[str]:
-    path = folder / name[1:]
-    try:
-        lines = read_text(path).splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file, which {name} names as a list of files") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise DataError(f"{path}: the list of files cannot be read: {why}") from None
-    wanted = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-    if not wanted:
-        raise DataError(f"{path}: the list of files is empty; write one name a line")
-    if nested := [one for one in wanted if one.startswith("@")]:
-        raise DataError(f"{path}: a list cannot name another list, {nested[0]}")
-    return expanded(folder, wanted)
-
-
-def locate(data_dir: str | os.PathLike[str], name: str, report: Report = print) -> Path:
-    """Return the path of the file `name` in data_dir. Download or build it if it is missing.
+def find_file(data_dir: str | os.PathLike[str], name: str, report: Report = print) -> FoundFile:
+    """Return where the file `name` in data_dir is; download or build it if needed.
 
     Args:
       data_dir: a folder or an http(s) URL. A file at a URL is downloaded once, into the user's
@@ -121,7 +80,7 @@ def locate(data_dir: str | os.PathLike[str], name: str, report: Report = print) 
       DataError: the file is missing, or cannot be downloaded or built.
     """
     if is_url(data_dir):
-        return fetch(join_url(str(data_dir), name), report=report)
+        return FoundFile(name, fetch(join_url(str(data_dir), name), report=report), True)
     require_files(data_dir, [name])
     folder = _folder(data_dir)
     path = folder / name
@@ -133,38 +92,56 @@ def locate(data_dir: str | os.PathLike[str], name: str, report: Report = print) 
         except OSError as error:
             raise DataError(f"{folder}: cannot be created: {error.strerror or error}") from None
         ready_made.write(name, folder, report)
-    return path
+    return FoundFile(name, path, False)
 
 
 @contextlib.contextmanager
-def advising(data_dir: str | os.PathLike[str]) -> Iterator[None]:
-    """Add to an error about a file from `locate` what to do if it was downloaded."""
+def reading(file: FoundFile) -> Iterator[None]:
+    """Add advice to a DataError of the block if the file is a damaged download."""
     try:
         yield
     except DataError as error:
-        if is_url(data_dir):
-            raise DataError(f"{error}; delete this cached file to have it fetched again") from None
-        raise
+        if not file.is_download:
+            raise
+        raise DataError(f"{error}; delete this cached file to have it fetched again") from None
 
 
-def read_located(
-    path: Path, name: str, data_dir: str | os.PathLike[str], report: Report
-) -> dict[str, SketchSet]:
-    """Return the splits of a file from `locate`.
-
-    Report what it looks like if it seems to follow another convention.
+def bytes_of(files: Iterable[FoundFile]) -> int:
+    """Return the unpacked size of files, as their directories declare it.
 
     Raises:
-      DataError: see `read_npz`.
+      DataError: one is no archive.
     """
-    with advising(data_dir):
-        splits = read_npz(path, report=report)
-    if found := recognise(splits["train"]):
-        report(
-            f"note: {name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if so, "
-            f"`sketch_rnn_convert mend {path} --what={','.join(found)} --out=NEW.npz` mends it"
-        )
+    total = 0
+    for file in files:
+        with reading(file):
+            total += unpacked_bytes(file.path, str(file.path))
+    return total
+
+
+def read_file(file: FoundFile, report: Report = print) -> dict[str, SketchSet]:
+    """Return the splits of a file. Report what was changed, and what looks odd.
+
+    Raises:
+      DataError: the file cannot be read (`read_npz`).
+    """
+    with reading(file):
+        splits, cut = read_npz_counting(file.path, str(file.path))
+    for line in notes(file, cut, recognise(splits["train"])):
+        report(line)
     return splits
+
+
+def notes(file: FoundFile, cut: Cut, found: Sequence[str]) -> list[str]:
+    """Return lines on offsets that were clamped, and on other conventions that were `found`."""
+    lines = [cut_note(cut, file.path, str(file.path))] if cut.offsets else []
+    if found:
+        lines.append(
+            f"note: {file.name} looks like {' and '.join(CONVENTIONS[one] for one in found)}; if "
+            f"so, `sketch_rnn_convert mend {file.path} --what={','.join(found)} --out=NEW.npz` "
+            "mends it"
+        )
+    return lines
 
 
 def _missing_file(path: Path, name: str) -> str:

@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,23 @@ def read_npz(
     """
     path = Path(path)
     label = str(path) if label is None else label
+    splits, cut = read_npz_counting(path, label, all_splits=all_splits)
+    if cut.offsets and report is not None:
+        report(cut_note(cut, path, label))
+    return splits
+
+
+class Cut(NamedTuple):
+    """How many offsets of how many sketches were clamped."""
+
+    offsets: int
+    sketches: int
+
+
+def read_npz_counting(
+    path: Path, label: str, *, all_splits: bool = True
+) -> tuple[dict[str, SketchSet], Cut]:
+    """Return the splits as `read_npz`, which see, and how much was clamped."""
     with open_archive(path, label) as archive:
         present = splits_in(archive)
         missing = [split for split in SPLITS if split not in present]
@@ -75,13 +93,16 @@ def read_npz(
             offsets += len(beyond)
             cut += len(np.unique(owners_of(beyond, starts)))
             result[split] = SketchSet(clamped(points), starts)
-    if offsets and report is not None:
-        report(
-            f"note: {label}: {offsets:,} offsets of {cut:,} sketches are beyond "
-            f"{MAX_OFFSET} and are cut to it; `sketch_rnn_convert mend {path} --what=size "
-            "--out=NEW.npz` scales all sketches"
-        )
-    return result
+    return result, Cut(offsets, cut)
+
+
+def cut_note(cut: Cut, path: Path, label: str) -> str:
+    """Return the line that tells that offsets were clamped."""
+    return (
+        f"note: {label}: {cut.offsets:,} offsets of {cut.sketches:,} sketches are beyond "
+        f"{MAX_OFFSET} and are cut to it; `sketch_rnn_convert mend {path} --what=size "
+        "--out=NEW.npz` scales all sketches"
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -95,6 +95,17 @@ def splits_in(archive: zipfile.ZipFile) -> list[str]:
     return [split for split in SPLITS if not members.isdisjoint(_MEMBERS[split])]
 
 
+def unpacked_bytes(path: Path, label: str) -> int:
+    """Return the size of the splits in the archive at `path`, as its directory declares it.
+
+    Raises:
+      DataError: as `open_archive`.
+    """
+    names = {name for some in _MEMBERS.values() for name in some}
+    with open_archive(path, label) as archive:
+        return sum(info.file_size for info in archive.infolist() if info.filename in names)
+
+
 def missing_splits(archive: zipfile.ZipFile, missing: Iterable[str], label: str) -> DataError:
     """Return the error for an archive that lacks the splits `missing`."""
     members = archive.namelist()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magenta_sketch.data.opened_set import AnySet, OpenedSet
+from magenta_sketch.data.sketch_set import SketchSet
 
 MAX_OFFSET = 1000  # pixels; larger offsets are clamped on reading, as in Magenta
 
@@ -29,15 +29,12 @@ def rows_beyond(points: np.ndarray) -> NDArray[np.int64]:
     return np.flatnonzero(((offsets > MAX_OFFSET) | (offsets < -MAX_OFFSET)).any(axis=1))
 
 
-def normalizing_factor_of(train: AnySet) -> float:
+def normalizing_factor_of(train: SketchSet) -> float:
     """Return the standard deviation of a training set's offsets in pixels, dx and dy together.
 
-    It has ddof 0. It is 0 if all offsets are equal or there are none. It has the same bits for
-    equal sketches in memory and on the disk.
+    It has ddof 0. It is 0 if all offsets are equal or there are none.
     """
-    if isinstance(train, OpenedSet):
-        return _of_chunks(lambda: (chunk[:, :2] for chunk in train.chunks(_ROWS_AT_ONCE)))[1]
-    return mean_and_std([train.points[:, :2]])[1]
+    return _moments(lambda: (block[:, :2] for block in train.blocks(_ROWS_AT_ONCE)))[1]
 
 
 def mean_and_std(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
@@ -45,24 +42,25 @@ def mean_and_std(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
 
     Sums are float64, but there is never a float64 copy of all numbers.
     """
-    kept = list(parts)
-    return _of_chunks(
-        lambda: (
-            part[start : start + _ROWS_AT_ONCE]
-            for part in kept
-            for start in range(0, len(part), _ROWS_AT_ONCE)
-        )
-    )
+    parts = list(parts)
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for part in parts:
+            for start in range(0, len(part), _ROWS_AT_ONCE):
+                yield part[start : start + _ROWS_AT_ONCE]
+
+    return _moments(blocks)
 
 
-def _of_chunks(chunks: Callable[[], Iterable[NDArray[np.float32]]]) -> tuple[float, float]:
-    """Return mean and standard deviation of all numbers in the arrays of ``chunks()``."""
-    size, total = 0, 0.0
-    for chunk in chunks():
-        size += chunk.size
-        total += float(chunk.sum(dtype=np.float64))
+def _moments(blocks: Callable[[], Iterator[NDArray[np.float32]]]) -> tuple[float, float]:
+    """Return `mean_and_std` of all blocks, which are read twice."""
+    total, size = 0.0, 0
+    for block in blocks():
+        total += float(block.sum(dtype=np.float64))
+        size += block.size
     mean = total / max(size, 1)
     squares = 0.0
-    for chunk in chunks():
-        squares += float(np.square(chunk.astype(np.float64) - mean).sum())
+    for block in blocks():
+        residuals = block.astype(np.float64) - mean
+        squares += float(np.square(residuals).sum())
     return mean, math.sqrt(squares / max(size, 1))

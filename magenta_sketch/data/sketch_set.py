@@ -22,9 +22,12 @@ class SketchSet:
     Attributes:
       points: float32 [N, 3], read-only, offsets in pixel units; one sketch after another.
       starts: int64 [n + 1], read-only; sketch i is points[starts[i]:starts[i + 1]], never empty.
+      parts: int64 [f + 1], read-only; sketches parts[k] to parts[k + 1] - 1 come from file k of a
+        data set, maybe none. Omitted: [0, n], one part.
 
     Raises:
-      DataError: a shape is wrong, or starts do not rise from 0 to N.
+      DataError: a shape is wrong, starts do not rise from 0 to N, or parts fall, or do not begin
+        with 0 and end with n.
 
     Example:
       >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
@@ -34,6 +37,7 @@ class SketchSet:
 
     points: NDArray[np.float32]
     starts: NDArray[np.int64]
+    parts: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         points = np.ascontiguousarray(self.points, np.float32).view()
@@ -45,10 +49,19 @@ class SketchSet:
             )
         if starts[0] != 0 or starts[-1] != len(points) or (np.diff(starts) < 1).any():
             raise DataError("starts must rise from 0 to the number of points, no sketch empty")
-        points.flags.writeable = False
-        starts.flags.writeable = False
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "starts", starts)
+        parts = np.array(self.parts if len(self.parts) else [0, len(starts) - 1], np.int64)
+        if (
+            parts.ndim != 1
+            or parts[0]
+            or parts[-1] != len(starts) - 1
+            or (np.diff(parts) < 0).any()
+        ):
+            raise DataError(
+                "parts must begin with 0, never fall, and end with the sketches' number"
+            )
+        for name, array in (("points", points), ("starts", starts), ("parts", parts)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
 
     @classmethod
     def from_sketches(cls, sketches: Iterable[ArrayLike], name: str = "sketches") -> SketchSet:
@@ -77,12 +90,13 @@ class SketchSet:
 
     @classmethod
     def concatenate(cls, sets: Sequence[SketchSet]) -> SketchSet:
-        """Return the sketches of several sets in one set, in order.
+        """Return the sketches of several sets in one set, in order. Their parts stay parts.
 
         Example:
           >>> one = SketchSet.from_sketches([[[1, 0, 1]]])
-          >>> len(SketchSet.concatenate([one, one]))
-          2
+          >>> both = SketchSet.concatenate([one, one])
+          >>> len(both), both.parts.tolist()
+          (2, [0, 1, 2])
         """
         if len(sets) == 1:
             return sets[0]
@@ -91,10 +105,11 @@ class SketchSet:
         return cls(
             np.concatenate([np.zeros((0, 3), np.float32), *points]),
             starts_of(np.concatenate([np.zeros(0, np.int64), *lengths])),
+            starts_of(np.concatenate([np.zeros(0, np.int64), *(np.diff(s.parts) for s in sets)])),
         )
 
     def take(self, indices: ArrayLike) -> SketchSet:
-        """Return a set with copies of the sketches at these indices, in this order.
+        """Return a set with copies of the sketches at these indices, in this order, in one part.
 
         Example:
           >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
@@ -107,14 +122,44 @@ class SketchSet:
         rows = np.arange(starts[-1]) + np.repeat(self.starts[:-1][indices] - starts[:-1], lengths)
         return SketchSet(self.points[rows], starts)
 
-    def in_memory(self) -> SketchSet:
-        """Return this set, as `OpenedSet.in_memory` does."""
-        return self
+    def without(self, indices: NDArray[np.int64]) -> SketchSet:
+        """Return a set with copies of all sketches but these, in their parts.
+
+        Args:
+          indices: of sketches, rising.
+
+        Example:
+          >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
+          >>> sketches.without(np.array([0])).lengths.tolist()
+          [1]
+        """
+        kept = self.take(np.delete(np.arange(len(self)), indices))
+        parts = self.parts - np.searchsorted(indices, self.parts)
+        return SketchSet(kept.points, kept.starts, parts)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Return the number of points of each sketch, int64 [n]."""
         return np.diff(self.starts)
+
+    @property
+    def num_points(self) -> int:
+        """Return N, the number of points of all sketches."""
+        return len(self.points)
+
+    def blocks(self, rows: int = 1 << 18) -> Iterator[NDArray[np.float32]]:
+        """Yield all points in order, in blocks [rows, 3]; the last one may be shorter.
+
+        Example:
+          >>> sketches = SketchSet.from_sketches([[[1, 0, 0], [0, 2, 1]], [[5, 5, 1]]])
+          >>> [len(block) for block in sketches.blocks(2)]
+          [2, 1]
+        """
+        return (self.points[i : i + rows] for i in range(0, len(self.points), rows))
+
+    def blocks_of_starts(self) -> Iterator[NDArray[np.int64]]:
+        """Yield `starts` in pieces, in order."""
+        yield self.starts
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from magenta_sketch.data import AnySet
+from magenta_sketch.data import SketchSet
 from magenta_sketch.drawing.grid import save_grid
 from magenta_sketch.inference.trained_model import TrainedModel
 
@@ -16,7 +16,7 @@ TEMPERATURE = 0.3  # low, to show what was learnt and not the randomness of draw
 
 
 def save_gallery(
-    path: str | os.PathLike[str], trained: TrainedModel, test: AnySet, *, title: str, seed: int
+    path: str | os.PathLike[str], trained: TrainedModel, test: SketchSet, *, title: str, seed: int
 ) -> None:
     """Write an SVG grid: `COLUMNS` test sketches above their reconstructions, and new sketches.
 

@@ -12,7 +12,7 @@ from magenta_sketch._backend import tf
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.kinds import show
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.data import AnySet, SketchSet, load_data_set
+from magenta_sketch.data import SketchSet, load_data_set
 from magenta_sketch.drawing.contact_sheet import evenly_spread
 from magenta_sketch.errors import ArgumentError, DataError
 from magenta_sketch.inference.arguments import natural, noise_scale, positive
@@ -236,7 +236,7 @@ def training_sketches(config: RunConfig) -> SketchSet:
     return some_of(data.train)
 
 
-def some_of(sketches: AnySet) -> SketchSet:
+def some_of(sketches: SketchSet) -> SketchSet:
     """Return at most `MOST` of the sketches, evenly spaced, as data sets may be sorted.
 
     >>> len(some_of(SketchSet.from_sketches([[[1, 0, 1]]] * 3000)))

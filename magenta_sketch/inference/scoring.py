@@ -173,10 +173,11 @@ def _batches(
     sketches: SketchSet, config: RunConfig, start: Start
 ) -> Iterator[tuple[NDArray[np.int64], tf.Tensor, tf.Tensor]]:
     """Yield batches, shortest sketches first: places in the set, padded strokes, and lengths."""
-    order = np.argsort(sketches.lengths, kind="stable")
+    lengths = sketches.lengths
+    order = np.argsort(lengths, kind="stable")
     for first in range(0, len(sketches), config.hparams.batch_size):
         chosen = order[first : first + config.hparams.batch_size]
-        rows = int(sketches.lengths[chosen[-1]]) + 1  # so that every sketch has its end
+        rows = int(lengths[chosen[-1]]) + 1  # so that every sketch has its end
         batch = batches.pad(sketches.take(chosen), config, rows)
         batch.strokes[:, 0] = STARTS[start]
         yield chosen[batch.order], tf.constant(batch.strokes), tf.constant(batch.lengths)

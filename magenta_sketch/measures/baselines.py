@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from magenta_sketch.data import AnySet, DataSet, SketchSet
+from magenta_sketch.data import DataSet, SketchSet
 from magenta_sketch.measures import chamfer, manifold
 from magenta_sketch.measures.numbers import finite
 from magenta_sketch.measures.result import MeasureSettings
@@ -41,7 +41,7 @@ def training_indices(count: int, most: int) -> np.ndarray:
     return np.sort(generator.choice(count, most, replace=False))
 
 
-def training_sketches(train: AnySet, settings: MeasureSettings) -> SketchSet:
+def training_sketches(train: SketchSet, settings: MeasureSettings) -> SketchSet:
     """Return the ``settings.training`` sketches that new sketches are compared with."""
     return train.take(training_indices(len(train), settings.training))
 

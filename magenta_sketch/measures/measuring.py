@@ -14,6 +14,7 @@ import numpy as np
 
 from magenta_sketch.data import DataSet, SketchSet
 from magenta_sketch.data.factors import Factors, load_factors
+from magenta_sketch.data.fixed_part import indices_of_part
 from magenta_sketch.inference.priors import Prior
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.measures import chamfer, importance, information, latent, manifold, probes
@@ -50,7 +51,7 @@ class _Posteriors(NamedTuple):
 
 
 def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> Measures:
-    """Measure a model on the test set of its data.
+    """Measure a model on the test set of its data, or the part of it that training evaluates.
 
     An unconditional model has no noise: only its losses and its new sketches are measured.
 
@@ -60,7 +61,8 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
     """
     own = float(trained.config.hparams.scale) if trained.conditional else 0.0
     noises = {0.0, own, *(settings.noises if trained.conditional else ())}
-    sketches = data.test.in_memory()
+    chosen = indices_of_part(data.test, trained.config.evaluate_at_most)
+    sketches = data.test.take(chosen) if len(chosen) < len(data.test) else data.test
     at = {noise: _losses(trained, sketches, noise, settings.draws) for noise in sorted(noises)}
     scalars: dict[str, float] = {name: getattr(at[own], name) for name in ("cost", "recon")}
     scalars["masked_recon"] = at[own].masked_recon
@@ -75,11 +77,12 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
         scalars |= latent.use(test.mu, test.sigma, own)
         scalars |= _information(trained, sketches, known, of_name, settings)
         factors = load_factors(
-            trained.config.hparams.data_set,
+            data.files or trained.config.hparams.data_set,
             trained.config.data_dir,
             [len(data.train), len(data.valid), len(data.test)],
         )
         if factors is not None:
+            factors = factors._replace(test=factors.test[chosen])
             found = _probe(factors, known_at, known, test)
             made.factors.update(found.r2)
             scalars |= {"factor_r2": mean(list(found.r2.values())), "factor_mig": found.gap}
@@ -87,7 +90,8 @@ def measure(trained: TrainedModel, data: DataSet, settings: MeasureSettings) -> 
         made.latent.update(_by_dimension(trained, test))
         scalars |= _reconstructions(trained, sketches, settings, made)
         priors.update(of_name)
-    scalars |= _new_sketches(trained, data, settings, priors, made)
+    made.test_indices[:] = [int(chosen[index]) for index in made.test_indices]
+    scalars |= _new_sketches(trained, data.train, sketches, settings, priors, made)
     made.scalars.update({name: finite(scalars.get(name)) for name in SCALARS})
     return made
 
@@ -211,16 +215,17 @@ def _reconstructions(
 
 def _new_sketches(
     trained: TrainedModel,
-    data: DataSet,
+    train: SketchSet,
+    test: SketchSet,
     settings: MeasureSettings,
     priors: dict[str, Prior | Literal["standard"]],
     made: Measures,
 ) -> dict[str, float]:
     """Draw new sketches from each prior. Add drawings to ``made``, and return scalars."""
     points = manifold.POINTS
-    real = [data.test[index] for index in evenly_spread(len(data.test), settings.new)]
-    train = training_sketches(data.train, settings)
-    of_real = chamfer.between(real, train, points).min(axis=1)
+    real = [test[index] for index in evenly_spread(len(test), settings.new)]
+    known = training_sketches(train, settings)
+    of_real = chamfer.between(real, known, points).min(axis=1)
     among_real = chamfer.among(real, points)
     scalars: dict[str, float] = {}
     for name, prior in priors.items():
@@ -228,7 +233,7 @@ def _new_sketches(
         made.drawings[f"new_{name}"] = list(new[: settings.shown])
         new = new[: len(real)]  # more sketches have nearer neighbours
         among = chamfer.among(new, points)
-        nearest = chamfer.between(new, train, points).min(axis=1)
+        nearest = chamfer.between(new, known, points).min(axis=1)
         if len(real) > manifold.NEIGHBOURS:
             across = chamfer.between(new, real, points)
             like = manifold.precision_and_recall(among_real, among, across)

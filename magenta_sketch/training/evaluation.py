@@ -12,7 +12,7 @@ import numpy as np
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.batches import Batch, evaluation_batches
-from magenta_sketch.data.opened_set import AnySet
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.nn.compiling import compiles
 from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -78,7 +78,7 @@ class Evaluator:
 
     def __call__(
         self,
-        sketches: AnySet,
+        sketches: SketchSet,
         config: RunConfig,
         step: int,
         purpose: Purpose,

@@ -10,7 +10,7 @@ from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data.batches import Batch, evaluation_batches, training_batch
 from magenta_sketch.data.loading import DataSet
-from magenta_sketch.data.opened_set import AnySet
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.seeds import Purpose
 from magenta_sketch.training.schedules import total_steps
@@ -40,13 +40,13 @@ def training_dataset(data: DataSet, config: RunConfig, *, first_step: int = 0) -
 
     def elements() -> Iterator[dict[str, Any]]:
         for step in steps:
-            batch = training_batch(data.train, step, config, counts=data.train_counts)
+            batch = training_batch(data.train, step, config)
             yield _element(batch, config, seed_table(config.seed, step, Purpose.TRAINING))
 
     return _dataset(elements, len(steps), min(config.hparams.batch_size, len(data.train)))
 
 
-def evaluation_dataset(sketches: AnySet, config: RunConfig) -> tf.data.Dataset:
+def evaluation_dataset(sketches: SketchSet, config: RunConfig) -> tf.data.Dataset:
     """Return all sketches once, in batches, for ``evaluate`` or ``validation_data`` of ``fit``.
 
     ``config`` must have max_seq_len and the normalizing factor of the data (`RunConfig.with_data`).

@@ -13,9 +13,10 @@ import numpy as np
 
 from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.data.batches import Batch, evaluated_part, training_batch
+from magenta_sketch.data.batches import Batch, training_batch
+from magenta_sketch.data.fixed_part import fixed_part
 from magenta_sketch.data.loading import DataSet
-from magenta_sketch.data.opened_set import AnySet
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.errors import RunError
 from magenta_sketch.nn.randomness import seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
@@ -79,15 +80,9 @@ class Trainer:
         self.evaluate = Evaluator(self.model, self.workers)
         self.state = Checkpoints(folder, self.model, self.train_step.optimizer, config.seed)
         self.illustrate = illustrate
-        self.valid, self.test = (
-            evaluated_part(sketches, config.evaluate_at_most, purpose)
-            for sketches, purpose in (
-                (data.valid, Purpose.VALIDATION),
-                (data.test, Purpose.TEST),
-            )
-        )
         self.last_cost: float | None = None
         self._saved_step = -1
+        self._evaluated: dict[str, SketchSet] = {}
 
     @property
     def step(self) -> int:
@@ -185,13 +180,7 @@ class Trainer:
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
         """Return the batch and seeds of a step. It runs on another thread, so it only reads."""
-        batch = training_batch(
-            self.data.train,
-            step,
-            self.config,
-            counts=self.data.train_counts,
-            rows_apart=self._rows_apart,
-        )
+        batch = training_batch(self.data.train, step, self.config, rows_apart=self._rows_apart)
         return batch, seed_table(self.config.seed, step, Purpose.TRAINING)
 
     def _update(self, step: int, batch: Batch, seeds: tf.Tensor) -> dict[str, float]:
@@ -218,7 +207,7 @@ class Trainer:
         a kill, the run resumes from the checkpoint before and repeats all of this.
         """
         if int(self.state.evaluated_step) < step:
-            valid = self._evaluate("valid", self.valid, step, journal, stop)
+            valid = self._evaluate("valid", step, journal, stop)
             if not math.isfinite(valid.cost):
                 # Not saved, because no resumed run could recover from this state.
                 raise self._non_finite(
@@ -226,7 +215,7 @@ class Trainer:
                 )
             best = valid.cost < float(self.state.best_cost)
             if best:
-                self._evaluate("test", self.test, step, journal, stop)
+                self._evaluate("test", step, journal, stop)
                 self.state.best_cost.assign(valid.cost)
                 self.state.best_step.assign(step)
             self.state.evaluated_step.assign(step)
@@ -239,14 +228,13 @@ class Trainer:
         self._save(step)
 
     def _evaluate(
-        self,
-        split: str,
-        sketches: AnySet,
-        step: int,
-        journal: AnyJournal,
-        stop: StopRequest,
+        self, split: str, step: int, journal: AnyJournal, stop: StopRequest
     ) -> Evaluation:
         began = time.monotonic()
+        if split not in self._evaluated:
+            most = self.config.evaluate_at_most
+            self._evaluated[split] = fixed_part(getattr(self.data, split), most)
+        sketches = self._evaluated[split]
         purpose = Purpose.TEST if split == "test" else Purpose.VALIDATION
         batches, done = math.ceil(len(sketches) / self.config.hparams.batch_size), 0
 

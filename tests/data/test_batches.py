@@ -6,13 +6,11 @@ import pytest
 from magenta_sketch.config import RunConfig
 from magenta_sketch.data import SketchSet, load_data_set, strokes
 from magenta_sketch.data.batches import (
-    evaluated_part,
     evaluation_batches,
     pad,
     training_batch,
 )
 from magenta_sketch.errors import DataError
-from magenta_sketch.seeds import Purpose
 
 
 def numbered(count):
@@ -267,65 +265,6 @@ def test_real_sheep(shared):
     assert offsets.std() == pytest.approx(1.0, abs=0.25)
 
 
-def made_of(counts, **settings):
-    """Sketches of one point each, whose dx is their file, and a configuration."""
-    files = np.repeat(np.arange(len(counts)), counts)
-    sketches = SketchSet.from_sketches([[[file + 1, 0, 1]] for file in files])
-    return sketches, RunConfig.of(
-        max_seq_len=2, random_scale_factor=0, augment_stroke_prob=0, **settings
-    )
-
-
-def files_in(batch):
-    return batch.strokes[:, 1, 0].astype(int) - 1
-
-
-def test_balanced_batches_have_each_file_equally_often():
-    counts = np.array([1000, 0, 30, 2])
-    sketches, config = made_of(counts, balance=True, batch_size=20)
-    total = np.zeros(4)
-    for step in range(300):
-        batch = training_batch(sketches, step, config, counts=counts)
-        found = np.bincount(files_in(batch), minlength=4)
-        assert found[1] == 0 and sorted(found) == [0, 6, 7, 7]
-        # Of a file with enough sketches none comes twice.
-        large = batch.order[files_in(batch) == 0]
-        assert len(set(large)) == len(large)
-        total += found
-    np.testing.assert_allclose(total[[0, 2, 3]] / total.sum(), 1 / 3, atol=0.01)
-    one, other = (training_batch(sketches, 7, config, counts=counts) for _ in range(2))
-    np.testing.assert_array_equal(one.strokes, other.strokes)
-
-
-def test_a_balanced_batch_smaller_than_the_number_of_files():
-    counts = np.array([50, 3, 3, 3, 3])
-    sketches, config = made_of(counts, balance=True, batch_size=2)
-    seen = [files_in(training_batch(sketches, step, config, counts=counts)) for step in range(500)]
-    assert all(len(set(pair)) == 2 for pair in seen)
-    np.testing.assert_allclose(np.bincount(np.ravel(seen)) / 1000, 0.2, atol=0.04)
-
-
-def test_without_balance_the_files_do_not_matter():
-    counts = np.array([1000, 30])
-    sketches, config = made_of(counts, batch_size=20)
-    batches = [training_batch(sketches, 3, config, counts=given) for given in (counts, None)]
-    np.testing.assert_array_equal(batches[0].strokes, batches[1].strokes)
-
-
-def test_a_part_is_the_same_each_time_and_spread_over_the_set():
-    sketches = SketchSet.from_sketches([[[number, 0, 1]] for number in range(1, 1001)])
-    part = evaluated_part(sketches, 100, Purpose.VALIDATION)
-    numbers = part.points[:, 0]
-    assert len(set(numbers)) == 100 and (np.diff(numbers) > 0).all()
-    assert 400 < numbers.mean() < 600
-    again = evaluated_part(sketches, 100, Purpose.VALIDATION)
-    np.testing.assert_array_equal(again.points, part.points)
-    other = evaluated_part(sketches, 100, Purpose.TEST)
-    assert not np.array_equal(other.points, part.points)
-    for most in (0, 1000, 5000):
-        assert evaluated_part(sketches, most, Purpose.VALIDATION) is sketches
-
-
 @pytest.mark.parametrize(("apart", "rows"), [(1, 36), (8, 40), (32, 41), (64, 41)])
 def test_rows_can_be_rounded_up_so_that_batches_have_few_shapes(apart, rows):
     sketches = numbered_of([35, 3, 20])
@@ -342,3 +281,77 @@ def test_rows_can_be_rounded_up_so_that_batches_have_few_shapes(apart, rows):
 def numbered_of(lengths):
     """Sketches of these lengths, whose points are all (1, 0)."""
     return SketchSet.from_sketches([[[1, 0, k == n - 1] for k in range(n)] for n in lengths])
+
+
+# ------------------------------------------------------------------------------------ balance
+
+
+def parted(*sizes):
+    """A set of parts of these sizes; sketch i has the offset (i, 0)."""
+    count = sum(sizes)
+    points = np.zeros((count, 3), np.float32)
+    points[:, 0] = np.arange(count)
+    return SketchSet(points, np.arange(count + 1), np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def drawn(sketches, step, **settings):
+    config = RunConfig.of(max_seq_len=1, random_scale_factor=0, augment_stroke_prob=0, **settings)
+    return training_batch(sketches, step, config).strokes[:, 1, 0].astype(int)
+
+
+def per_part(sketches, chosen):
+    parts = np.searchsorted(sketches.parts, chosen, side="right") - 1
+    return np.bincount(parts, minlength=len(sketches.parts) - 1)
+
+
+def test_balance_gives_each_file_the_same_share_of_each_batch():
+    sketches = parted(5000, 40, 900)
+    total = np.zeros(3, int)
+    for step in range(60):
+        chosen = drawn(sketches, step, batch_size=10, balance=True)
+        assert len(set(chosen)) == 10  # each file has enough, so no sketch is there twice
+        counts = per_part(sketches, chosen)
+        assert sorted(counts) == [3, 3, 4]
+        total += counts
+    assert total.sum() == 600 and (abs(total - 200) < 15).all()  # the tenth goes round
+
+
+def test_balance_with_more_files_than_sketches_in_a_batch():
+    sizes = [1, 3000, *[50] * 58]
+    sketches = parted(*sizes)
+    total = np.zeros(60, int)
+    for step in range(300):
+        chosen = drawn(sketches, step, batch_size=8, balance=True)
+        counts = per_part(sketches, chosen)
+        assert counts.max() == 1 and counts.sum() == 8
+        total += counts
+    assert (abs(total - 40) < 28).all()  # 40 expected, standard deviation 5.9
+
+
+def test_balance_repeats_the_sketches_of_a_file_that_is_too_small():
+    sketches = parted(2, 0, 500)
+    chosen = drawn(sketches, 3, batch_size=10, balance=True)
+    assert per_part(sketches, chosen).tolist() == [5, 0, 5]
+    assert sorted(np.bincount(chosen[chosen < 2])) == [2, 3]
+    assert len(set(chosen[chosen >= 2])) == 5
+
+
+def test_balance_draws_evenly_within_a_file():
+    sketches = parted(4, 4)
+    times = sum(
+        np.bincount(drawn(sketches, step, batch_size=4, balance=True), minlength=8)
+        for step in range(400)
+    )
+    assert (abs(times - 200) < 50).all()
+
+
+def test_balance_is_off_by_default_and_steps_repeat():
+    sketches = parted(300, 30)
+    one, other = (drawn(sketches, 5, batch_size=20, balance=True) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert (drawn(sketches, 5, batch_size=20) != one).any()
+    # The parts alone change nothing: batches of runs of before.
+    alone = SketchSet(sketches.points, sketches.starts)
+    np.testing.assert_array_equal(
+        drawn(sketches, 5, batch_size=20), drawn(alone, 5, batch_size=20, balance=False)
+    )

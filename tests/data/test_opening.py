@@ -1,229 +1,295 @@
-"""Data sets that stay on the disk: the same sketches, order and numbers as in memory."""
+"""Data sets that are opened, not loaded, are the same to the bit."""
+
+import json
+import os
+import shutil
+import tracemalloc
+from collections import namedtuple
 
 import numpy as np
 import pytest
+from npz_files import silent
 
 from magenta_sketch.config import RunConfig
-from magenta_sketch.data import OpenedSet, load_data_set, opening, unpacking, write_npz
+from magenta_sketch.data import SketchSet, flat_file, load_data_set, mapped, unpacked, write_npz
 from magenta_sketch.data.batches import evaluation_batches, training_batch
+from magenta_sketch.data.mapped import MappedSketchSet
 from magenta_sketch.errors import DataError
 
-
-def silent(line):
-    pass
+FILES = ["whole.npz", "broken.npz", "few.npz"]
 
 
-def sketches(count, seed, *, whole=True, points=30):
+def made_up(count, seed, *, broken=False, longest=12):
     random = np.random.default_rng(seed)
-    made = []
+    result = []
     for _ in range(count):
-        sketch = random.normal(0, 50, (random.integers(1, points + 1), 3))
-        sketch[:, 2] = random.random(len(sketch)) < 0.3
-        made.append(np.round(sketch).astype(np.int16) if whole else sketch.astype(np.float32))
-    return made
+        points = random.integers(-60, 60, (random.integers(1, longest + 1), 3)).astype(np.float32)
+        points[:, 2] = random.random(len(points)) < 0.3
+        if broken:
+            points[:, :2] += 0.25
+        result.append(points)
+    return result
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MAGENTA_SKETCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "unpacked"
 
 
 @pytest.fixture
-def files(tmp_path, cache):
-    """Files of whole numbers and of others, and one whose offsets are beyond the limit."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for number, whole in enumerate((True, False, True)):
-        train = sketches(200, number, whole=whole)
-        few = sketches(20, 10 + number, whole=whole)
-        if number == 2:
-            train[5] = train[5] * np.array([30, 30, 1], np.int16)
-        arrays = {"train": train, "valid": few, "test": few[:7]}
-        objects = {}
-        for name, items in arrays.items():
-            objects[name] = np.empty(len(items), object)
-            objects[name][:] = items
-        np.savez_compressed(folder / f"{number}.npz", **objects)
-    return folder
+def folder(tmp_path):
+    place = tmp_path / "data"
+    place.mkdir()
+    for number, name in enumerate(FILES):
+        count = 2 if name == "few.npz" else 60
+        train, valid, test = (
+            made_up(size, 10 * number + k, broken=name == "broken.npz")
+            for k, size in enumerate((count, 7, 5))
+        )
+        write_npz(place / name, train=train, valid=valid, test=test)
+    return place
 
 
-NAMES = ["2.npz", "0.npz", "1.npz"]
+def both(folder, names=FILES, **arguments):
+    """Return a data set loaded, opened for the first time, and opened again."""
+    ways = [True, False, False]
+    return [load_data_set(names, folder, in_memory=way, report=silent, **arguments) for way in ways]
 
 
-def assert_same(opened, loaded):
-    for split in ("train", "valid", "test"):
-        mine, theirs = getattr(opened, split), getattr(loaded, split)
-        assert isinstance(mine, OpenedSet) and len(mine) == len(theirs)
-        np.testing.assert_array_equal(mine.lengths, theirs.lengths)
-        for one, other in zip(mine, theirs, strict=True):
-            assert one.dtype == np.float32
-            np.testing.assert_array_equal(one, other)
-        np.testing.assert_array_equal(mine.in_memory().points, theirs.points)
-    assert opened.fingerprint == loaded.fingerprint
-    assert opened.normalizing_factor == loaded.normalizing_factor
-    assert opened.max_seq_len == loaded.max_seq_len
-    assert opened.dropped.keys() == loaded.dropped.keys()
-    for split, numbers in opened.dropped.items():
-        np.testing.assert_array_equal(numbers, loaded.dropped[split])
-    np.testing.assert_array_equal(opened.train_counts, loaded.train_counts)
+@pytest.mark.parametrize("max_seq_len", [None, 8, 3, 1000])
+def test_loaded_or_opened_it_is_the_same_data_set(folder, max_seq_len):
+    loaded, *opened = both(folder, max_seq_len=max_seq_len)
+    for other in opened:
+        assert isinstance(other.train, MappedSketchSet)
+        assert other.fingerprint == loaded.fingerprint
+        assert other.normalizing_factor == loaded.normalizing_factor
+        assert (other.max_seq_len, other.files) == (loaded.max_seq_len, tuple(FILES))
+        assert other.dropped.keys() == loaded.dropped.keys()
+        for split, numbers in loaded.dropped.items():
+            np.testing.assert_array_equal(other.dropped[split], numbers)
+        for split in ("train", "valid", "test"):
+            assert_equal_sets(getattr(other, split), getattr(loaded, split))
+        kept = next(i for i in range(90) if i not in loaded.dropped.get("train", ()))
+        np.testing.assert_array_equal(other.sketch("train", kept), loaded.sketch("train", kept))
 
 
-@pytest.mark.parametrize("max_seq_len", [None, 25])
-def test_opened_data_are_the_loaded_data(files, max_seq_len):
-    how = {"max_seq_len": max_seq_len, "report": silent}
-    loaded = load_data_set(NAMES, files, **how)
-    for _ in range(2):  # unpacked, and opened again
-        assert_same(load_data_set(NAMES, files, in_memory=False, **how), loaded)
-    assert bool(loaded.dropped) == (max_seq_len is not None)
+def assert_equal_sets(one, other):
+    assert len(one) == len(other)
+    assert one.num_points == other.num_points
+    for name in ("points", "starts", "parts", "lengths"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for rows in (1, 5, 1 << 18):
+        blocks = list(one.blocks(rows))
+        assert [len(block) for block in blocks] == [len(block) for block in other.blocks(rows)]
+        np.testing.assert_array_equal(np.concatenate(blocks), other.points)
 
 
-def test_batches_are_the_same(files):
-    loaded = load_data_set(NAMES, files, max_seq_len=25, report=silent)
-    opened = load_data_set(NAMES, files, max_seq_len=25, in_memory=False, report=silent)
-    config = RunConfig.of(seed=4, batch_size=50).with_data(loaded)
-    for step in range(3):
-        mine, theirs = (training_batch(data.train, step, config) for data in (opened, loaded))
-        for one, other in zip(mine, theirs, strict=True):
-            np.testing.assert_array_equal(one, other)
-    pairs = zip(
-        evaluation_batches(opened.valid, config),
-        evaluation_batches(loaded.valid, config),
-        strict=True,
-    )
-    for mine, theirs in pairs:
-        np.testing.assert_array_equal(mine.strokes, theirs.strokes)
+@pytest.mark.parametrize("balance", [False, True])
+def test_batches_are_the_same_to_the_bit(folder, balance):
+    loaded, opened, _ = both(folder, max_seq_len=9)
+    config = RunConfig.of(batch_size=16, balance=balance, seed=4).with_data(loaded)
+    for step in (0, 1, 77):
+        mine, theirs = (training_batch(one.train, step, config) for one in (opened, loaded))
+        for array, other in zip(mine, theirs, strict=True):
+            assert array.dtype == other.dtype
+            np.testing.assert_array_equal(array, other)
+    batches = [list(evaluation_batches(one.valid, config)) for one in (opened, loaded)]
+    for mine, theirs in zip(*batches, strict=True):
+        for array, other in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(array, other)
 
 
-def test_an_index_is_as_for_a_list(files):
-    opened = load_data_set(NAMES, files, max_seq_len=25, in_memory=False, report=silent).train
-    loaded = load_data_set(NAMES, files, max_seq_len=25, report=silent).train
-    np.testing.assert_array_equal(opened[-1], loaded[-1])
-    np.testing.assert_array_equal(opened[5:40:7].points, loaded[5:40:7].points)
-    with pytest.raises(IndexError):
-        opened[len(opened)]
+def test_indices_as_of_a_set_in_memory(folder):
+    loaded, opened, _ = both(folder, max_seq_len=6)
+    sketches, expected = opened.train, loaded.train
+    mask = np.arange(len(expected)) % 3 == 0
+    for index in (slice(3, 40, 7), slice(None, None, -1), [5, -1, 5], mask, range(4), []):
+        found = sketches[index]
+        assert type(found) is SketchSet
+        np.testing.assert_array_equal(found.points, expected[index].points)
+        np.testing.assert_array_equal(found.starts, expected[index].starts)
+    np.testing.assert_array_equal(sketches[-2], expected[-2])
+    for index in (len(expected), -len(expected) - 1, [0, len(expected)]):
+        with pytest.raises(IndexError):
+            sketches[index]
     with pytest.raises(ValueError, match="read-only"):
-        opened[0][0] = 1
+        sketches[0][0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        sketches.points[0, 0] = 1
 
 
-def test_files_are_read_once_and_kept_as_int16(files, cache, monkeypatch):
-    lines = []
-    load_data_set(NAMES, files, in_memory=False, report=lines.append)
-    assert lines[0].startswith(f"unpacking 3 files into {cache}, about 0.0 GB; that folder can be")
-    assert any("beyond 1000 and are cut" in line for line in lines)
-    key = unpacking.look_at(files / "0.npz").key
-    pieces = unpacking.open_unpacked(key).pieces
-    assert pieces["train"].points.dtype == np.int16
-    assert (
-        unpacking.open_unpacked(unpacking.look_at(files / "1.npz").key).pieces["train"].points.dtype
-        == np.float32
-    )
+def test_whole_numbers_take_two_bytes_and_others_keep_their_bits(folder, cache):
+    load_data_set(FILES, folder, in_memory=False, report=silent)
+    types = {
+        tuple(str(split.points.dtype) for split in flat_file.open_flat(path).splits.values())
+        for path in cache.glob("*.sketches")
+    }
+    assert types == {("int16",) * 3, ("float32",) * 3}
+    minus_zero = [np.array([[-0.0, 1, 1]], np.float32), np.array([[3, 4, 1]], np.float32)]
+    write_npz(folder / "zero.npz", train=minus_zero, valid=minus_zero, test=minus_zero)
+    loaded, opened, _ = both(folder, ["zero.npz"])
+    assert np.signbit(opened.train[0][0, 0]) == np.signbit(loaded.train[0][0, 0])
+    assert opened.fingerprint == loaded.fingerprint
 
-    def never(*arguments, **others):
+
+def test_nothing_is_read_again_until_a_file_changes(folder, cache, monkeypatch):
+    monkeypatch.setattr(unpacked, "_UNSETTLED", -10.0)  # as if the files were older
+    first = load_data_set(FILES, folder, in_memory=False, report=silent)
+
+    def refuse(*arguments):
         raise AssertionError("read again")
 
-    monkeypatch.setattr("magenta_sketch.data.data_dir.read_npz", never)
-    monkeypatch.setattr(opening, "facts_of", never)
-    again = []
-    load_data_set(NAMES, files, in_memory=False, report=again.append)
-    assert "unpacking" not in again[0]
-    # What was said of a file is said again.
-    assert any("beyond 1000 and are cut" in line for line in again)
-
-
-def test_a_changed_file_is_unpacked_anew(files):
-    first = load_data_set("0.npz", files, in_memory=False, report=silent)
-    few = sketches(20, 90)
-    write_npz(files / "0.npz", train=few, valid=few, test=few)
-    second = load_data_set("0.npz", files, in_memory=False, report=silent)
-    assert len(second.train) == 20 and second.fingerprint != first.fingerprint
-    assert second.fingerprint == load_data_set("0.npz", files, report=silent).fingerprint
-
-
-@pytest.mark.parametrize("damage", ["arrays.bin", "about.json", "joined"])
-def test_a_damaged_cache_is_made_anew(files, cache, damage):
-    first = load_data_set("0.npz", files, in_memory=False, report=silent)
-    paths = [path for path in cache.rglob("*") if path.is_file()]
-    damaged = [path for path in paths if damage in (path.name, path.parent.name)]
-    assert damaged
-    for path in damaged:
-        path.write_bytes(path.read_bytes()[:-30])
-    again = load_data_set("0.npz", files, in_memory=False, report=silent)
-    assert again.fingerprint == first.fingerprint
-    np.testing.assert_array_equal(again.train[3], first.train[3])
-
-
-def test_bad_data_are_refused_and_leave_nothing(files, cache):
-    few = sketches(5, 1)
-    few[3] = few[3].astype(np.float32)
-    few[3][0, 0] = np.nan
-    objects = np.empty(5, object)
-    objects[:] = few
-    np.savez(files / "bad.npz", train=objects, valid=objects, test=objects)
-    with pytest.raises(DataError, match=r"bad.npz, train\[3\]: point 0 has a value"):
-        load_data_set("bad.npz", files, in_memory=False, report=silent)
-    assert not cache.exists() or not list(cache.iterdir())
-
-
-def test_a_full_disk_is_told_before(files, monkeypatch):
-    class Usage:
-        free = 10
-
-    monkeypatch.setattr(unpacking.shutil, "disk_usage", lambda place: Usage)
-    with pytest.raises(DataError, match="0.0 GB are free, but the unpacked data need about 0.0 GB"):
-        load_data_set("0.npz", files, in_memory=False, report=silent)
-
-
-def test_the_size_decides(files, monkeypatch):
-    assert not isinstance(load_data_set("0.npz", files, report=silent).train, OpenedSet)
-    monkeypatch.setenv("MAGENTA_SKETCH_DATA_IN_MEMORY", "0")
-    assert isinstance(load_data_set("0.npz", files, report=silent).train, OpenedSet)
-    monkeypatch.setenv("MAGENTA_SKETCH_DATA_IN_MEMORY", "much")
-    with pytest.raises(DataError, match="'much': give a whole number of MiB"):
-        load_data_set("0.npz", files, report=silent)
-
-
-# ------------------------------------------------------------------------- patterns and lists
-
-
-def names_of(names, files):
+    with monkeypatch.context() as patched:
+        for name in ("_sha256", "_unpack"):
+            patched.setattr(unpacked, name, refuse)
+        patched.setattr(MappedSketchSet, "blocks", refuse)
+        again = load_data_set(FILES, folder, in_memory=False, report=silent)
+        assert again.fingerprint == first.fingerprint
+    write_npz(folder / "few.npz", train=made_up(3, 50), valid=made_up(1, 1), test=made_up(1, 2))
     lines = []
-    load_data_set(names, files, report=lines.append)
-    return [line.split()[-1] for line in lines if line.startswith("loaded")]
+    changed = load_data_set(FILES, folder, in_memory=False, report=lines.append)
+    assert lines[0].startswith("unpacking 1 of 3 files once, about ")
+    assert str(cache) in lines[0]
+    assert changed.fingerprint != first.fingerprint
 
 
-def test_a_pattern_stands_for_files_in_order(files):
-    (files / "more").mkdir()
-    for name in ("b", "a"):
-        (files / "more" / f"{name}.npz").write_bytes((files / "0.npz").read_bytes())
-    assert names_of("?.npz", files) == ["0.npz", "1.npz", "2.npz"]
-    assert names_of(["more/*.npz", "1.npz"], files) == ["more/a.npz", "more/b.npz", "1.npz"]
-    (files / "cat[1].npz").write_bytes((files / "0.npz").read_bytes())
-    assert names_of(["cat[1]*"], files) == ["cat[1].npz"]
+def test_a_file_just_written_is_not_trusted_by_its_times(folder):
+    """Its content may change within the same tick of the clock."""
+    state = os.stat(folder / "few.npz")
+    first = load_data_set(["few.npz"], folder, in_memory=False, report=silent)
+    data = bytearray((folder / "few.npz").read_bytes())
+    write_npz(folder / "few.npz", train=made_up(2, 98), valid=made_up(7, 9), test=made_up(5, 9))
+    os.utime(folder / "few.npz", ns=(state.st_atime_ns, state.st_mtime_ns))
+    second = load_data_set(["few.npz"], folder, in_memory=False, report=silent)
+    assert second.fingerprint != first.fingerprint
+    (folder / "few.npz").write_bytes(data)
+    third = load_data_set(["few.npz"], folder, in_memory=False, report=silent)
+    assert third.fingerprint == first.fingerprint
 
 
-def test_a_list_names_files(files):
-    (files / "classes.txt").write_text("# two of them\n2.npz\n\n  0.npz\n", encoding="utf-8")
-    assert names_of("@classes.txt", files) == ["2.npz", "0.npz"]
+@pytest.mark.parametrize("damage", ["cut", "empty", "magic", "header", "other version"])
+def test_a_damaged_flat_file_is_made_again(folder, cache, damage):
+    first = load_data_set(FILES, folder, in_memory=False, report=silent)
+    path = sorted(cache.glob("*.sketches"))[0]
+    whole = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": whole[:-64],
+            "empty": b"",
+            "magic": b"nonsense" + whole[8:],
+            "header": whole[:20] + b"\0" + whole[21:],
+            "other version": whole.replace(b'"version": 1', b'"version": 0'),
+        }[damage]
+    )
+    again = load_data_set(FILES, folder, in_memory=False, report=silent)
+    assert again.fingerprint == first.fingerprint
+    assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize(
-    "name, message",
-    [
-        ("dog*.npz", "dog.*: no file fits; check the pattern"),
-        ("@nothing.txt", "nothing.txt: no such file, which @nothing.txt names as a list"),
-        ("@empty.txt", "empty.txt: the list of files is empty"),
-        ("@nested.txt", "a list cannot name another list, @empty.txt"),
-        ("@0.npz", "0.npz: the list of files cannot be read: it is no text"),
-    ],
-)
-def test_a_mistake_in_a_pattern_or_list_is_one_line(files, name, message):
-    (files / "empty.txt").write_text("# none\n", encoding="utf-8")
-    (files / "nested.txt").write_text("@empty.txt\n", encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        load_data_set(name, files, report=silent)
+def test_what_is_kept_of_all_files_may_be_damaged_or_gone(folder, cache):
+    first = load_data_set(FILES, folder, in_memory=False, report=silent)
+    (kept,) = (cache / "joined").glob("*.json")
+    facts = json.loads(kept.read_text())
+    assert facts["fingerprint"] == first.fingerprint
+    for text in ("", "[]", '{"longest": 3}'):
+        kept.write_text(text)
+        again = load_data_set(FILES, folder, in_memory=False, report=silent)
+        assert again.fingerprint == first.fingerprint
+        assert json.loads(kept.read_text()) == facts
+    shutil.rmtree(cache)  # while it is in use
+    np.testing.assert_array_equal(first.train[3], again.train[3])
+    assert both(folder)[1].fingerprint == first.fingerprint
 
 
-def test_a_url_has_no_patterns():
-    with pytest.raises(DataError, match="patterns and lists need a folder"):
-        load_data_set("*.npz", "https://example.org/data", report=silent)
+def test_bad_files_are_refused_as_when_loaded(folder, cache):
+    bad = made_up(4, 0)
+    bad[2] = np.array([[1, 1, 0.5]])
+    with np.errstate(all="ignore"):
+        objects = np.empty(4, object)
+        objects[:] = bad
+    np.savez(folder / "bad.npz", train=objects, valid=objects, test=objects)
+    messages = []
+    for way in (True, False):
+        with pytest.raises(DataError, match="has the lift 0.5") as raised:
+            load_data_set(["whole.npz", "bad.npz"], folder, in_memory=way, report=silent)
+        messages.append(str(raised.value))
+    assert messages[0] == messages[1]
+    assert len(list(cache.glob("*.sketches"))) == 1  # of the sound file
+    assert not list(cache.rglob("*.tmp"))
+
+
+def test_notes_are_those_of_loading_each_time(folder):
+    far = [np.array([[5000, 1, 1]]), np.array([[3, 4, 1]])]
+    write_npz(folder / "far.npz", train=far, valid=far, test=far)
+    notes = []
+    for way in (True, False, False):
+        lines = []
+        load_data_set(["far.npz"], folder, in_memory=way, report=lines.append)
+        notes.append([line for line in lines if line.startswith("note:")])
+    assert len(notes[0]) == 1 and notes[0] == notes[1] == notes[2]
+
+
+def test_sets_from_the_limit_on_are_opened(folder, monkeypatch):
+    def kind(limit):
+        monkeypatch.setenv("MAGENTA_SKETCH_DATA_IN_MEMORY", limit)
+        return type(load_data_set(FILES, folder, report=silent).train)
+
+    assert kind("") is SketchSet
+    assert kind("1") is SketchSet
+    assert kind("0") is MappedSketchSet
+    with pytest.raises(ValueError, match="MAGENTA_SKETCH_DATA_IN_MEMORY must be a whole number"):
+        kind("1 GB")
+
+
+def test_it_says_what_it_unpacks_and_needs_room(folder, cache, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10, 10, 1000))
+    with pytest.raises(
+        DataError, match="unpacking 3 files takes about .* MB, and 0.0 MB are free; "
+    ):
+        load_data_set(FILES, folder, in_memory=False, report=silent)
+    assert not list(cache.glob("*"))
+    monkeypatch.undo()
+
+
+def test_a_cache_that_cannot_be_written(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MAGENTA_SKETCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataError, match="cannot be written: .*MAGENTA_SKETCH_CACHE"):
+        load_data_set(FILES, folder, in_memory=False, report=silent)
+
+
+def test_a_large_set_is_not_brought_into_memory_by_accident(folder, monkeypatch):
+    monkeypatch.setattr(mapped, "LARGEST_WHOLE", 100)
+    opened = load_data_set(FILES, folder, in_memory=False, report=silent)
+    for name in ("points", "starts"):
+        with pytest.raises(DataError, match="needs all 122 sketches in memory.*in_memory=True"):
+            getattr(opened.train, name)
+
+
+def test_opening_and_batches_take_little_memory(tmp_path):
+    """A thousandth of the benchmark: nothing grows with the points once the files are unpacked."""
+    random = np.random.default_rng(0)
+    starts = np.arange(24_001) * 45
+    points = random.integers(-9, 10, (starts[-1], 3)).astype(np.float32)
+    points[:, 2] = random.random(len(points)) < 0.1
+    sketches = SketchSet(points, starts)
+    few = sketches.take(range(100))
+    write_npz(tmp_path / "many.npz", train=sketches, valid=few, test=few)
+    load_data_set("many.npz", tmp_path, in_memory=False, report=silent)
+    tracemalloc.start()
+    try:
+        data = load_data_set("many.npz", tmp_path, in_memory=False, report=silent)
+        config = RunConfig.of(batch_size=10).with_data(data)
+        for step in range(5):
+            training_batch(data.train, step, config)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # In memory the points take 13 MB. Hashing a young file reads it in pieces of 1 MiB.
+    assert most < points.nbytes / 4

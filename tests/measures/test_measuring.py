@@ -11,6 +11,7 @@ import magenta_sketch
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.data import SketchSet
 from magenta_sketch.data.factors import Factors, write_factors
+from magenta_sketch.data.fixed_part import indices_of_part
 from magenta_sketch.data.strokes import from_polylines
 from magenta_sketch.errors import DataError
 from magenta_sketch.inference.priors import Prior
@@ -236,6 +237,23 @@ def test_known_factors_are_read_from_z(trained, data, tmp_path, monkeypatch):
         measure(other, data, FEW)
 
 
+def test_a_large_test_set_is_measured_by_the_part_that_training_evaluates(trained, data, tmp_path):
+    part = indices_of_part(data.test, 9)
+    columns = (np.array([[len(one)] for one in split], np.float32)
+               for split in (data.train, data.valid, data.test))  # fmt: skip
+    write_factors(tmp_path / "tiny.npz", Factors(("points",), *columns))
+    limited = copy.copy(trained)
+    limited.config = trained.config.replace(data_dir=str(tmp_path), evaluate_at_most=9)
+    found = measure(limited, data, FEW)
+    alone = dataclasses.replace(data, test=data.test.take(part), files=())
+    expected = measure(trained, alone, FEW)
+    for name in ("recon", "kl", "chamfer_with_noise", "novelty_standard"):
+        assert found.scalars[name] == expected.scalars[name]
+    assert found.scalars["recon"] != measure(trained, data, FEW).scalars["recon"]
+    assert found.test_indices == [part[index] for index in expected.test_indices]
+    assert set(found.factors) == {"points"}
+
+
 # --------------------------------------------------------------------------------- reconstructions
 
 
@@ -296,7 +314,8 @@ def of_new(trained, drawings, data, settings=SETTINGS):
     """The scalars and drawings of new sketches, by the standard prior alone."""
     made = Measures(0, settings, {}, [], {}, {}, {}, [])
     model = Spelling(trained, {"standard": drawings})
-    found = measuring._new_sketches(model, data, settings, {"standard": "standard"}, made)
+    priors = {"standard": "standard"}
+    found = measuring._new_sketches(model, data.train, data.test, settings, priors, made)
     return {name.removesuffix("_standard"): value for name, value in found.items()}, made
 
 

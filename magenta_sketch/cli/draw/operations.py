@@ -13,7 +13,8 @@ import numpy as np
 
 from magenta_sketch.cli import model_flags
 from magenta_sketch.cli.draw.flags import DRAWS, FLAGS, NEW, completes_file, numbers, scales
-from magenta_sketch.data.loading import DataSet, load_data_set
+from magenta_sketch.data.loading import DataSet
+from magenta_sketch.data.sketch_set import SketchSet
 from magenta_sketch.data.sources.single import read_svg_sketch
 from magenta_sketch.drawing.picture import Picture, as_picture
 from magenta_sketch.errors import DataError, UsageError
@@ -230,11 +231,12 @@ def _analogy(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
 
 def _map(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     trained, data = _data(trained)
-    sketches, labels = _labelled(trained, data)
-    most = FLAGS.count or MOST_MAPPED
-    if len(sketches) > most:  # evenly spread, as data sets may be sorted
-        chosen = np.unique(np.linspace(0, len(sketches) - 1, most).astype(int))
-        sketches, labels = sketches.take(chosen), labels and [labels[i] for i in chosen]
+    sketches: SketchSet = getattr(data, FLAGS.split)
+    most = min(FLAGS.count or MOST_MAPPED, len(sketches))
+    # Evenly spread, as data sets may be sorted.
+    chosen = np.unique(np.linspace(0, len(sketches) - 1, most).astype(int))
+    labels = _file_of_each(sketches, chosen, data.files) if len(data.files) > 1 else None
+    sketches = sketches.take(chosen)
     rows, columns = FLAGS.rows or 9, FLAGS.columns or 9
     found = trained.latent_map(sketches, rows=rows, columns=columns, labels=labels, **how)
     named = [
@@ -246,22 +248,12 @@ def _map(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
     return Drawn(named, found.picture, what, [sketch for _, sketch in named])
 
 
-def _labelled(trained: TrainedModel, data: DataSet) -> tuple[Any, list[str] | None]:
-    """Return the sketches of the split, and for several data sets the name of each one's."""
-    names = list(FLAGS.data_set or trained.config.hparams.data_set)
-    if len(names) < 2:
-        return getattr(data, FLAGS.split), None
-    place, labels = FLAGS.data_dir or trained.config.data_dir, []
-    for name in names:
-        one = load_data_set(
-            [name],
-            place,
-            max_seq_len=trained.max_seq_len,
-            normalizing_factor=trained.normalizing_factor,
-            report=lambda line: None,
-        )
-        labels += [name.removesuffix(".npz")] * len(getattr(one, FLAGS.split))
-    return getattr(data, FLAGS.split), labels
+def _file_of_each(sketches: SketchSet, chosen: np.ndarray, files: Sequence[str]) -> list[str]:
+    """Return for each chosen index of a sketch the name of its file, without .npz."""
+    return [
+        files[part].removesuffix(".npz")
+        for part in np.searchsorted(sketches.parts, chosen, side="right") - 1
+    ]
 
 
 def _noise_ladder(trained: TrainedModel, how: Mapping[str, Any]) -> Drawn:
