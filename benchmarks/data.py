@@ -104,7 +104,10 @@ def large(share: float, steps: int, place: str | None) -> None:
     """Print the table of `large_data`: each part in a new process, so that memory is its own."""
     classes = max(1, round(345 * share))
     with tempfile.TemporaryDirectory(dir=place) as folder:
-        environment = os.environ | {"MAGENTA_SKETCH_CACHE": f"{folder}/cache"}
+        environment = os.environ | {
+            "MAGENTA_SKETCH_CACHE": f"{folder}/cache",
+            "MAGENTA_SKETCH_DATA_IN_MEMORY": "0",  # opened, however small the share
+        }
         # Each part: its code, with f the folder.
         for code in (
             f"make(f, {classes}, {SKETCHES})",

@@ -18,7 +18,6 @@ import collections
 import faulthandler
 import json
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -100,7 +99,7 @@ def run_case(kind: Kind, sound: list[Path], number: int, seed: int, folder: Path
         result = f"left behind: {', '.join(left)}"
     if found:
         result = f"did {', '.join(found)}"
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > BYTES:
+    if measure.peak_memory() * 2**20 > BYTES:
         result = f"needs over {BYTES >> 30} GiB"
     return result
 
