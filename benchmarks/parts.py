@@ -34,7 +34,7 @@ def serve_steps(cell: str, parts: int, units: int) -> None:
     config = RunConfig.of(
         **cases.CELLS[cell], **sizes, max_seq_len=ROWS, batch_size=BATCH, jit="off"
     )
-    step = TrainStep(SketchRNN(config), parts)
+    step = TrainStep(SketchRNN(config), parts=parts)
     batch = cases.random_batch(np.random.default_rng(0).integers(ROWS // 2, ROWS, BATCH), ROWS)
 
     def seconds(number: int) -> float:

@@ -13,14 +13,14 @@ from magenta_sketch._backend import tf
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.drawing.curves import save_training_curve
-from magenta_sketch.errors import HParamsError, ModelFileError, RunError
+from magenta_sketch.errors import HParamsError, ModelFileError, RunError, SketchError
 from magenta_sketch.inference.gallery import save_gallery
 from magenta_sketch.inference.trained_model import TrainedModel
 from magenta_sketch.interop import adam, magenta_checkpoint
 from magenta_sketch.interop.loading import load
 from magenta_sketch.training.failures import reason, writing
 from magenta_sketch.training.journal import AnyJournal, Journal, NoJournal
-from magenta_sketch.training.loop import Trainer
+from magenta_sketch.training.loop import ASK_EVERY, Trainer
 from magenta_sketch.training.places import saved_steps
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.schedules import total_steps
@@ -244,17 +244,18 @@ def train_run(
     if not workers.is_chief:
         image_dir, report = None, lambda line: None
     folder, config, total = run.folder, run.config, run.total_steps
-    with workers.in_step("prepare the training"):
-        trainer = _prepare(run, report, workers)
-        if workers.is_chief:
-            _report_beginning(run, trainer, image_dir, report)
-    trainer.begin_alike()
-    stop = StopRequest()
     try:
-        with (
-            stop.listening(),
-            _journal(run, trainer, report) as journal,
-        ):
+        with workers.in_step("prepare the training"):
+            trainer = _prepare(run, report, workers)
+            if workers.is_chief:
+                _report_beginning(run, trainer, image_dir, report)
+    except SketchError:
+        _forget_new(run)
+        raise
+    trainer.begin_alike()
+    stop = _stop_request(workers)
+    try:
+        with stop.listening(), _journal(run, trainer, report, stop) as journal:
             trainer.run(total, journal, stop)
             if journal.history:
                 tolerance = config.hparams.kl_tolerance
@@ -307,11 +308,19 @@ def _draw(run: Run, trainer: Trainer, path: pathlib.Path) -> None:
         save_gallery(path, trained, run.data.test, title=title, seed=run.config.seed)
 
 
-def _journal(run: Run, trainer: Trainer, report: Report) -> AnyJournal:
+def _stop_request(workers: Workers) -> StopRequest:
+    if workers.count == 1:
+        return StopRequest()
+    return StopRequest(f"within {ASK_EVERY} steps" if workers.is_chief else "")
+
+
+def _journal(run: Run, trainer: Trainer, report: Report, stop: StopRequest) -> AnyJournal:
     if not trainer.workers.is_chief:
         return NoJournal()
     evaluated = int(trainer.state.evaluated_step)
-    return Journal(run.folder, trainer.step, run.total_steps, evaluated, report)
+    # All workers must stop together, so the chief asks for it.
+    together = stop if trainer.workers.count > 1 else None
+    return Journal(run.folder, trainer.step, run.total_steps, evaluated, report, together)
 
 
 def _prepare(run: Run, report: Report, workers: Workers) -> Trainer:
@@ -325,9 +334,6 @@ def _prepare(run: Run, report: Report, workers: Workers) -> Trainer:
             f"the model is too large for this machine's memory ({reason(error)}): choose smaller "
             "cells"
         ) from error
-    except ModelFileError:
-        _forget_new(run)
-        raise
     if not workers.is_chief:
         return trainer
     if config.init_from and not (run.resumed and saved_steps(folder.newest)):

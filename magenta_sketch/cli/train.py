@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from magenta_sketch.cli import presets, program, run_flags, values, workers
+from magenta_sketch.cli import launching, presets, program, run_flags, values, workers
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import UsageError
@@ -64,9 +64,13 @@ def main() -> int:
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)
     cluster = workers.read(FLAGS)
-    is_chief = cluster is None or cluster.number == 0
-    if is_chief:
+    # A chief for whom others wait must tell them of an error, so it checks the folder later.
+    checks_first = cluster is None or cluster.is_here
+    if checks_first:
         _check_folder(folder)
+    if cluster is not None and cluster.is_here:
+        return launching.launch(cluster.addresses, "magenta_sketch.cli.train")
+    if cluster is None or cluster.number == 0:
         print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
     if FLAGS.resume_training:
         folder.use_its_onednn()
@@ -76,12 +80,14 @@ def main() -> int:
     from magenta_sketch.training.threads import make_deterministic
 
     def begun() -> runs.Run:
+        if not checks_first:
+            _check_folder(folder)
         if FLAGS.resume_training:
             return runs.resume(config, folder.root)
         return runs.begin(config, folder.root, overwrite=FLAGS.overwrite)
 
     with (
-        workers.joined(cluster, "magenta_sketch.cli.train") as all_workers,
+        workers.joined(cluster, config) as all_workers,
         all_workers.losses_reported(lambda: last_good(folder)),
     ):
         make_deterministic()

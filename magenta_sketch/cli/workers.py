@@ -5,26 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from absl import flags
 
+from magenta_sketch.cli import launching
 from magenta_sketch.errors import UsageError
 
 if TYPE_CHECKING:
+    from magenta_sketch.config.run_config import RunConfig
     from magenta_sketch.training.workers import Workers
 
 _TF_CONFIG = "TF_CONFIG"
 _ADDRESS = re.compile(r"[\w.\-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}", re.ASCII)
-_PATIENCE = 60.0  # seconds for the other workers of this machine to end
 
 
 class Cluster(NamedTuple):
@@ -33,12 +30,12 @@ class Cluster(NamedTuple):
     Attributes:
       addresses: host:port of each.
       number: of this process among them, from 0.
-      starts_others: whether this process starts the others, on this machine.
+      is_here: whether all are to be started on this machine.
     """
 
     addresses: tuple[str, ...]
     number: int
-    starts_others: bool = False
+    is_here: bool = False
 
 
 def define(values: flags.FlagValues) -> None:
@@ -91,12 +88,16 @@ def read(values: flags.FlagValues) -> Cluster | None:
 def _listed(text: str, index: int | None) -> Cluster | None:
     addresses = tuple(part.strip() for part in text.split(","))
     for address in addresses:
-        if not _ADDRESS.fullmatch(address):
+        if not _is_address(address):
             raise UsageError(
                 f"--workers: {address!r} is no host:port; give a number, slurm, or "
                 "host:port,host:port,..."
             )
     return _cluster(addresses, index, "--workers", "--worker")
+
+
+def _is_address(text: str) -> bool:
+    return bool(_ADDRESS.fullmatch(text)) and 0 < int(text.rpartition(":")[2]) < 1 << 16
 
 
 def _cluster(
@@ -135,8 +136,12 @@ def _from_tf_config(text: str) -> Cluster | None:
             f"the variable TF_CONFIG has tasks of the type {other}: this program knows chief and "
             "worker"
         )
-    index += len(chiefs) if kind == "worker" else 0
+    if index >= 0 and kind == "worker":
+        index += len(chiefs)
     addresses = tuple(str(address) for address in (*chiefs, *workers))
+    for address in addresses:
+        if not _is_address(address):
+            raise UsageError(f"the variable TF_CONFIG: {address!r} is no host:port")
     return _cluster(addresses, index, f"the variable {_TF_CONFIG}", "its task's index")
 
 
@@ -148,7 +153,7 @@ def _slurm() -> Cluster | None:
 
     tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
     # Only where no task has been given GPUs of its own must they be shared among tasks.
-    shared = "CUDA_VISIBLE_DEVICES" not in os.environ and _gpus()
+    shared = "CUDA_VISIBLE_DEVICES" not in os.environ and launching.visible_gpus()
     how = {} if shared else {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
     try:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver({"worker": tasks}, **how)
@@ -169,124 +174,49 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def joined(cluster: Cluster | None, module: str) -> Iterator[Workers]:
-    """Start the other workers, if that is asked, set TensorFlow's threads, and connect.
+def joined(cluster: Cluster | None, config: RunConfig) -> Iterator[Workers]:
+    """Set TensorFlow's threads, and connect with the other workers, if there are any.
 
     Args:
       cluster: from `read`.
-      module: the program's module, for the workers that are started. They get the flags of this
-        process.
+      config: of the run.
 
     Raises:
-      RunError: see `Workers.join`; or a worker that was started ended at once.
+      RunError: see `Workers.join`.
     """
-    others = _start_others(cluster, module) if cluster and cluster.starts_others else []
-    # TensorFlow looks for GPUs and cores when it is imported and first used: only now.
-    from magenta_sketch.training.threads import use_threads
-    from magenta_sketch.training.workers import Workers
+    launching.end_with_launcher()
+    # TensorFlow looks for GPUs and cores when it is first used.
+    from magenta_sketch.training.threads import parts_of_run, use_threads
+    from magenta_sketch.training.workers import OtherWorkerFailed, Workers
 
-    use_threads()
+    use_threads(parts=parts_of_run(config))
     if cluster is None:
         yield Workers()
         return
+    launched = launching.LAUNCHER in os.environ
+    if not launched:
+        _say_who_waits(cluster)
+    with _interruptible():
+        workers = Workers.join(cluster.addresses, cluster.number)
     try:
-        with _watched(others), _interruptible():
-            workers = Workers.join(cluster.addresses, cluster.number)
         yield workers
-    except BaseException:
-        _end(others, patience=5.0)
-        raise
-    _end(others, patience=_PATIENCE)
+    except OtherWorkerFailed as error:
+        if not launched:
+            raise
+        raise SystemExit(error.exit_status) from None  # the other's message is in this terminal
 
 
-def _start_others(cluster: Cluster, module: str) -> list[subprocess.Popen[bytes]]:
-    """Start the workers 1, 2, ... on this machine; share its GPUs and cores among all."""
+def _say_who_waits(cluster: Cluster) -> None:
+    others = ", ".join(a for i, a in enumerate(cluster.addresses) if i != cluster.number)
     count = len(cluster.addresses)
-    gpus, cores = _dealt(_gpus(), count), _dealt(_cores(), count)
-    spec = {"worker": list(cluster.addresses)}
-    others = []
-    for index in range(1, count):
-        task = {"cluster": spec, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, _TF_CONFIG: json.dumps(task), **_visible(gpus[index])}
-        command = [sys.executable, "-m", module, *sys.argv[1:]]
-        others.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
-        _use_cores(others[-1].pid, cores[index])
-    os.environ.update(_visible(gpus[0]))
-    _use_cores(0, cores[0])
-    return others
-
-
-def _dealt(items: Sequence[Any], count: int) -> list[list[Any]]:
-    """Deal items to ``count`` workers; to all the same ones in turn, if there are too few."""
-    if 0 < len(items) < count:
-        return [[items[index % len(items)]] for index in range(count)]
-    return [list(items[index * len(items) // count : (index + 1) * len(items) // count])
-            for index in range(count)]  # fmt: skip
-
-
-def _gpus() -> list[str]:
-    """Return the GPUs that this process may use, by CUDA's numbers."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in visible.split(",") if name]
-    devices = pathlib.Path("/dev").glob("nvidia[0-9]*")
-    return [str(number) for number in range(len(list(devices)))]
-
-
-def _visible(gpus: Sequence[str]) -> dict[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
-
-
-def _cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return []
-
-
-def _use_cores(process: int, cores: Sequence[int]) -> None:
-    if cores:
-        with contextlib.suppress(OSError):  # it may have ended already
-            os.sched_setaffinity(process, cores)
-
-
-@contextlib.contextmanager
-def _watched(others: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """End this process if another ends: TensorFlow would wait for it without end."""
-    ready = threading.Event()
-
-    def watch() -> None:
-        while not ready.wait(0.5):
-            for number, other in enumerate(others, start=1):
-                if other.poll() is not None:
-                    line = f"worker {number} ended at once, with status {other.returncode}"
-                    os.write(2, f"sketch_rnn_train: error: {line}\n".encode())
-                    _end(others, patience=0.0)
-                    os._exit(1)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    if others:
-        thread.start()
-    try:
-        yield
-    finally:
-        ready.set()
+    print(f"worker {cluster.number} of {count}: waiting until {others} is there", flush=True)
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the process while TensorFlow waits for the others."""
+    """Let signals end the process while TensorFlow waits for the others."""
     old = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, old)
-
-
-def _end(others: Sequence[subprocess.Popen[bytes]], patience: float) -> None:
-    """Wait for the other workers; kill those that do not end."""
-    for other in others:
-        try:
-            other.wait(patience)
-        except subprocess.TimeoutExpired:
-            other.kill()
-            other.wait()

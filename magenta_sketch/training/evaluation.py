@@ -18,7 +18,7 @@ from magenta_sketch.nn.randomness import SEED_ROWS, seed_table
 from magenta_sketch.nn.sketch_rnn import SketchRNN
 from magenta_sketch.nn.update import Share, loss_sums, parts_of
 from magenta_sketch.seeds import Purpose
-from magenta_sketch.training.threads import parts_of_model
+from magenta_sketch.training.threads import parts_of_run
 from magenta_sketch.training.workers import Workers
 
 
@@ -48,7 +48,7 @@ class Evaluator:
     def __init__(self, model: SketchRNN, workers: Workers | None = None):
         self.model = model
         self.workers = workers or Workers()
-        self._parts = parts_of_model(model)
+        self._parts = parts_of_run(model.config)
         signature = (
             tf.TensorSpec([None, None, 5]),
             tf.TensorSpec([None], tf.int32),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 import warnings
@@ -22,6 +23,7 @@ from magenta_sketch.files import write_bytes
 from magenta_sketch.training.failures import writing
 from magenta_sketch.training.history import format_duration, read_history
 from magenta_sketch.training.run_folder import RunFolder
+from magenta_sketch.training.signals import StopRequest
 
 # TensorBoard's names of the splits, as in the original: "Eval" is the test set.
 _SPLIT_TAGS = {"valid": "Valid", "test": "Eval"}
@@ -42,6 +44,8 @@ class Journal:
       evaluated_step: the last evaluated step of the restored state. Later evaluations in an old
         history are removed. None: start_step.
       report: called with each line.
+      stop: is asked to stop the run if standard output has no reader any more. None: raise
+        BrokenPipeError.
     """
 
     def __init__(
@@ -51,8 +55,9 @@ class Journal:
         total_steps: int,
         evaluated_step: int | None = None,
         report: Callable[[str], None] = print,
+        stop: StopRequest | None = None,
     ):
-        self.folder = folder
+        self.folder, self._stop = folder, stop
         self.start_step, self.total_steps = start_step, total_steps
         self._report = report
         last = {"train": start_step}
@@ -87,6 +92,14 @@ class Journal:
 
     def say(self, text: str) -> None:
         """Report a line, above the bar if there is one."""
+        try:
+            self._say(text)
+        except BrokenPipeError:
+            if self._stop is None:
+                raise
+            self._stop.signal_number = self._stop.signal_number or signal.SIGPIPE
+
+    def _say(self, text: str) -> None:
         with writing(self.folder, "standard output"):  # it may be a log file, on a full disk
             with contextlib.nullcontext() if self._bar is None else tqdm.external_write_mode():
                 self._report(text)

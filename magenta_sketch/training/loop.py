@@ -33,7 +33,7 @@ from magenta_sketch.training.step import TrainStep
 from magenta_sketch.training.workers import Workers
 
 LOG_EVERY = 20  # steps
-ASK_EVERY = 10  # steps; workers ask each other then whether to stop
+ASK_EVERY = 10  # steps, or batches of an evaluation; workers ask each other then whether to stop
 
 
 @dataclasses.dataclass
@@ -55,7 +55,8 @@ class Trainer:
       workers: with whom. Only the chief writes.
 
     Raises:
-      RunError: a batch has fewer sketches than there are workers.
+      RunError: a batch has fewer sketches than there are workers, or the run's draws depend on the
+        number of workers.
     """
 
     def __init__(
@@ -68,12 +69,8 @@ class Trainer:
     ):
         self.folder, self.config, self.data = folder, config, data
         self.workers = workers or Workers()
-        batch = min(config.hparams.batch_size, len(data.train))
-        if batch < self.workers.count:
-            raise RunError(
-                f"a batch has {batch} sketches, too few for {self.workers.count} workers: give a "
-                "larger batch_size, or fewer workers"
-            )
+        if self.workers.is_chief:  # once is enough
+            self._check_workers()
         self.model = SketchRNN(config)
         self.train_step = TrainStep(self.model, self.workers)
         self._rows_apart = self.train_step.rows_apart
@@ -83,6 +80,21 @@ class Trainer:
         self.last_cost: float | None = None
         self._saved_step = -1
         self._evaluated: dict[str, SketchSet] = {}
+
+    def _check_workers(self) -> None:
+        """Raise RunError if the run cannot have so many workers."""
+        count = self.workers.count
+        batch = min(self.config.hparams.batch_size, len(self.data.train))
+        if batch < count:
+            raise RunError(
+                f"a batch has {batch} sketches, too few for {count} workers: give a larger "
+                "batch_size, or fewer workers"
+            )
+        if count > 1 and not self.config.draws_by_place:
+            raise RunError(
+                f"the run in {self.folder.root} was begun by version 0.6 or before, which drew "
+                "random numbers in another way: go on with it without --workers"
+            )
 
     @property
     def step(self) -> int:
@@ -171,11 +183,11 @@ class Trainer:
                     journal.train(step, row, time.monotonic() - since.began, since.points)
                     since = _SinceLog(time.monotonic())
 
-    def _stop_together(self, step: int, stop: StopRequest) -> None:
-        """Raise StopNow if a stop was requested, in all workers at the same step."""
+    def _stop_together(self, number: int, stop: StopRequest) -> None:
+        """Raise StopNow if a stop was requested, in all workers at the same step or batch."""
         if self.workers.count == 1:
             stop.check()
-        elif step % ASK_EVERY == 0 and self.workers.any(stop.signal_number is not None):
+        elif number % ASK_EVERY == 0 and self.workers.any(stop.signal_number is not None):
             raise StopNow
 
     def _batch(self, step: int) -> tuple[Batch, tf.Tensor]:
@@ -242,8 +254,7 @@ class Trainer:
             nonlocal done
             done += 1
             journal.evaluating(split, done, batches)
-            if self.workers.count == 1:
-                stop.check()
+            self._stop_together(done, stop)
 
         found = self.evaluate(sketches, self.config, step, purpose, after_batch)
         journal.evaluation(step, split, found._asdict(), time.monotonic() - began)

@@ -24,12 +24,17 @@ class StopNow(Exception):
 
 
 class StopRequest:
-    """Turn SIGINT and SIGTERM into a request that the loop checks between batches."""
+    """Turn SIGINT and SIGTERM into a request that the loop checks between batches.
+
+    Args:
+      when: when the loop stops, for the line on standard error that says so; "": no line.
+    """
 
     _listening: ClassVar[list[StopRequest]] = []
 
-    def __init__(self) -> None:
+    def __init__(self, when: str = "after this step") -> None:
         self.signal_number: int | None = None
+        self._line = f"\nstopping {when}, to write a checkpoint (again: at once)\n" if when else ""
 
     def check(self) -> None:
         """Raise `StopNow` if a stop was requested."""
@@ -58,7 +63,7 @@ class StopRequest:
             self.signal_number = number
             # Not print, because the handler may interrupt another print.
             with contextlib.suppress(OSError):
-                os.write(2, b"\nstopping after this step, to write a checkpoint (again: at once)\n")
+                os.write(2, self._line.encode())
 
         # Only the main thread may set handlers; `ask` works from any thread.
         main = threading.current_thread() is threading.main_thread()

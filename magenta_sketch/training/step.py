@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from magenta_sketch._backend import tf
@@ -18,7 +17,7 @@ from magenta_sketch.nn.update import (
     parts_of,
     update,
 )
-from magenta_sketch.training.threads import parts_of_model
+from magenta_sketch.training.threads import parts_of_run
 from magenta_sketch.training.workers import Workers
 
 # With XLA each number of rows is a program of its own. Batches of different lengths are therefore
@@ -45,10 +44,12 @@ class TrainStep:
     def __init__(self, model: SketchRNN, workers: Workers | None = None, parts: int | None = None):
         self.model = model
         self.workers = workers or Workers()
-        self.parts = parts_of_model(model) if parts is None else parts
+        self.parts = parts_of_run(model.config) if parts is None else parts
         self.optimizer = new_optimizer(model)
         self.uses_xla = compiles(model)
-        self.rows_apart = _ROWS_APART if self.uses_xla else 1
+        # The draws of runs of before depend on the number of rows.
+        rounds = self.uses_xla and model.config.draws_by_place
+        self.rows_apart = _ROWS_APART if rounds else 1
         signature = (
             tf.TensorSpec([None, None, 5]),
             tf.TensorSpec([None], tf.int32),
@@ -62,19 +63,21 @@ class TrainStep:
         }
         self._by_shape: dict[tuple[int, ...], Any] = {}  # with XLA
 
-    def _compile(self, parts: int, **how: Any) -> Any:
+    def _compile(self, parts: int, **compiling: Any) -> Any:
         alone = self.workers.count == 1
-        function = functools.partial(
-            update,
-            self.model,
-            self.optimizer,
-            share=self.workers.share(parts),
-            add_up=self.workers.add_up,
+        how: dict[str, Any] = {
+            "share": self.workers.share(parts),
+            "add_up": self.workers.add_up,
             # XLA cannot compile the communication of workers: then it compiles the losses alone.
-            sums_of=_sums_in_xla if self.uses_xla and not alone else loss_sums,
-            static=self.uses_xla,
-        )
-        return tf.function(function, autograph=False, **how)
+            "sums_of": _sums_in_xla if self.uses_xla and not alone else loss_sums,
+            "static": self.uses_xla,
+        }
+
+        # No functools.partial, of which `experimental_get_compiler_ir` loses the keywords.
+        def function(*arguments: tf.Tensor) -> UpdateResult:
+            return update(self.model, self.optimizer, *arguments, **how)
+
+        return tf.function(function, autograph=False, **compiling)
 
     def __call__(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
 
 from magenta_sketch._backend import tf
+from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.nn.update import PARTS, parts_for
 
 
@@ -31,9 +31,9 @@ def use_threads(cores: int | None = None, parts: int | None = None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // parts))
 
 
-def parts_of_model(model: Any) -> int:
-    """Return the number of parts of a large batch on a CPU, for a `SketchRNN` and this process."""
-    return parts_for(len(own_cores())) if model.config.draws_by_place else PARTS
+def parts_of_run(config: RunConfig) -> int:
+    """Return the number of parts of a large batch on a CPU, for a run in this process."""
+    return parts_for(len(own_cores())) if config.draws_by_place else PARTS
 
 
 def make_deterministic() -> None:

@@ -20,6 +20,10 @@ from magenta_sketch.nn.update import Share, Tensors, alone
 CHIEF = 0
 
 
+class OtherWorkerFailed(RunError):
+    """Another worker could not do its part."""
+
+
 class Workers:
     """The workers of a run. ``Workers()`` is this process alone.
 
@@ -54,6 +58,7 @@ class Workers:
             task_type="worker",
             task_id=index,
             rpc_layer="grpc",
+            num_accelerators=_own_gpu(),
         )
         try:
             return cls(tf.distribute.MultiWorkerMirroredStrategy(resolver))
@@ -109,7 +114,8 @@ class Workers:
         """Do something that all workers must do before they go on together.
 
         Raises:
-          RunError: another worker could not do it. An error of this one is raised as it is.
+          OtherWorkerFailed: another worker could not do it. An error of this one is raised as it
+            is.
         """
         failed = np.zeros(self.count, np.float32)
         try:
@@ -121,7 +127,7 @@ class Workers:
         others = np.flatnonzero(self.sums(failed))
         if len(others):
             names = ", ".join(map(str, others))
-            raise RunError(f"worker {names} could not {what}: its own message says why")
+            raise OtherWorkerFailed(f"worker {names} could not {what}: its own message says why")
 
     @contextlib.contextmanager
     def losses_reported(self, state: Callable[[], str]) -> Iterator[None]:
@@ -138,6 +144,19 @@ class Workers:
                 f"worker {self.index} of {self.count}: another worker has ended or cannot be "
                 f"reached any more; {state()}; start all workers again with --resume_training"
             ) from e
+
+
+def _own_gpu() -> dict[str, int]:
+    """Return what a cluster resolver must know of this process's GPU; use only the first of them.
+
+    The strategy would copy the whole computation to each GPU that it knows of. With none, it would
+    add up on the CPU.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if len(gpus) > 1:
+        tf.config.set_visible_devices(gpus[:1], "GPU")
+        print(f"note: a worker uses one GPU, and this one sees {len(gpus)}: start one for each GPU")
+    return {"GPU": 1} if gpus else {}
 
 
 def _all_reduce(*values: tf.Tensor) -> Tensors:

@@ -1,6 +1,7 @@
 """The training program on data that stay on the disk."""
 
 import shutil
+import zipfile
 
 import pytest
 from training_runs import DATA, TINY, assert_same_run, fresh
@@ -11,7 +12,9 @@ def test_a_run_from_the_disk_has_the_bits_of_one_from_memory(tmp_path):
     """Two files by a pattern, drawn equally often, and a part of the validation set."""
     (tmp_path / "data").mkdir()
     for name in ("a", "b"):
-        shutil.copy(DATA / "tiny.npz", tmp_path / "data" / f"{name}.npz")
+        copied = shutil.copy(DATA / "tiny.npz", tmp_path / "data" / f"{name}.npz")
+        with zipfile.ZipFile(copied, "a") as archive:
+            archive.comment = name.encode()  # another content, so unpacked by itself
     hparams = f"--hparams=data_set=[*.npz],{TINY},num_steps=12,save_every=6"
     run = ["--data_dir=data", hparams, "--seed=3", "--balance", "--evaluate_at_most=15"]
     for name, limit in (("memory", "100"), ("disk", "0")):

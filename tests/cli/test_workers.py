@@ -2,24 +2,32 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from forks import CHECKOUT
 from training_runs import DATA, RUN, SCRIPT, assert_same_run
 
-from magenta_sketch.cli import train, workers
-from magenta_sketch.errors import UsageError
+from magenta_sketch._backend import tf
+from magenta_sketch.cli import launching, train, workers
+from magenta_sketch.config.run_config import RunConfig
+from magenta_sketch.data import load_data_set
+from magenta_sketch.errors import RunError, UsageError
+from magenta_sketch.training import workers as training_workers
+from magenta_sketch.training.loop import Trainer
+from magenta_sketch.training.run_folder import RunFolder
 
 LENGTH = "--hparams=num_steps=21,save_every=7"
 BEGIN = [f"--data_dir={DATA}", RUN, LENGTH, "--seed=3"]
 
 
-def start(*arguments, cwd, **environment):
+def start(*arguments, cwd, stderr=subprocess.STDOUT, **environment):
     """A process of the program, which writes both streams into one pipe."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "MAGENTA_"))}
     return subprocess.Popen(
@@ -27,7 +35,7 @@ def start(*arguments, cwd, **environment):
         cwd=cwd,
         env=variables | environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
     )
 
@@ -160,6 +168,111 @@ def test_a_mistake_is_told_by_the_worker_that_finds_it(tmp_path):
     assert "Traceback" not in out + other
 
 
+@pytest.mark.slow
+def test_a_chief_tells_the_others_that_its_folder_has_a_run(alone):
+    """They wait for it already, so it must not end before they are connected."""
+    named = addresses()
+    again = [*BEGIN, "--log_root=run", f"--workers={named}"]
+    both = [start(*again, f"--worker={number}", cwd=alone.parent) for number in range(2)]
+    (status, out), (other_status, other) = [end(process) for process in both]
+    assert (status, other_status) == (1, 1), out + other
+    assert "--resume_training" in out.splitlines()[-1]
+    assert other.startswith("worker 1 of 2: waiting until 127.0.0.1:")
+    assert "worker 0 could not begin the run: its own message says why" in other.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_too_many_workers_for_a_batch_leave_no_run_behind(tmp_path):
+    few = [*BEGIN, "--hparams=batch_size=1", "--log_root=run", "--workers=2"]
+    status, out = end(start(*few, cwd=tmp_path))
+    assert status == 1
+    # One line of an error, though two workers end.
+    assert out.splitlines()[-1].startswith("sketch_rnn_train: error: a batch has 1 sketches, too")
+    assert out.count("error") == 1 and "Traceback" not in out
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_all_workers_stop_when_the_chief_has_no_reader_any_more(tmp_path):
+    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
+    process = start(*long, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    for line in process.stdout:
+        if line.startswith("valid at step 7"):
+            break
+    process.stdout.close()
+    assert process.wait(60) == 128 + signal.SIGPIPE
+    assert list((tmp_path / "run" / "newest").glob("step-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
+@pytest.mark.parametrize("moment", ["starting TensorFlow", "valid at step 7"])
+def test_workers_end_with_the_process_that_started_them(tmp_path, moment):
+    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
+    process = start(*long, cwd=tmp_path)
+    for line in process.stdout:
+        if moment in line:
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == 2
+    handles = [os.pidfd_open(int(number)) for number in children]
+    process.kill()
+    for handle in handles:
+        assert select.select([handle], [], [], 60)[0], "a worker goes on"
+        os.close(handle)
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_worker_of_this_machine_that_is_killed_ends_the_run(tmp_path):
+    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
+    process = start(*long, cwd=tmp_path)
+    for line in process.stdout:
+        if "starting TensorFlow" in line:
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[1]), signal.SIGKILL)
+    status, out = end(process, seconds=100)
+    assert status == 1
+    assert "error: worker 1 ended by SIGKILL, and the others with it" in out.splitlines()[-1]
+
+
+class Two:
+    """Two workers, as far as a trainer asks before it communicates."""
+
+    count, index, is_chief = 2, 0, True
+
+
+def test_a_run_with_draws_of_before_is_not_shared(tiny_folder, tmp_path):
+    data = load_data_set("tiny.npz", tiny_folder, report=lambda line: None)
+    config = RunConfig.of(draws_by_place=False).with_data(data)
+    with pytest.raises(RunError, match="begun by version 0.6 or before.* without --workers"):
+        Trainer(RunFolder(tmp_path), config, data, workers=Two())
+
+
+@pytest.mark.parametrize(
+    "gpus, expected", [([], {}), (["a"], {"GPU": 1}), (["a", "b"], {"GPU": 1})]
+)
+def test_a_worker_adds_up_on_its_first_gpu(monkeypatch, gpus, expected):
+    visible = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda devices, kind: visible.extend(devices)
+    )
+    assert training_workers._own_gpu() == expected
+    assert visible == (["a"] if len(gpus) > 1 else [])
+
+
+def test_more_workers_than_gpus_or_cores_are_said(capsys):
+    launching._note_sharing(4, 0, 2)
+    launching._note_sharing(2, 1, 8)
+    launching._note_sharing(2, 2, 8)
+    assert capsys.readouterr().out.splitlines() == [
+        "note: 4 workers share 2 cores; more than 2 are no faster",
+        "note: 2 workers share 1 GPU; more than 1 are no faster",
+    ]
+
+
 # ---------------------------------------------------------------------------------------- flags
 
 
@@ -187,7 +300,7 @@ def test_one_worker_is_this_process_alone(monkeypatch, arguments):
 def test_the_workers_of_this_machine_have_ports_of_their_own(monkeypatch):
     found = read("--workers=3", monkeypatch=monkeypatch)
     assert len(set(found.addresses)) == 3
-    assert (found.number, found.starts_others) == (0, True)
+    assert (found.number, found.is_here) == (0, True)
 
 
 CLUSTER = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
@@ -219,11 +332,14 @@ def test_the_tasks_of_slurm(monkeypatch):
         (["--workers=a:1,b:1", "--worker=2"], "", "--worker is 2: .* 0 to 1"),
         (["--workers=a:1,a:1", "--worker=0"], "", "names one worker twice"),
         (["--workers=a,b:1", "--worker=0"], "", "'a' is no host:port"),
+        (["--workers=a:1,b:99999", "--worker=0"], "", "'b:99999' is no host:port"),
         (["--workers=0"], "", "give 1 or more"),
         (["--worker=0"], "", "goes with a list"),
         (["--workers=slurm"], "", "start it with srun"),
         ([], "{", "TF_CONFIG is malformed"),
         ([], '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 5}}', "index is 5"),
+        ([], '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": -1}}', "index is -1"),
+        ([], '{"cluster": {"worker": ["a:1", "b"]}}', "'b' is no host:port"),
         ([], '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}', "tasks of the type ps"),
         (["--workers=3"], json.dumps({"cluster": CLUSTER["worker"]}), "TF_CONFIG is malformed"),
         (["--workers=2"], json.dumps({"cluster": CLUSTER}), "TF_CONFIG names 3"),
@@ -235,6 +351,6 @@ def test_a_mistake_in_the_flags_is_one_line(monkeypatch, arguments, config, mess
 
 
 def test_gpus_and_cores_are_dealt():
-    assert workers._dealt([0, 1, 2, 3, 4], 2) == [[0, 1], [2, 3, 4]]
-    assert workers._dealt(["0"], 3) == [["0"], ["0"], ["0"]]
-    assert workers._dealt([], 2) == [[], []]
+    assert launching.dealt_to(2, [0, 1, 2, 3, 4]) == [[0, 1], [2, 3, 4]]
+    assert launching.dealt_to(3, ["0"]) == [["0"], ["0"], ["0"]]
+    assert launching.dealt_to(2, []) == [[], []]
