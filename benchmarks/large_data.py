@@ -72,15 +72,20 @@ def opening(folder: Path, what: str, batches: int = 300) -> None:
     began = time.perf_counter()
     data = load_data_set(PATTERN, folder, in_memory=False, report=measure.quiet)
     print(f"{what}: {len(data.train):,} training sketches in {time.perf_counter() - began:.2f} s")
-    for balance in (False, True):
-        config = RunConfig.of(balance=balance).with_data(data)
+    for name, number, settings in (
+        ("a batch", batches, {}),
+        ("a balanced batch", batches, {"balance": True}),
+        ("a batch of 64 workers", batches // 30, {"batch_size": 6400}),
+    ):
+        config = RunConfig.of(**settings).with_data(data)
         times = [
             measure.seconds(partial(training_batch, data.train, step, config))
-            for step in range(batches)
+            for step in range(number)
         ]
-        middle, most = 1e3 * np.quantile(times, [0.5, 0.95])
-        name = "a balanced batch" if balance else "a batch"
-        print(f"  {name} of 100, T = {data.max_seq_len}: {middle:.2f} ms, 95 % below {most:.2f} ms")
+        if times:
+            middle, most = 1e3 * np.quantile(times, [0.5, 0.95])
+            what = f"{name} of {config.hparams.batch_size:,}, T = {data.max_seq_len}"
+            print(f"  {what}: {middle:.2f} ms, 95 % below {most:.2f} ms")
     print(f"  memory: {memory() - before:.0f} MiB more than before, without mapped files")
 
 

@@ -154,9 +154,12 @@ def resume(config: RunConfig, log_root: str | os.PathLike[str], *, report: Repor
         new.hparams.data_set, new.data_dir, max_seq_len=saved.max_seq_len, report=report
     )
     if data.fingerprint != saved.fingerprint:
+        names = new.hparams.data_set
+        is_plain = list(data.files) == list(names)
+        now = "" if is_plain else f" ([{', '.join(names)}] now stands for {len(data.files)} files)"
         raise RunError(
-            f"the data in {new.data_dir} are not those the run in {folder.root} was begun with: "
-            "give the --data_dir it had, or begin a new run in another --log_root"
+            f"the data in {new.data_dir} are not those the run in {folder.root} was begun with"
+            f"{now}: give the --data_dir it had, or begin a new run in another --log_root"
         )
     if saved.onednn not in (None, processor.onednn_is_on()):
         report(

@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ ADVICE = f"make room or set {CACHE_VARIABLE} to another folder"
 # A file that changed so recently may change again without other times: some disks count seconds.
 _UNSETTLED = 2.0  # seconds
 
+_OTHER_FILES = 256  # that a process may need at the same time
+
 
 def folder() -> Path:
     """Return the folder of the cache."""
@@ -58,6 +61,7 @@ def open_files(files: Sequence[FoundFile], report: Report) -> tuple[list[FlatFil
       DataError: a file cannot be read (`read_npz`) or is changed meanwhile; the disk has too little
         room, or the cache cannot be written; or too many files are open.
     """
+    _allow_open_files(len(files))
     keys = [_key(file) for file in files]
     opened = {key: flat_file.open_flat(_place(key)) for key in keys}
     missing = {key: file for key, file in zip(keys, files, strict=True) if opened[key] is None}
@@ -79,6 +83,20 @@ def open_files(files: Sequence[FoundFile], report: Report) -> tuple[list[FlatFil
             report(line)
         result.append(flat)
     return result, keys
+
+
+def _allow_open_files(count: int) -> None:
+    """Let this process have ``count`` files open beside its others, as far as the system allows."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):  # macOS has a lower limit that it hides
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _place(key: str) -> Path:

@@ -29,6 +29,13 @@ def test_a_run_from_the_disk_has_the_bits_of_one_from_memory(tmp_path):
         assert "evaluation: 15 of 26 validation and " in out
         assert ("opened " in out) == (name == "disk")
     assert_same_run(tmp_path / "disk", tmp_path / "memory")
+    # A pattern that stands for other files now.
+    shutil.copy(DATA / "tiny.npz", tmp_path / "data" / "c.npz")
+    resume = ["--log_root=memory", "--resume_training"]
+    status, out = fresh(*resume, "--hparams=num_steps=13", cwd=tmp_path)
+    assert status == 1
+    assert "was begun with ([*.npz] now stands for 3 files): give" in out.splitlines()[-1]
+    (tmp_path / "data" / "c.npz").unlink()
     # The cache can go at any time.
     shutil.rmtree(tmp_path / "cache")
     status, out = fresh(

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tracemalloc
 from collections import namedtuple
 
@@ -293,3 +295,26 @@ def test_opening_and_batches_take_little_memory(tmp_path):
         tracemalloc.stop()
     # In memory the points take 13 MB. Hashing a young file reads it in pieces of 1 MiB.
     assert most < points.nbytes / 4
+
+
+@pytest.mark.parametrize("limits, opens", [((40, 4000), True), ((40, 40), False)])
+def test_more_files_than_a_process_may_have_open(tmp_path, limits, opens):
+    """The limit is raised as far as the system allows; else there is one clear line."""
+    pytest.importorskip("resource")
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(50):
+        sketches = [[[number + 1, 0, 1]]]
+        write_npz(many / f"{number:02}.npz", train=sketches, valid=sketches, test=sketches)
+    code = (
+        "import resource\n"
+        "from magenta_sketch.data import load_data_set\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, {limits})\n"
+        f"print(len(load_data_set('*.npz', {str(many)!r}, in_memory=False).train))\n"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ("\n50\n" in f"\n{result.stdout}") == opens
+    if not opens:
+        last = result.stderr.strip().splitlines()[-1]
+        assert "the system allows no more open files" in last and "ulimit -n 4096" in last
