@@ -61,7 +61,7 @@ def main() -> None:
     from magenta_sketch.training.threads import own_cores
 
     cores = len(own_cores())
-    numbers = [2**k for k in range(cores.bit_length()) if 2**k <= cores]
+    numbers = [1, 2, *(2**k for k in range(2, cores.bit_length()))]
     servers = {
         parts: Server(f"--serve={parts}", f"--cell={options.cell}", f"--units={options.units}")
         for parts in numbers

@@ -77,7 +77,7 @@ def test_the_parts_of_a_batch_drop_and_draw_independently(by_place):
 
 @pytest.mark.slow
 def test_one_compiled_step_takes_batches_of_all_sizes(bench):
-    step = TrainStep(SketchRNN(bench.config, seed=1))
+    step = TrainStep(SketchRNN(bench.config, seed=1), parts=PARTS)
     results = []
     for number, (count, rows) in enumerate([(9, 20), (8, 23), (10, 21)]):
         strokes = np.zeros((count, rows + 1, 5), np.float32)
