@@ -61,8 +61,8 @@ def define_data(values: flags.FlagValues, purpose: str, default: str) -> None:
     flags.DEFINE_list(
         "data_set",
         None,
-        "The .npz files in --data_dir, separated by commas. Default: those that the model was "
-        "trained on.",
+        "The .npz files in --data_dir, separated by commas; a pattern such as *.npz and @list.txt "
+        "stand for several. Default: those that the model was trained on.",
         flag_values=values,
     )
 

@@ -58,7 +58,10 @@ class HParams:
     """
 
     data_set: tuple[str, ...] = option(
-        ("aaron_sheep.npz",), Names(), "files of the data set; several are joined", Role.DATA
+        ("aaron_sheep.npz",),
+        Names(),
+        "files of the data set, joined; *.npz and @list.txt name several",
+        Role.DATA,
     )
     num_steps: int = option(10_000_000, Whole(), "number of training steps", Role.MAY_CHANGE)
     save_every: int = option(

@@ -21,6 +21,8 @@ from magenta_sketch.files import did_you_mean
 
 Report = Callable[[str], None]
 
+_LONGEST_NAME = 250  # bytes; no file can have a name that is much longer
+
 
 def _folder(data_dir: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(data_dir))  # Path.expanduser raises for an unknown user
@@ -46,7 +48,7 @@ def require_files(data_dir: str | os.PathLike[str], names: Iterable[str]) -> Non
             join_url(str(data_dir), name)
             continue
         path = _folder(data_dir) / name
-        if path.exists():
+        if os.path.exists(path):
             open_archive(path, str(path)).close()
         elif not ready_made.is_ready_made(name):
             raise DataError(_missing_file(path, name))
@@ -84,7 +86,7 @@ def find_file(data_dir: str | os.PathLike[str], name: str, report: Report = prin
     require_files(data_dir, [name])
     folder = _folder(data_dir)
     path = folder / name
-    if not path.exists():
+    if not os.path.exists(path):
         from magenta_sketch.data.sources import ready_made  # here: few runs need it
 
         try:
@@ -146,14 +148,19 @@ def notes(file: FoundFile, cut: Cut, found: Sequence[str]) -> list[str]:
 
 def _missing_file(path: Path, name: str) -> str:
     """Return the message for a missing file: what is there, and what may be meant."""
-    folder = path.parents[len(Path(name).parts) - 1]
-    if path.with_name(f"{path.name}.npz").is_file():
+    is_absolute = Path(name).is_absolute()
+    folder = path.parent if is_absolute else path.parents[len(Path(name).parts) - 1]
+    if len(path.name.encode(errors="surrogateescape")) > _LONGEST_NAME:
+        return f"{path.name[:40]}...: no such file; check the name"
+    if os.path.isfile(path.with_name(f"{path.name}.npz")):
         return f"{path}: no such file; did you mean {name}.npz?"
-    if folder.is_file():
+    if os.path.isfile(folder):
         return f"data_dir must be a folder or a URL, got the file {folder}; name its folder"
-    if path.parent != folder and (folder / path.name).is_file():
+    if path.parent != folder and os.path.isfile(folder / path.name):
         return f"{path}: no such file; the names are of files in data_dir: give {path.name}"
-    if not path.parent.is_dir():
+    if os.path.isdir(path.parent) and not os.access(path.parent, os.R_OK | os.X_OK):
+        return f"{path}: cannot be found, because the folder {path.parent} may not be read"
+    if not os.path.isdir(path.parent):
         meant = did_you_mean(path.parent, (), folders=True) or "; check data_dir"
         return f"{path}: no such file, because there is no folder {path.parent}{meant}"
     found = sorted(file.name for file in path.parent.glob("*.npz"))

@@ -46,7 +46,7 @@ class Limits:
 def cache_dir() -> Path:
     """Return the folder for downloads: $MAGENTA_SKETCH_CACHE, or the user's cache folder."""
     if os.environ.get(CACHE_VARIABLE):
-        return Path(os.environ[CACHE_VARIABLE]).expanduser()
+        return Path(os.path.expanduser(os.environ[CACHE_VARIABLE]))
     import platformdirs
 
     return platformdirs.user_cache_path("magenta_sketch", appauthor=False)

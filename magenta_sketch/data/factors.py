@@ -116,8 +116,9 @@ def load_factors(
     )
     rows = len(train), len(valid), len(test)
     if rows != tuple(counts):
+        where = ", ".join(map(str, paths[:3])) + (", ..." if len(paths) > 3 else "")
         raise DataError(
-            f"{', '.join(map(str, paths))}: {_slashed(rows)} rows for {_slashed(counts)} "
+            f"{where}: {_slashed(rows)} rows for {_slashed(counts)} "
             "train/valid/test sketches do not fit, expected a row for each loaded sketch; make "
             "data and factors anew together, and load the data without a smaller max_seq_len"
         )

@@ -45,7 +45,21 @@ def file_names(
         new = _stands_for(name, data_dir)
         several |= new != [name]
         found += new
-    return list(dict.fromkeys(found)) if several else found
+    if not several:
+        return found
+    first: dict[str, str] = {}  # of each file, however it is written
+    for name in found:
+        first.setdefault(os.path.normpath(os.path.join(os.path.expanduser(data_dir), name)), name)
+    return list(first.values())
+
+
+def stands_for_several(name: str) -> bool:
+    """Return whether a name is a pattern or a list.
+
+    >>> [stands_for_several(name) for name in ("lines.npz", "li*.npz", "@lines.txt")]
+    [False, True, True]
+    """
+    return name.startswith(LIST) or _is_pattern(name)
 
 
 def _stands_for(name: str, data_dir: str | os.PathLike[str]) -> list[str]:
@@ -59,7 +73,7 @@ def _stands_for(name: str, data_dir: str | os.PathLike[str]) -> list[str]:
             f"{shown_url(str(data_dir))}; name the files, or give their folder as data_dir"
         )
     folder = Path(os.path.expanduser(data_dir))
-    if (folder / name).is_file():
+    if os.path.isfile(folder / name):
         return [name]
     return _listed(folder, name.removeprefix(LIST)) if is_list else _matching(folder, name)
 
@@ -73,8 +87,11 @@ def _matching(folder: Path, pattern: str) -> list[str]:
     found = [
         name
         for name in sorted(glob.glob(literal, root_dir=folder))
-        if (folder / name).is_file() and not name.endswith(SUFFIX)
+        if not os.path.isdir(folder / name) and not name.endswith(SUFFIX)
     ]
+    place = (folder / pattern).parent
+    if not found and os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK):
+        raise DataError(f"{pattern}: the folder {place} may not be read")
     if not found:
         raise DataError(
             f"{pattern}: no file in {folder} matches this pattern; check the pattern and data_dir"
@@ -102,7 +119,7 @@ def _listed(folder: Path, name: str) -> list[str]:
             raise DataError(f"{path}: {entry} is a list in a list; write its names here")
         if not entry.isprintable():
             raise DataError(f"{path}: {entry!r} is no name; write one file name on each line")
-        if _is_pattern(entry) and not (folder / entry).is_file():
+        if _is_pattern(entry) and not os.path.isfile(folder / entry):
             found += _matching(folder, entry)
         elif entry:
             found.append(entry if entry.endswith(".npz") else f"{entry}.npz")

@@ -74,8 +74,8 @@ def load_joined(files: Sequence[FoundFile], max_seq_len: int | None, report: Rep
 def open_joined(files: Sequence[FoundFile], max_seq_len: int | None, report: Report) -> Joined:
     """Open the files in the cache of unpacked files, and join them.
 
-    All sketches are read once, for the fingerprint and the normalizing factor, which the cache then
-    keeps.
+    The first time, all sketches are read for the fingerprint and the normalizing factor, which the
+    cache then keeps.
 
     Raises:
       DataError: a file cannot be read or unpacked, or no sketch of a split is short enough.
@@ -105,7 +105,7 @@ def _facts(
     kinds = {"longest": int, "normalizing_factor": float, "fingerprint": str}
     facts = unpacked.joined_facts(keys, max_seq_len)
     if not all(isinstance(facts.get(name), kind) for name, kind in kinds.items()):
-        report("reading all sketches once, for their fingerprint and normalizing factor")
+        report("reading all sketches, for their fingerprint and normalizing factor")
         facts = {
             "longest": max(int(sketches.lengths.max()) for sketches in sets.values()),
             "normalizing_factor": normalizing_factor_of(sets["train"]),

@@ -83,6 +83,9 @@ class MappedSketchSet(SketchSet):
         """Return the number of points of each sketch, int64 [n]."""
         return np.concatenate([np.zeros(0, np.int64), *(piece[1] for piece in self._pieces())])
 
+    def __repr__(self) -> str:
+        return f"<MappedSketchSet of {len(self):,} sketches in {len(self._files)} files>"
+
     @property
     def num_points(self) -> int:
         """Return the number of points of all sketches."""

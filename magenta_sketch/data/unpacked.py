@@ -19,7 +19,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ ADVICE = f"make room or set {CACHE_VARIABLE} to another folder"
 # A file that changed so recently may change again without other times: some disks count seconds.
 _UNSETTLED = 2.0  # seconds
 
-_OTHER_FILES = 256  # that a process may need at the same time
+# Open files that a process is allowed: enough for several large data sets at once.
+_MANY_FILES, _MOST_FILES = 1 << 12, 1 << 16
 
 
 def folder() -> Path:
@@ -62,14 +63,19 @@ def open_files(files: Sequence[FoundFile], report: Report) -> tuple[list[FlatFil
         room, or the cache cannot be written; or too many files are open.
     """
     _allow_open_files(len(files))
-    keys = [_key(file) for file in files]
+    seen = [_key(file) for file in files]
+    keys = [key for key, _ in seen]
     opened = {key: flat_file.open_flat(_place(key)) for key in keys}
-    missing = {key: file for key, file in zip(keys, files, strict=True) if opened[key] is None}
+    missing = {
+        key: (file, state)
+        for file, (key, state) in zip(files, seen, strict=True)
+        if opened[key] is None
+    }
     if missing:
-        _require_room(missing, len(files), report)
+        _require_room([file for file, _ in missing.values()], len(files), report)
         with progress_bar("unpacking", len(missing), unit="file") as bar:
-            for key, file in missing.items():
-                _unpack(file, key)
+            for key, (file, state) in missing.items():
+                _unpack(file, key, state)
                 opened[key] = flat_file.open_flat(_place(key))
                 bar.update()
     result = []
@@ -86,13 +92,13 @@ def open_files(files: Sequence[FoundFile], report: Report) -> tuple[list[FlatFil
 
 
 def _allow_open_files(count: int) -> None:
-    """Let this process have ``count`` files open beside its others, as far as the system allows."""
+    """Let this process open ``count`` more files, as far as the system allows."""
     if sys.platform == "win32":
         return
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + _OTHER_FILES
+    wanted = min(max(_MANY_FILES, 2 * count), _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with contextlib.suppress(OSError, ValueError):  # macOS has a lower limit that it hides
@@ -103,13 +109,13 @@ def _place(key: str) -> Path:
     return folder() / f"{key}.{flat_file.VERSION}.sketches"
 
 
-def _require_room(missing: Mapping[str, FoundFile], count: int, report: Report) -> None:
+def _require_room(missing: Sequence[FoundFile], count: int, report: Report) -> None:
     """Say how much is unpacked, and where. Raise DataError if the disk has less room."""
     place = folder()
     with writing(place, ADVICE):
         place.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(place).free
-    size = bytes_of(missing.values())
+    size = bytes_of(missing)
     what = f"{len(missing)} of {count} files" if len(missing) < count else _files(count)
     if size > free:
         raise DataError(
@@ -130,16 +136,18 @@ def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
-def _unpack(file: FoundFile, key: str) -> None:
-    before = _state(file.path)
+def _unpack(file: FoundFile, key: str, state: list[int]) -> None:
+    """Unpack a file, which had this ``key`` when it was in this ``state``."""
     with reading(file):
         splits, cut = read_npz_counting(file.path, str(file.path))
-    if _state(file.path) != before:
+    if _state(file.path) != state:
         raise DataError(f"{file.path}: was changed while it was read; run the command again")
     facts = {"cut": list(cut), "conventions": recognise(splits["train"])}
     place = _place(key)
-    with writing(place, ADVICE), replacing(place) as new:
-        flat_file.write(new, splits, facts)
+    with writing(place, ADVICE):
+        place.parent.mkdir(parents=True, exist_ok=True)  # it may have been deleted meanwhile
+        with replacing(place) as new:
+            flat_file.write(new, splits, facts)
 
 
 # ------------------------------------------------------------------------------------- contents
@@ -154,20 +162,20 @@ def _state(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def _key(file: FoundFile) -> str:
-    """Return the SHA-256 of a file's content, in hex."""
+def _key(file: FoundFile) -> tuple[str, list[int]]:
+    """Return the SHA-256 of a file's content, in hex, and the state in which it had this."""
     path = file.path.resolve()
     name = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:40]
     seen = folder() / "seen" / f"{name}.json"
     began = time.time()
     state = _state(path)
     known = _json(seen)
-    if known.get("path") == str(path) and known.get("state") == state:
-        return str(known["key"])
+    if known.get("path") == str(path) and known.get("state") == state and "key" in known:
+        return str(known["key"]), state
     key = _sha256(path)
     if max(state[1], state[2]) / 1e9 < began - _UNSETTLED and _state(path) == state:
         _write_json(seen, {"path": str(path), "state": state, "key": key})
-    return key
+    return key, state
 
 
 def _sha256(path: Path) -> str:
@@ -206,7 +214,7 @@ def _joined_place(keys: Sequence[str], max_seq_len: int | None) -> Path:
 
 def _json(path: Path) -> dict[str, Any]:
     """Return a JSON object; an empty one if the file is missing or damaged."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         found = json.loads(path.read_bytes())
         if isinstance(found, dict):
             return found
@@ -214,5 +222,6 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with writing(path, ADVICE):
+    """Write a note, if that is possible: it only saves time."""
+    with contextlib.suppress(OSError):
         write_bytes(path, json.dumps(value).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import platform
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from magenta_sketch import __version__
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.data import DataSet, load_data_set
+from magenta_sketch.data.fixed_part import fixed_part
 from magenta_sketch.errors import RunError
 from magenta_sketch.measures.baselines import baselines
 from magenta_sketch.measures.result import VERSION as MEASURES_VERSION
@@ -104,7 +106,11 @@ def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
 def _baselines(study: Study, data: DataSet) -> dict[str, float | None]:
     """Return the distances of real drawings, kept in a file because they take long."""
     path = study.folder.baselines(data.fingerprint)
-    key = {"version": MEASURES_VERSION, "settings": study.settings.to_dict()}
+    key: dict[str, Any] = {"version": MEASURES_VERSION, "settings": study.settings.to_dict()}
+    part = fixed_part(data.test, study.plan.base.evaluate_at_most)
+    if len(part) < len(data.test):
+        key["test"] = len(part)
+        data = dataclasses.replace(data, test=part)
     kept: Any = read_json(path)
     if not isinstance(kept, dict) or {name: kept.get(name) for name in key} != key:
         kept = key | {"values": baselines(data, study.settings)}

@@ -11,12 +11,17 @@ from typing import Any
 
 from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.kinds import show
-from magenta_sketch.config.options import Role, options_of
+from magenta_sketch.config.options import DEFAULT, Role, options_of
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.errors import HParamsError
 
 MOST_AXES = 2
 _LONGEST_KEY = 120  # file names may have up to 255 bytes
+_WITH_OTHER_PAST = [
+    name
+    for name, one in options_of(RunConfig).items()
+    if one.before is not DEFAULT and one.role is not Role.DERIVED
+]
 
 
 def value_text(value: Any) -> str:
@@ -292,7 +297,8 @@ class Plan:
         """Return the configuration of a run or a setting, without what follows from the data.
 
         All options count as given, so that a resumed run must agree with its plan. With init_from
-        this is not so, because that model decides the sizes that were not given.
+        this is not so, because that model decides the sizes that were not given. An option whose
+        default runs of before do not have counts only if it was given.
         """
         setting = of.setting if isinstance(of, Trial) else of
         seed = {"seed": of.seed} if isinstance(of, Trial) else {}
@@ -301,16 +307,20 @@ class Plan:
             return config
         whole = RunConfig.from_dict(config.to_dict())
         # The data decide max_seq_len, unless the user does.
-        not_given = {"max_seq_len"} - config.given
+        not_given = {"max_seq_len", *_WITH_OTHER_PAST} - config.given
         return dataclasses.replace(whole, given=whole.given - not_given)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan in the types of JSON: given hyperparameters, and all other options."""
+        """Return the plan in the types of JSON: given hyperparameters, and all other options.
+
+        Of the options whose default runs of before do not have, it has those that were given.
+        """
         hparams = self.base.hparams.to_dict()
+        left_out = {"seed", *_WITH_OTHER_PAST} - (self.base.given - {"seed"})
         options = {
             name: value
             for name, value in self.base.options_to_dict().items()
-            if options_of(RunConfig)[name].role is not Role.DERIVED and name != "seed"
+            if options_of(RunConfig)[name].role is not Role.DERIVED and name not in left_out
         }
         return {
             "sweep": {axis.name: list(axis.values) for axis in self.axes},

@@ -176,6 +176,18 @@ def test_names(run_convert, refused, model, modules, tmp_path):
     assert sorted(files(tmp_path / "s" / "models")) == ["Bird.sketchrnn", "bird_2.sketchrnn"]
 
 
+def test_a_model_of_a_pattern_is_named_by_its_folder(run_convert, trained_run, modules, tmp_path):
+    other = tmp_path / "sketches"
+    shutil.copytree(trained_run, other)
+    saved = json.loads((other / "model_config.json").read_text())
+    saved["data_set"] = ["t*.npz"]
+    (other / "model_config.json").write_text(json.dumps(saved))
+    status, _, errors = run_convert("web", f"--model_dir={other}", "--out=s", USING)
+    assert (status, errors) == (0, "")
+    settings = json.loads((tmp_path / "s" / SETTINGS).read_text())
+    assert [one["name"] for one in settings["models"]] == ["sketches"]
+
+
 def test_the_map_is_that_of_the_models_data(run_convert, trained_run, modules, tmp_path):
     other = tmp_path / "again"
     shutil.copytree(trained_run, other)

@@ -1,5 +1,7 @@
 """Patterns and lists of file names."""
 
+import os
+
 import pytest
 from npz_files import SKETCHES, silent
 
@@ -29,6 +31,7 @@ def folder(tmp_path):
         (["quick/b.npz", "quick/*.npz"], ["quick/b.npz", "quick/B.npz", "quick/a.npz"]),
         (["quick/*.npz", "quick/b.npz"], ["quick/B.npz", "quick/a.npz", "quick/b.npz"]),
         (["c.npz", "c.npz"], ["c.npz", "c.npz"]),  # as it always was
+        (["quick/../c.npz", "./c.*"], ["quick/../c.npz"]),  # one file, written in two ways
         (["a[1].npz"], ["a[1].npz"]),
         (["a[1]*"], ["a[1].npz"]),
         (["*craft*"], ["air craft.npz"]),
@@ -77,6 +80,10 @@ def test_the_files_are_loaded_as_if_named(folder):
         ("@quick", "cannot be read"),
         ("@bad.txt", "no file in .* matches"),
         ("@missing.txt", "zebra.npz: no such file"),
+        ("/no/such/zebra.npz", "^/no/such/zebra.npz: no such file, because there is no folder"),
+        ("x" * 300, "^x{40}...: no such file; check the name"),
+        ("x" * 300 + "*", "no file in .* matches"),
+        ("quick/gone*", "gone.npz: no such file"),  # a link to an absent disk is not left out
     ],
 )
 def test_what_cannot_be_found_is_said(folder, name, message):
@@ -88,6 +95,7 @@ def test_what_cannot_be_found_is_said(folder, name, message):
         ("missing", "zebra"),
     ):
         (folder / f"{file}.txt").write_text(text)
+    (folder / "quick" / "gone.npz").symlink_to("/no/such/disk/gone.npz")
     with pytest.raises(DataError, match=message):
         load_data_set([name], folder, report=silent)
     with pytest.raises(DataError, match=message):
@@ -98,3 +106,14 @@ def test_what_cannot_be_found_is_said(folder, name, message):
 def test_a_url_has_neither(name, what):
     with pytest.raises(DataError, match=f"{what}, which needs a folder.*https://host/data; name"):
         load_data_set([name], "https://user:secret@host/data", report=silent)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+@pytest.mark.parametrize("name", ["quick/a.npz", "quick/*.npz", "@quick/list.txt"])
+def test_a_folder_that_may_not_be_read_is_named(folder, name):
+    (folder / "quick").chmod(0)
+    try:
+        with pytest.raises(DataError, match="quick.*(may not be read|Permission denied)"):
+            load_data_set([name], folder, report=silent)
+    finally:
+        (folder / "quick").chmod(0o700)

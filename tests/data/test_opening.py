@@ -318,3 +318,62 @@ def test_more_files_than_a_process_may_have_open(tmp_path, limits, opens):
     if not opens:
         last = result.stderr.strip().splitlines()[-1]
         assert "the system allows no more open files" in last and "ulimit -n 4096" in last
+
+
+def test_a_file_that_changes_before_its_turn_is_not_taken_for_the_old_one(folder, monkeypatch):
+    """All keys are known before the first file is unpacked."""
+    old = (folder / "few.npz").read_bytes()
+    whole = load_data_set("few.npz", folder, report=silent).fingerprint
+
+    def replacing(*arguments):
+        shutil.copy(folder / "broken.npz", folder / "few.npz")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unpacked, "_require_room", replacing)
+        with pytest.raises(DataError, match="was changed while it was read"):
+            load_data_set("few.npz", folder, in_memory=False, report=silent)
+    (folder / "few.npz").write_bytes(old)
+    assert load_data_set("few.npz", folder, in_memory=False, report=silent).fingerprint == whole
+
+
+def test_what_is_unpacked_can_be_opened_without_writing(folder, cache, monkeypatch):
+    data = load_data_set(FILES, folder, in_memory=False, report=silent)
+    shutil.rmtree(cache / "seen", ignore_errors=True)  # of files that are not young
+    shutil.rmtree(cache / "joined")
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(unpacked, "write_bytes", full)
+    again = load_data_set(FILES, folder, in_memory=False, report=silent)
+    assert again.fingerprint == data.fingerprint
+
+
+@pytest.mark.parametrize("content", ["{}", "[" * 100_000, '{"key": 3}'])
+def test_a_damaged_note_of_a_file_is_made_again(folder, cache, content, monkeypatch):
+    monkeypatch.setattr(unpacked, "_UNSETTLED", -10.0)
+    data = load_data_set("few.npz", folder, in_memory=False, report=silent)
+    (note,) = (cache / "seen").iterdir()
+    known = json.loads(note.read_text())
+    note.write_text(content if content != "{}" else json.dumps(known | {"key": None}))
+    again = load_data_set("few.npz", folder, in_memory=False, report=silent)
+    assert again.fingerprint == data.fingerprint
+
+
+def test_the_cache_may_go_while_files_are_unpacked(folder, cache, monkeypatch):
+    unpack = unpacked._unpack
+
+    def forgetful(*arguments):
+        shutil.rmtree(cache)
+        unpack(*arguments)
+
+    monkeypatch.setattr(unpacked, "_unpack", forgetful)
+    data = load_data_set("few.npz", folder, in_memory=False, report=silent)
+    assert len(data.train) == 2
+
+
+def test_a_large_set_can_be_shown(folder, monkeypatch):
+    data = load_data_set(FILES, folder, in_memory=False, report=silent)
+    monkeypatch.setattr(mapped, "LARGEST_WHOLE", 10)
+    assert repr(data.train) == "<MappedSketchSet of 122 sketches in 3 files>"
+    assert "122 sketches" in repr(data)

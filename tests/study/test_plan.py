@@ -254,6 +254,16 @@ def test_other_settings_as_json_and_back():
     ]
 
 
+def test_an_option_that_is_new_counts_only_if_it_is_given():
+    """So that a study whose runs are of before can go on."""
+    for given in ({}, {"evaluate_at_most": 7}):
+        one = plan("scale=1,2", seeds=(4,), z_size=8, **given)
+        for each in (one, Plan.from_dict(one.to_dict())):
+            config = each.config(each.trials()[0])
+            assert ("evaluate_at_most" in config.given) == bool(given)
+            assert config.evaluate_at_most == given.get("evaluate_at_most", 10_000)
+
+
 def test_a_plan_from_before_there_were_other_settings():
     values = plan("scale=1,2", seeds=(4,), z_size=8).to_dict()
     del values["others"]

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from magenta_sketch.cli import model_flags, program, values
+from magenta_sketch.data.file_names import stands_for_several
 from magenta_sketch.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # they import TensorFlow
@@ -132,7 +133,7 @@ def _names(loaded: Sequence[TrainedModel], places: Sequence[str]) -> list[str]:
     files = [pathlib.Path(place).resolve().name.split(".")[0] for place in places]
     data = [
         ", ".join(pathlib.PurePath(name).stem for name in model.config.hparams.data_set)
-        if model.data_known
+        if model.data_known and not any(map(stands_for_several, model.config.hparams.data_set))
         else file
         for model, file in zip(loaded, files, strict=True)
     ]
