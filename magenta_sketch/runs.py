@@ -314,7 +314,7 @@ def _draw(run: Run, trainer: Trainer, path: pathlib.Path) -> None:
 def _stop_request(workers: Workers) -> StopRequest:
     if workers.count == 1:
         return StopRequest()
-    return StopRequest(f"within {ASK_EVERY} steps" if workers.is_chief else "")
+    return StopRequest(f"within {ASK_EVERY} steps")
 
 
 def _journal(run: Run, trainer: Trainer, report: Report, stop: StopRequest) -> AnyJournal:

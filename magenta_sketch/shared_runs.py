@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 from magenta_sketch.data import load_data_set
@@ -10,6 +11,8 @@ from magenta_sketch.errors import RunError, SketchError
 from magenta_sketch.runs import Run
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.workers import Workers
+
+_SEEN_WITHIN = 10.0  # seconds
 
 
 def begin_together(
@@ -40,6 +43,10 @@ def begin_together(
 def _joined(folder: RunFolder, workers: Workers) -> Run:
     """Return the run that the chief began, for another worker."""
     who = f"worker {workers.index} of {workers.count}"
+    # Over a network, a new file may take seconds to be seen.
+    until = time.monotonic() + _SEEN_WITHIN
+    while not folder.run.exists() and time.monotonic() < until:
+        time.sleep(0.5)
     if not folder.run.exists():
         raise RunError(
             f"{who} does not see the chief's run in {folder.root}: all need one --log_root, in a "

@@ -63,17 +63,24 @@ def main() -> int:
     folder = RunFolder(FLAGS.log_root)
     saved = folder.read() if FLAGS.resume_training and folder.run.exists() else None
     config: RunConfig = run_flags.read(FLAGS, saved)
+    if FLAGS.resume_training:
+        folder.use_its_onednn()  # before TensorFlow is imported, which reading Slurm's tasks does
     cluster = workers.read(FLAGS)
+    if cluster is not None and len(cluster.addresses) > config.hparams.batch_size:
+        raise UsageError(
+            f"{len(cluster.addresses)} workers, but a batch has {config.hparams.batch_size} "
+            "sketches (batch_size): each worker needs one or more"
+        )
     # A chief for whom others wait must tell them of an error, so it checks the folder later.
     checks_first = cluster is None or cluster.is_here
     if checks_first:
         _check_folder(folder)
     if cluster is not None and cluster.is_here:
-        return launching.launch(cluster.addresses, "magenta_sketch.cli.train")
+        return launching.launch(
+            cluster.addresses, "magenta_sketch.cli.train", lambda: _advice(folder)
+        )
     if cluster is None or cluster.number == 0:
         print(f"sketch_rnn_train: run in {FLAGS.log_root}; starting TensorFlow ...", flush=True)
-    if FLAGS.resume_training:
-        folder.use_its_onednn()
     # TensorFlow takes seconds to import: check the flags and print a line first.
     from magenta_sketch import runs, shared_runs
     from magenta_sketch.training.failures import last_good
@@ -93,6 +100,12 @@ def main() -> int:
         make_deterministic()
         run = shared_runs.begin_together(all_workers, begun, folder.root)
         return runs.train_run(run, image_dir=FLAGS.save_image_dir or None, workers=all_workers)
+
+
+def _advice(folder: RunFolder) -> str:
+    if folder.run.exists():
+        return "go on with --resume_training"
+    return "start the command again"
 
 
 def _check_folder(folder: RunFolder) -> None:

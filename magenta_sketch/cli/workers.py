@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from magenta_sketch.training.workers import Workers
 
 _TF_CONFIG = "TF_CONFIG"
+_LONGEST_COUNT = 6  # digits
 _ADDRESS = re.compile(r"[\w.\-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}", re.ASCII)
 
 
@@ -72,9 +73,9 @@ def read(values: flags.FlagValues) -> Cluster | None:
     named = _from_tf_config(os.environ.get(_TF_CONFIG, ""))
     if not text:
         return named
+    if len(text) > _LONGEST_COUNT or int(text) < 1:
+        raise UsageError(f"--workers={text[:20]}: give a number of workers, 1 or more")
     count = int(text)
-    if count < 1:
-        raise UsageError(f"--workers={text}: give 1 or more")
     if named is not None and len(named.addresses) != count:
         raise UsageError(
             f"--workers={text}, but the variable TF_CONFIG names {len(named.addresses)}: leave out "
@@ -122,7 +123,7 @@ def _from_tf_config(text: str) -> Cluster | None:
         jobs = {job: list(tasks) for job, tasks in config.get("cluster", {}).items()}
         task = config.get("task", {})
         kind, index = task.get("type", "worker"), int(task.get("index", 0))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(
             f"the variable TF_CONFIG is malformed ({error}): it needs "
             '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
@@ -136,8 +137,13 @@ def _from_tf_config(text: str) -> Cluster | None:
             f"the variable TF_CONFIG has tasks of the type {other}: this program knows chief and "
             "worker"
         )
-    if index >= 0 and kind == "worker":
-        index += len(chiefs)
+    own = workers if kind == "worker" else chiefs
+    if not 0 <= index < len(own):
+        raise UsageError(
+            f"the variable TF_CONFIG: its task's index is {index}, but the job {kind} has "
+            f"{len(own)} tasks, from 0"
+        )
+    index += len(chiefs) if kind == "worker" else 0
     addresses = tuple(str(address) for address in (*chiefs, *workers))
     for address in addresses:
         if not _is_address(address):
@@ -196,14 +202,17 @@ def joined(cluster: Cluster | None, config: RunConfig) -> Iterator[Workers]:
     launched = launching.LAUNCHER in os.environ
     if not launched:
         _say_who_waits(cluster)
-    with _interruptible():
+    with _ended_by_signals():
         workers = Workers.join(cluster.addresses, cluster.number)
-    try:
-        yield workers
-    except OtherWorkerFailed as error:
-        if not launched:
-            raise
-        raise SystemExit(error.exit_status) from None  # the other's message is in this terminal
+        # TensorFlow's own handler, which it has set meanwhile, ignores SIGTERM.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            yield workers
+        except OtherWorkerFailed as error:
+            if not launched or workers.is_chief:
+                raise
+            # The other's message is in this terminal.
+            raise SystemExit(error.exit_status) from None
 
 
 def _say_who_waits(cluster: Cluster) -> None:
@@ -213,10 +222,15 @@ def _say_who_waits(cluster: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals end the process while TensorFlow waits for the others."""
-    old = signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the process: no Python code runs while it waits for the others.
+
+    Training sets handlers of its own, which stop all workers together.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    old = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, old)
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -30,7 +30,7 @@ from magenta_sketch.training.prefetch import prefetch
 from magenta_sketch.training.run_folder import RunFolder
 from magenta_sketch.training.signals import Interrupted, StopNow, StopRequest
 from magenta_sketch.training.step import TrainStep
-from magenta_sketch.training.workers import Workers
+from magenta_sketch.training.workers import OtherWorkerFailed, Workers
 
 LOG_EVERY = 20  # steps
 ASK_EVERY = 10  # steps, or batches of an evaluation; workers ask each other then whether to stop
@@ -268,7 +268,9 @@ class Trainer:
 
     def _non_finite(self, what: str, so: str) -> RunError:
         last = "none since the start" if self.last_cost is None else f"{self.last_cost:.4f}"
-        return RunError(
+        # All workers find this, and one message is enough where they share a terminal.
+        kind = RunError if self.workers.is_chief else OtherWorkerFailed
+        return kind(
             f"{what} (the last finite cost: {last}); {so}; "
             f"{last_good(self.folder)}; begin a new run with a lower learning_rate or grad_clip, "
             "or look for huge offsets in the data"

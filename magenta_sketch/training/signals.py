@@ -27,14 +27,14 @@ class StopRequest:
     """Turn SIGINT and SIGTERM into a request that the loop checks between batches.
 
     Args:
-      when: when the loop stops, for the line on standard error that says so; "": no line.
+      when: when the loop stops, for the line on standard error that says so.
     """
 
     _listening: ClassVar[list[StopRequest]] = []
 
     def __init__(self, when: str = "after this step") -> None:
         self.signal_number: int | None = None
-        self._line = f"\nstopping {when}, to write a checkpoint (again: at once)\n" if when else ""
+        self._line = f"\nstopping {when}, to write a checkpoint (again: at once)\n"
 
     def check(self) -> None:
         """Raise `StopNow` if a stop was requested."""

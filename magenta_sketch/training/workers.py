@@ -21,7 +21,7 @@ CHIEF = 0
 
 
 class OtherWorkerFailed(RunError):
-    """Another worker could not do its part."""
+    """Another worker could not do its part, or has ended."""
 
 
 class Workers:
@@ -131,16 +131,16 @@ class Workers:
 
     @contextlib.contextmanager
     def losses_reported(self, state: Callable[[], str]) -> Iterator[None]:
-        """Turn TensorFlow's error about a lost worker into a `RunError`.
+        """Turn TensorFlow's error about a lost worker into `OtherWorkerFailed`.
 
         ``state``: returns a clause that says where the run stands.
         """
         try:
             yield
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as e:
-            if self._strategy is None:
+        except tf.errors.OpError as e:
+            if self._strategy is None or not _is_loss(e):
                 raise
-            raise RunError(
+            raise OtherWorkerFailed(
                 f"worker {self.index} of {self.count}: another worker has ended or cannot be "
                 f"reached any more; {state()}; start all workers again with --resume_training"
             ) from e
@@ -164,6 +164,12 @@ def _all_reduce(*values: tf.Tensor) -> Tensors:
     return tf.distribute.get_replica_context().all_reduce(
         tf.distribute.ReduceOp.SUM, [tf.identity(value) for value in values]
     )
+
+
+def _is_loss(error: tf.errors.OpError) -> bool:
+    """Return whether an error says that another worker has ended, or does not answer."""
+    lost = tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError
+    return isinstance(error, lost) or "Collective ops is aborted" in str(error)
 
 
 def _line(error: BaseException) -> str:

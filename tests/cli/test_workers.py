@@ -17,7 +17,7 @@ from training_runs import DATA, RUN, SCRIPT, assert_same_run
 from magenta_sketch._backend import tf
 from magenta_sketch.cli import launching, train, workers
 from magenta_sketch.config.run_config import RunConfig
-from magenta_sketch.data import load_data_set
+from magenta_sketch.data import SketchSet, load_data_set, write_npz
 from magenta_sketch.errors import RunError, UsageError
 from magenta_sketch.training import workers as training_workers
 from magenta_sketch.training.loop import Trainer
@@ -185,10 +185,19 @@ def test_a_chief_tells_the_others_that_its_folder_has_a_run(alone):
 def test_too_many_workers_for_a_batch_leave_no_run_behind(tmp_path):
     few = [*BEGIN, "--hparams=batch_size=1", "--log_root=run", "--workers=2"]
     status, out = end(start(*few, cwd=tmp_path))
-    assert status == 1
-    # One line of an error, though two workers end.
+    assert status == 2
+    assert out == (
+        "sketch_rnn_train: error: 2 workers, but a batch has 1 sketches (batch_size): each worker "
+        "needs one or more\n"
+    )
+    # A set can also be smaller than a batch. One line of an error, though two workers end.
+    one = SketchSet.from_sketches([[[1, 2, 1]]])
+    write_npz(tmp_path / "tiny.npz", train=one, valid=one, test=one)
+    few = [*BEGIN, "--data_dir=.", "--log_root=run", "--workers=2"]
+    status, out = end(start(*few, cwd=tmp_path))
+    assert status == 1, out
     assert out.splitlines()[-1].startswith("sketch_rnn_train: error: a batch has 1 sketches, too")
-    assert out.count("error") == 1 and "Traceback" not in out
+    assert out.count("error: ") == 1 and "Traceback" not in out
     assert not (tmp_path / "run").exists()
 
 
@@ -206,7 +215,7 @@ def test_all_workers_stop_when_the_chief_has_no_reader_any_more(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
-@pytest.mark.parametrize("moment", ["starting TensorFlow", "valid at step 7"])
+@pytest.mark.parametrize("moment", ["starting TensorFlow", "loaded ", "valid at step 7"])
 def test_workers_end_with_the_process_that_started_them(tmp_path, moment):
     long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
     process = start(*long, cwd=tmp_path)
@@ -234,7 +243,8 @@ def test_a_worker_of_this_machine_that_is_killed_ends_the_run(tmp_path):
     os.kill(int(children[1]), signal.SIGKILL)
     status, out = end(process, seconds=100)
     assert status == 1
-    assert "error: worker 1 ended by SIGKILL, and the others with it" in out.splitlines()[-1]
+    said = "error: worker 1 ended by SIGKILL, and the others with it; start the command again"
+    assert said in out.splitlines()[-1]
 
 
 class Two:
@@ -264,13 +274,36 @@ def test_a_worker_adds_up_on_its_first_gpu(monkeypatch, gpus, expected):
 
 
 def test_more_workers_than_gpus_or_cores_are_said(capsys):
-    launching._note_sharing(4, 0, 2)
-    launching._note_sharing(2, 1, 8)
-    launching._note_sharing(2, 2, 8)
-    assert capsys.readouterr().out.splitlines() == [
-        "note: 4 workers share 2 cores; more than 2 are no faster",
-        "note: 2 workers share 1 GPU; more than 1 are no faster",
-    ]
+    launching._check_sharing(4, 0, 2)
+    launching._check_sharing(2, 2, 1)
+    assert capsys.readouterr().out == "note: 4 workers share 2 cores; more than 2 are no faster\n"
+    with pytest.raises(UsageError, match="--workers=2, but there are 1 GPUs here"):
+        launching._check_sharing(2, 1, 8)
+
+
+@pytest.mark.parametrize("text, gpus", [("", []), ("0,2", ["0", "2"]), ("1, -1,0", ["1"])])
+def test_the_gpus_that_cuda_sees(monkeypatch, text, gpus):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", text)
+    assert launching.visible_gpus() == gpus
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number, moment", [
+    (signal.SIGINT, "loaded "), (signal.SIGTERM, "loaded "), (signal.SIGINT, "valid at step 7"),
+    (signal.SIGHUP, "valid at step 7"),
+])  # fmt: skip
+def test_a_signal_to_the_launcher_stops_all_workers(tmp_path, number, moment):
+    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
+    process = start(*long, cwd=tmp_path)
+    for line in process.stdout:
+        if moment in line:
+            break
+    process.send_signal(number)
+    status, out = end(process, seconds=launching._PATIENCE)  # nobody is waited for in vain
+    assert status == 128 + number
+    assert "Traceback" not in out
+    if moment.startswith("valid"):
+        assert "interrupted at step" in out
 
 
 # ---------------------------------------------------------------------------------------- flags
@@ -333,11 +366,19 @@ def test_the_tasks_of_slurm(monkeypatch):
         (["--workers=a:1,a:1", "--worker=0"], "", "names one worker twice"),
         (["--workers=a,b:1", "--worker=0"], "", "'a' is no host:port"),
         (["--workers=a:1,b:99999", "--worker=0"], "", "'b:99999' is no host:port"),
-        (["--workers=0"], "", "give 1 or more"),
+        (["--workers=0"], "", "a number of workers, 1 or more"),
         (["--worker=0"], "", "goes with a list"),
         (["--workers=slurm"], "", "start it with srun"),
         ([], "{", "TF_CONFIG is malformed"),
         ([], '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 5}}', "index is 5"),
+        ([], '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": Infinity}}', "malformed"),
+        (
+            [],
+            '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, '
+            '"task": {"type": "chief", "index": 1}}',
+            "index is 1, but the job chief has 1 tasks",
+        ),
+        (["--workers=" + "9" * 5000], "", "--workers=9{20}: give a number"),
         ([], '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": -1}}', "index is -1"),
         ([], '{"cluster": {"worker": ["a:1", "b"]}}', "'b' is no host:port"),
         ([], '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}', "tasks of the type ps"),
