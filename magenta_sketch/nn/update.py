@@ -13,7 +13,7 @@ ADAM_EPSILON = 1e-8
 
 # On a CPU, two groups of threads with half a batch each are faster than all threads with the whole
 # batch, because all threads wait for each other at every small operation.
-PARTS = 2  # of runs of before, in which each part has draws of its own; the least on some cores
+PARTS = 2  # of runs of before, in which each part has draws of its own; the least of others
 _SMALLEST_PART = 4  # sketches; a batch too small for such parts is not split
 _PLACE_BITS = 24  # enough for the places of any batch
 
@@ -76,15 +76,16 @@ def parts_of(sketches: int, parts: int = PARTS) -> int:
 def parts_for(cores: int) -> int:
     """Return how many parts of a batch are best for so many cores.
 
-    One for one core, two for up to 11, then one for every four cores, at most 8. Each part has an
-    equal share of the cores as threads. The values for 1 and 2 cores are measured
-    (benchmarks/parts.py); those for more are a rule: parts need not wait for each other, but the
-    products of a small part do not fill many cores.
+    Two for up to 11 cores, then one for every four cores, at most 8. Each part has an equal share
+    of the cores as threads. On one core, one part would be a little faster, but a run must have the
+    same bits there as on a few cores. The value for 2 cores is measured (benchmarks/parts.py);
+    those for more are a rule: parts need not wait for each other, but the products of a small part
+    do not fill many cores.
 
     >>> [parts_for(cores) for cores in (1, 2, 8, 16, 64)]
-    [1, 2, 2, 4, 8]
+    [2, 2, 2, 4, 8]
     """
-    return 1 if cores < PARTS else max(PARTS, min(cores // 4, 8))
+    return max(PARTS, min(cores // 4, 8))
 
 
 def places_of(count: tf.Tensor) -> tf.Tensor:

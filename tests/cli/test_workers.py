@@ -294,7 +294,9 @@ def test_the_gpus_that_cuda_sees(monkeypatch, text, gpus):
 ])  # fmt: skip
 def test_a_signal_to_the_launcher_stops_all_workers(tmp_path, number, moment):
     long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
+    old = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup lets programs ignore it
     process = start(*long, cwd=tmp_path)
+    signal.signal(signal.SIGHUP, old)
     for line in process.stdout:
         if moment in line:
             break
