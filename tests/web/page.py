@@ -85,7 +85,9 @@ class Page:
 
         def new():
             found = [one for one in folder.iterdir() if one not in before]
-            return [one for one in found if not one.name.endswith((".crdownload", ".tmp"))]
+            if any(one.name.endswith((".crdownload", ".tmp")) for one in found):
+                return []
+            return [one for one in found if one.stat().st_size]  # empty ones only keep the name
 
         (file,) = self.wait(new)
         return file
