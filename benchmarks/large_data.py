@@ -62,7 +62,8 @@ def forget_pages() -> None:
 
 def memory(kind: str = "RssAnon") -> float:
     """Return resident memory of this process in MiB, without files that are mapped."""
-    line = next(x for x in open("/proc/self/status") if x.startswith(kind))
+    with open("/proc/self/status") as status:
+        line = next(x for x in status if x.startswith(kind))
     return int(line.split()[1]) / 1024
 
 

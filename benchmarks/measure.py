@@ -143,5 +143,6 @@ def peak_memory() -> float:
 
     Not getrusage, whose number starts with that of the parent process.
     """
-    line = next(x for x in open("/proc/self/status") if x.startswith("VmHWM"))
+    with open("/proc/self/status") as status:
+        line = next(x for x in status if x.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
