@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from magenta_sketch.data import load_data_set
+from magenta_sketch.data.unpacked import report_unpacking
 from magenta_sketch.errors import RunError, SketchError
 from magenta_sketch.runs import Run
 from magenta_sketch.training.run_folder import RunFolder
@@ -57,7 +58,7 @@ def _joined(folder: RunFolder, workers: Workers) -> Run:
         saved.hparams.data_set,
         saved.data_dir,
         max_seq_len=saved.max_seq_len,
-        report=lambda line: None,
+        report=report_unpacking,
     )
     if data.fingerprint != saved.fingerprint:
         raise RunError(f"{who} has other data in {saved.data_dir} than the chief: copy the chief's")

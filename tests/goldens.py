@@ -49,6 +49,16 @@ class Golden:
             if key.startswith(prefix)
         }
 
+    def assert_gradients(self, gradients):
+        """That gradients, in the order of the model's variables, are those that were recorded."""
+        variables = self.model.trainable_variables
+        values = {id(v): np.asarray(g) for v, g in zip(variables, gradients, strict=True)}
+        ours, theirs = magenta_tf1.to_original(self.model, values), self.group("grad/")
+        assert theirs and set(ours) == set(theirs)
+        for name, expected in theirs.items():
+            tolerance = 1e-4 * np.abs(expected).max() + 1e-12
+            np.testing.assert_allclose(ours[name], expected, atol=tolerance, rtol=0, err_msg=name)
+
     def out(self, name):
         return self.arrays[f"out/{name}"]
 

@@ -13,6 +13,7 @@ from magenta_sketch.config.hparams import HParams
 from magenta_sketch.config.kinds import show
 from magenta_sketch.config.run_config import RunConfig
 from magenta_sketch.data import SketchSet, load_data_set
+from magenta_sketch.data.unpacked import report_unpacking
 from magenta_sketch.drawing.contact_sheet import evenly_spread
 from magenta_sketch.errors import ArgumentError, DataError
 from magenta_sketch.inference.arguments import natural, noise_scale, positive
@@ -224,7 +225,7 @@ def training_sketches(config: RunConfig) -> SketchSet:
             config.data_dir,
             max_seq_len=config.max_seq_len,
             normalizing_factor=config.normalizing_factor,
-            report=lambda line: None,
+            report=report_unpacking,
         )
     except DataError as error:
         raise ArgumentError(f"{needs}, which cannot be read: {error}; or {instead}") from None

@@ -153,15 +153,19 @@ def normals_of(words: tf.Tensor) -> tf.Tensor:
 
     Two words make two numbers (Box & Muller 1958).
     """
-    pairs = tf.reshape(_uniforms_of(words), [*tf.unstack(tf.shape(words))[:-1], -1, 2])
+    pairs = tf.reshape(uniforms_of(words), [*tf.unstack(tf.shape(words))[:-1], -1, 2])
     radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(pairs[..., 0], _SMALLEST)))
     angle = 2.0 * math.pi * pairs[..., 1]
     both = tf.stack([radius * tf.sin(angle), radius * tf.cos(angle)], axis=-1)
     return tf.reshape(both, tf.shape(words))
 
 
-def _uniforms_of(words: tf.Tensor) -> tf.Tensor:
-    """Return floats in [0, 1) whose mantissa is the last 23 bits of each word."""
+def uniforms_of(words: tf.Tensor) -> tf.Tensor:
+    """Return floats in [0, 1) whose mantissa is the last 23 bits of each word.
+
+    >>> uniforms_of(tf.constant([0, 1 << 22])).numpy().tolist()
+    [0.0, 0.5]
+    """
     one_to_two = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(words, 0x7FFFFF), 127 << 23)
     return tf.bitcast(one_to_two, tf.float32) - 1.0
 

@@ -14,6 +14,7 @@ from magenta_sketch import __version__
 from magenta_sketch._backend import keras, tf
 from magenta_sketch.data import DataSet, load_data_set
 from magenta_sketch.data.fixed_part import fixed_part
+from magenta_sketch.data.unpacked import report_unpacking
 from magenta_sketch.errors import RunError
 from magenta_sketch.measures.baselines import baselines
 from magenta_sketch.measures.result import VERSION as MEASURES_VERSION
@@ -86,7 +87,7 @@ def _describe_data(study: Study) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         base = study.plan.base
         data = load_data_set(
-            names, base.data_dir, max_seq_len=base.given_max_seq_len, report=lambda _: None
+            names, base.data_dir, max_seq_len=base.given_max_seq_len, report=report_unpacking
         )
         described[key] = {
             "names": list(names),

@@ -25,6 +25,7 @@ from magenta_sketch.training.run_folder import RunFolder
 
 LENGTH = "--hparams=num_steps=21,save_every=7"
 BEGIN = [f"--data_dir={DATA}", RUN, LENGTH, "--seed=3"]
+LONG = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run"]
 
 
 def start(*arguments, cwd, stderr=subprocess.STDOUT, **environment):
@@ -38,6 +39,12 @@ def start(*arguments, cwd, stderr=subprocess.STDOUT, **environment):
         stderr=stderr,
         text=True,
     )
+
+
+def start_two(*arguments, cwd):
+    """Two workers that find each other by a list of addresses."""
+    arguments = (*arguments, f"--workers={addresses()}")
+    return [start(*arguments, f"--worker={number}", cwd=cwd) for number in range(2)]
 
 
 def end(process, seconds=200):
@@ -112,9 +119,7 @@ def test_a_run_goes_on_with_another_number_of_workers(alone, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_worker_ends_the_others_and_the_run_goes_on(together, tmp_path, killed):
-    named = addresses()
-    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", f"--workers={named}"]
-    both = [start(*long, f"--worker={number}", cwd=tmp_path) for number in range(2)]
+    both = start_two(*LONG, cwd=tmp_path)
     for line in both[0].stdout:
         if line.startswith("valid at step 14"):
             break
@@ -140,9 +145,7 @@ def test_a_killed_worker_ends_the_others_and_the_run_goes_on(together, tmp_path,
 
 @pytest.mark.slow
 def test_a_signal_to_one_worker_stops_all_at_one_step(tmp_path):
-    named = addresses()
-    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", f"--workers={named}"]
-    both = [start(*long, f"--worker={number}", cwd=tmp_path) for number in range(2)]
+    both = start_two(*LONG, cwd=tmp_path)
     for line in both[0].stdout:
         if line.startswith("valid at step 7"):
             break
@@ -154,13 +157,8 @@ def test_a_signal_to_one_worker_stops_all_at_one_step(tmp_path):
 
 @pytest.mark.slow
 def test_a_mistake_is_told_by_the_worker_that_finds_it(tmp_path):
-    named = addresses()
-    each = [
-        f"--data_dir={DATA}",
-        "--hparams=data_set=[tiny.npz],max_seq_len=1",
-        f"--workers={named}",
-    ]
-    both = [start(*each, f"--worker={number}", cwd=tmp_path) for number in range(2)]
+    wrong = "--hparams=data_set=[tiny.npz],max_seq_len=1"
+    both = start_two(f"--data_dir={DATA}", wrong, cwd=tmp_path)
     (status, out), (other_status, other) = [end(process) for process in both]
     assert (status, other_status) == (2, 1), out + other
     assert "no sketch has at most 1 points" in out.splitlines()[-1]
@@ -171,9 +169,7 @@ def test_a_mistake_is_told_by_the_worker_that_finds_it(tmp_path):
 @pytest.mark.slow
 def test_a_chief_tells_the_others_that_its_folder_has_a_run(alone):
     """They wait for it already, so it must not end before they are connected."""
-    named = addresses()
-    again = [*BEGIN, "--log_root=run", f"--workers={named}"]
-    both = [start(*again, f"--worker={number}", cwd=alone.parent) for number in range(2)]
+    both = start_two(*BEGIN, "--log_root=run", cwd=alone.parent)
     (status, out), (other_status, other) = [end(process) for process in both]
     assert (status, other_status) == (1, 1), out + other
     assert "--resume_training" in out.splitlines()[-1]
@@ -203,8 +199,7 @@ def test_too_many_workers_for_a_batch_leave_no_run_behind(tmp_path):
 
 @pytest.mark.slow
 def test_all_workers_stop_when_the_chief_has_no_reader_any_more(tmp_path):
-    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
-    process = start(*long, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    process = start(*LONG, "--workers=2", cwd=tmp_path, stderr=subprocess.DEVNULL)
     for line in process.stdout:
         if line.startswith("valid at step 7"):
             break
@@ -217,8 +212,7 @@ def test_all_workers_stop_when_the_chief_has_no_reader_any_more(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
 @pytest.mark.parametrize("moment", ["starting TensorFlow", "loaded ", "valid at step 7"])
 def test_workers_end_with_the_process_that_started_them(tmp_path, moment):
-    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
-    process = start(*long, cwd=tmp_path)
+    process = start(*LONG, "--workers=2", cwd=tmp_path)
     for line in process.stdout:
         if moment in line:
             break
@@ -234,8 +228,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, moment):
 
 @pytest.mark.slow
 def test_a_worker_of_this_machine_that_is_killed_ends_the_run(tmp_path):
-    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
-    process = start(*long, cwd=tmp_path)
+    process = start(*LONG, "--workers=2", cwd=tmp_path)
     for line in process.stdout:
         if "starting TensorFlow" in line:
             break
@@ -293,9 +286,8 @@ def test_the_gpus_that_cuda_sees(monkeypatch, text, gpus):
     (signal.SIGHUP, "valid at step 7"),
 ])  # fmt: skip
 def test_a_signal_to_the_launcher_stops_all_workers(tmp_path, number, moment):
-    long = [*BEGIN, "--hparams=num_steps=100000", "--log_root=run", "--workers=2"]
     old = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup lets programs ignore it
-    process = start(*long, cwd=tmp_path)
+    process = start(*LONG, "--workers=2", cwd=tmp_path)
     signal.signal(signal.SIGHUP, old)
     for line in process.stdout:
         if moment in line:

@@ -377,3 +377,11 @@ def test_a_large_set_can_be_shown(folder, monkeypatch):
     monkeypatch.setattr(mapped, "LARGEST_WHOLE", 10)
     assert repr(data.train) == "<MappedSketchSet of 122 sketches in 3 files>"
     assert "122 sketches" in repr(data)
+
+
+def test_data_read_in_passing_say_only_what_they_unpack(folder, capsys):
+    for _ in range(2):
+        load_data_set(FILES, folder, in_memory=False, report=unpacked.report_unpacking)
+    out, err = capsys.readouterr()
+    (line,) = [one for one in err.splitlines() if one.startswith(("unpacking 3", "opened"))]
+    assert line.startswith("unpacking 3 files once, about ") and out == ""

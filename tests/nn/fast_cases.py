@@ -3,6 +3,7 @@
 import numpy as np
 
 from magenta_sketch._backend import tf
+from magenta_sketch.nn import recurrence
 from magenta_sketch.nn.cells import CELLS
 
 TIME, WIDTH, CONSTANT, UNITS = 6, 3, 2, 4
@@ -58,3 +59,30 @@ def assert_same(fast, plain):
 
 def values_of(cells):
     return [weight.value for cell in cells for weight in cell.trainable_weights]
+
+
+def check_both_ways(name, dropout, lengths, how, **static):
+    """That `run_both_ways` has the values and gradients of two plain runs.
+
+    how: whether it runs in a graph or in XLA, see `results_and_gradients`.
+    """
+    lengths = tf.constant(lengths)
+    cells = [make_cell(name, WIDTH, seed) for seed in (1, 2)]
+    x, masks = random_tensor(TIME, 5, WIDTH), [masks_for(dropout, 5, seed) for seed in (1, 2)]
+    states = [[0.5 * random_tensor(5, n, seed=s) for n in cells[0].state_size] for s in (1, 2)]
+    sources = [x, *tf.nest.flatten(states), *values_of(cells)]
+
+    def both():
+        return recurrence.run_both_ways(cells, x, lengths, states, keep_masks=masks, **static)
+
+    def plain():
+        backwards = tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
+        return [
+            recurrence._plain(cell, inputs, state, lengths=lengths, keep_mask=mask)[1]
+            for cell, inputs, state, mask in zip(cells, (x, backwards), states, masks, strict=True)
+        ]
+
+    found = results_and_gradients(both, sources, **how)
+    assert_same(found, results_and_gradients(plain, sources, how.get("in_graph", True)))
+    beyond = np.arange(TIME)[:, None] >= lengths.numpy()
+    assert (found[1][0].numpy()[beyond] == 0).all()  # points after the end have no gradient

@@ -7,7 +7,6 @@ from slow import slow_but
 from test_golden import NAMES
 
 from magenta_sketch._backend import tf
-from magenta_sketch.interop import magenta_tf1
 
 
 @pytest.fixture(scope="module", params=slow_but(NAMES, "uncond_lstm"))
@@ -34,14 +33,7 @@ def test_costs_and_gradients(golden):
     costs, gradients = compute()
     for name, found in zip(("cost", "kl_cost", "r_cost_train", "r_cost_eval"), costs, strict=True):
         assert float(found) == pytest.approx(float(golden.out(name)), abs=1e-5)
-    values = {
-        id(v): np.asarray(g) for v, g in zip(model.trainable_variables, gradients, strict=True)
-    }
-    ours, theirs = magenta_tf1.to_original(model, values), golden.group("grad/")
-    assert set(ours) == set(theirs)
-    for name, expected in theirs.items():
-        tolerance = 1e-4 * np.abs(expected).max() + 1e-12
-        np.testing.assert_allclose(ours[name], expected, atol=tolerance, rtol=0, err_msg=name)
+    golden.assert_gradients(gradients)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from fast_cases import (
     UNITS,
     WIDTH,
     assert_same,
+    check_both_ways,
     make_cell,
     masks_for,
     random_tensor,
@@ -63,26 +64,7 @@ def test_it_has_the_values_and_gradients_of_the_plain_loop(
 def test_both_directions_have_the_values_and_gradients_of_two_plain_runs(
     name, dropout, lengths, xla
 ):
-    lengths = tf.constant(LENGTHS[lengths])
-    cells = [make_cell(name, WIDTH, seed) for seed in (1, 2)]
-    x, masks = random_tensor(TIME, 5, WIDTH), [masks_for(dropout, 5, seed) for seed in (1, 2)]
-    states = [[0.5 * random_tensor(5, n, seed=s) for n in cells[0].state_size] for s in (1, 2)]
-    sources = [x, *tf.nest.flatten(states), *values_of(cells)]
-
-    def static():
-        return recurrence.run_both_ways(cells, x, lengths, states, keep_masks=masks, static=True)
-
-    def plain():
-        backwards = tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
-        return [
-            recurrence._plain(cell, inputs, state, lengths=lengths, keep_mask=mask)[1]
-            for cell, inputs, state, mask in zip(cells, (x, backwards), states, masks, strict=True)
-        ]
-
-    found = results_and_gradients(static, sources, xla=xla)
-    assert_same(found, results_and_gradients(plain, sources))
-    beyond = np.arange(TIME)[:, None] >= lengths.numpy()
-    assert (found[1][0].numpy()[beyond] == 0).all()  # points after the end have no gradient
+    check_both_ways(name, dropout, LENGTHS[lengths], dict(xla=xla), static=True)
 
 
 def test_what_comes_after_the_end_reaches_nothing():
